@@ -1,0 +1,1 @@
+"""The rehearsal: the whole pipeline against a throw-away server and a local registry on this machine."""
