@@ -1,0 +1,76 @@
+"""Reads ferryman.toml, and reports all that is wrong with it at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ferryman.config.models import Configuration
+from ferryman.config.positions import key_lines
+from ferryman.config.problems import Problem, Source, configuration_error, problems_of
+from ferryman.config.variables import broken_variables
+from ferryman.errors import ConfigurationError
+
+ROLE_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+
+def load_configuration(path: Path) -> Configuration:
+    """Read and check a ferryman.toml; variables are not resolved.
+
+    Raises ConfigurationError `configuration-missing` when there is no such file, else `configuration-invalid`.
+    """
+    source = _read(path)
+    problems = [*broken_variables(source.data), *_role_names(source.data)]
+    try:
+        configuration = Configuration.model_validate(source.data, context={"unresolved": True})
+    except ValidationError as error:
+        raise configuration_error(source, [*problems_of(error, Configuration), *problems]) from None
+    if problems:
+        raise configuration_error(source, problems)
+    configuration._source = source
+    return configuration
+
+
+def _read(path: Path) -> Source:
+    shown = Source(path).shown_path
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(
+            "configuration-missing", f"there is no {path}", hint="run `ferryman init` in the project's folder"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError("configuration-missing", f"{path} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError("configuration-invalid", f"{shown}:{line}: is not UTF-8 text") from None
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError("configuration-invalid", _syntax_problem(shown, text, str(error))) from None
+    return Source(path, data, key_lines(text))
+
+
+def _syntax_problem(shown: str, text: str, message: str) -> str:
+    """Put the line in front; tomllib says it at the end, in words."""
+    found = re.fullmatch(r"(.*?) \(at (?:line (\d+), column \d+|end of document)\)", message, re.DOTALL)
+    if not found:
+        return f"{shown}: {message}"
+    line = found[2] or text.count("\n") + (not text.endswith("\n"))
+    return f"{shown}:{line}: not valid TOML: {found[1][0].lower()}{found[1][1:]}"
+
+
+def _role_names(data: Mapping[str, Any]) -> list[Problem]:
+    # The schema can't hold the names of extra roles to a pattern without losing the line of the key.
+    roles = data.get("app", {}).get("roles", {}) if isinstance(data.get("app"), dict) else {}
+    allowed = "lower-case letters, digits and -, beginning with a letter, at most 31 characters"
+    return [
+        Problem(("app", "roles", name), f"this name can't be used; allowed: {allowed}")
+        for name in (roles if isinstance(roles, dict) else ())
+        if not ROLE_NAME.fullmatch(name)
+    ]

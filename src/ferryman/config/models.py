@@ -1,0 +1,243 @@
+"""What ferryman.toml may say: one model for each section; unknown keys are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
+
+from ferryman.config.fields import (
+    Allowed,
+    Command,
+    Domain,
+    Duration,
+    HealthPath,
+    Host,
+    HostKey,
+    Identity,
+    Image,
+    InnerPath,
+    Memory,
+    MountPath,
+    Name,
+    NonEmptyCommand,
+    Port,
+    SshPort,
+    User,
+    VariableName,
+    VariableValue,
+    refuse,
+)
+from ferryman.config.problems import Source
+from ferryman.config.quantities import parse_duration, parse_size
+
+DEFAULT_TMPFS = ("/tmp",)  # noqa: S108 - a mount inside the app's own container
+
+
+def _seconds(default: str, description: str) -> Any:
+    return Field(default=parse_duration(default), description=description, json_schema_extra={"default": default})
+
+
+def _each_path_once(volumes: dict[str, str]) -> dict[str, str]:
+    seen: dict[str, str] = {}
+    for name, path in volumes.items():
+        if path in seen:
+            raise refuse(f'{name} and {seen[path]} have the same path, "{path}"')
+        seen[path] = name
+    return volumes
+
+
+def _made_by_the_agent(values: dict[str, str]) -> dict[str, str]:
+    if "SECRET_KEY" in values:
+        raise refuse("SECRET_KEY is a secret: the agent makes one, and `ferryman env set` sets another")
+    return values
+
+
+def _not_the_rehearsal(environments: dict[str, Any]) -> dict[str, Any]:
+    if "rehearsal" in environments:
+        raise refuse("the environment rehearsal is made by `ferryman rehearse`; its settings stand in [rehearsal]")
+    return environments
+
+
+class Section(BaseModel):
+    """A table of ferryman.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Role(Section):
+    """A role other than web: a worker, a scheduler."""
+
+    command: Command = Field(default=(), description="What the role runs; empty: the image's CMD")
+    stop_grace: Duration = _seconds("30s", "Time between SIGTERM and SIGKILL")
+    overlap: bool = Field(
+        default=False,
+        description="Start the new container before the old one is stopped",
+        json_schema_extra={"default": False},
+    )
+
+
+class WebRole(Section):
+    """The role that the edge sends requests to."""
+
+    command: Command = Field(default=(), description="What the role runs; empty: the image's CMD")
+    port: Port = Field(default=8000, description="The port that the service listens on inside its container")
+    health: HealthPath = Field(default="/", description="The path that answers 2xx once the release can serve")
+    health_timeout: Duration = _seconds("60s", "How long a new release may take until it is healthy")
+    drain_timeout: Duration = _seconds("30s", "How long the old release may take to finish its open requests")
+    stop_grace: Duration = _seconds("30s", "Time between SIGTERM and SIGKILL")
+
+
+class Roles(BaseModel):
+    """`web`, and any number of further roles."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+    __pydantic_extra__: dict[str, Role] = Field(init=False)
+
+    web: WebRole
+
+    @property
+    def others(self) -> dict[str, Role]:
+        """Return the roles other than web."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Resources(Section):
+    """Limits of each of the app's containers."""
+
+    memory: Memory = Field(default=parse_size("512m"), description="Memory", json_schema_extra={"default": "512m"})
+    cpus: Annotated[float, Field(gt=0, le=1024), Allowed("a number above 0, such as 0.5")] = Field(
+        default=1.0, description="Share of the processors"
+    )
+    pids: Annotated[int, Field(ge=16, le=4194304), Allowed("an integer of at least 16")] = Field(
+        default=512, description="Number of processes and threads"
+    )
+
+
+class Variables(Section):
+    """The app's environment variables, without the secrets."""
+
+    required: Annotated[tuple[VariableName, ...], Field(strict=False), Allowed("an array of variables' names")] = Field(
+        default=(), description="Variables that must be set on the server before a deploy"
+    )
+    values: Annotated[
+        dict[VariableName, VariableValue], AfterValidator(_made_by_the_agent), Allowed("a table of strings")
+    ] = Field(default_factory=dict, description="Plain values that are no secrets")
+
+
+class App(Section):
+    """What is shipped."""
+
+    name: Name = Field(description="The app's name on the server")
+    image: Image = Field(description="The repository that images are pushed to; the tag is the revision")
+    context: InnerPath = Field(default=".", description="The folder that the image is built from")
+    dockerfile: InnerPath = Field(default="Dockerfile", description="The Dockerfile, inside the context")
+    strategy: Annotated[Literal["blue-green"], Allowed('"blue-green"')] = Field(
+        default="blue-green", description="How the new release takes over from the old one"
+    )
+    retain: Annotated[int, Field(ge=1, le=50), Allowed("an integer from 1 to 50")] = Field(
+        default=5, description="How many healthy releases are kept for a rollback"
+    )
+    read_only: bool = Field(default=True, description="Whether the containers' root file system is read-only")
+    tmpfs: Annotated[
+        tuple[MountPath, ...], Field(strict=False), Allowed('an array of absolute paths, such as ["/tmp"]')
+    ] = Field(default=DEFAULT_TMPFS, description="Folders in memory that the app may write to")
+    roles: Annotated[Roles, Allowed("[app.roles.web], and one section for each further role")]
+    resources: Resources = Field(default_factory=Resources)
+    env: Variables = Field(default_factory=Variables)
+    volumes: Annotated[
+        dict[Name, MountPath],
+        AfterValidator(_each_path_once),
+        Allowed('a table of paths, such as media = "/app/media"'),
+    ] = Field(default_factory=dict, description="Named volumes and where they are mounted")
+
+
+class Database(Section):
+    """The app's PostgreSQL."""
+
+    version: Annotated[int, Field(ge=14, le=17), Allowed("an integer from 14 to 17")] = Field(
+        default=17, description="PostgreSQL's major version"
+    )
+    migrate: NonEmptyCommand = Field(description="The command that runs the pending migrations")
+    migrate_timeout: Duration = _seconds("10m", "How long the migrations may take")
+
+
+class EnvironmentSection(Section):
+    """A server that the app is shipped to, as written: variables are not resolved."""
+
+    host: Host = Field(description="The server's host name or address")
+    user: User = Field(default="ferryman", description="The user for the deploy link")
+    port: SshPort = Field(default=22, description="The port of the server's sshd")
+    host_key: HostKey | None = Field(default=None, description="The server's public host key")
+    identity: Identity | None = Field(default=None, description="The private key file, when ssh shall not choose")
+    domain: Domain | None = Field(
+        default=None, description="The host name; without one the service listens on port 8000"
+    )
+
+
+class Environment(EnvironmentSection):
+    """A server that the app is shipped to, with its variables resolved."""
+
+    name: Name
+
+
+class Reports(Section):
+    """Where the server's agent reports to."""
+
+    token_command: NonEmptyCommand | None = Field(
+        default=None,
+        description="Prints a server's token: this app is the Harbour that is reported to",
+    )
+    url: (
+        Annotated[
+            str,
+            Field(pattern=r"^https?://[^\s/]+(/\S*)?$"),
+            Allowed('an address such as "https://harbour.example.com"'),
+        ]
+        | None
+    ) = Field(default=None, description="The address of a Harbour elsewhere")
+
+
+class Rehearsal(Section):
+    """Settings of `ferryman rehearse`."""
+
+    env: Annotated[dict[VariableName, VariableValue], Allowed("a table of strings")] = Field(
+        default_factory=dict, description="Variables that the app gets only in the rehearsal"
+    )
+
+
+class Configuration(Section):
+    """A whole ferryman.toml."""
+
+    app: App
+    database: Database | None = None
+    environments: Annotated[
+        dict[Name, EnvironmentSection],
+        AfterValidator(_not_the_rehearsal),
+        Allowed("one section [environments.<name>] for each server"),
+    ] = Field(default_factory=dict)
+    reports: Reports | None = None
+    rehearsal: Rehearsal = Field(default_factory=Rehearsal)
+
+    _source: Source = PrivateAttr(default_factory=Source)
+
+    @property
+    def path(self) -> Path:
+        """Return the file that this was read from."""
+        return self._source.path
+
+    @property
+    def root(self) -> Path:
+        """Return the project's folder, in which the file stands."""
+        return self._source.path.resolve().parent
+
+    def environment(self, name: str, variables: Mapping[str, str]) -> Environment:
+        """Return an environment with its `${VAR}` resolved from `variables`.
+
+        Raises UsageError for an unknown name, ConfigurationError for a missing variable or a value that does not fit.
+        """
+        from ferryman.config.variables import resolve_environment
+
+        return resolve_environment(self._source, name, variables)

@@ -1,0 +1,195 @@
+"""A broken ferryman.toml: the file, the line, the key, what is wrong, and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ferryman.config import load_configuration
+from ferryman.errors import ConfigurationError
+
+APP = '[app]\nname = "shop"\nimage = "team/shop"\n'
+WEB = "[app.roles.web]\n"
+NAME = "lower-case letters, digits and -, beginning with a letter, at most 31 characters"
+DURATION = 'a number with a unit (ms, s, m, h), such as "30s"'
+MOUNT = 'an absolute path other than "/", without ".."'
+HOST = "[environments.production]\nhost = "
+
+BROKEN = {
+    "not TOML": (
+        APP + "[app.roles.web\n",
+        "ferryman.toml:4: not valid TOML: expected ']' at the end of a table declaration",
+    ),
+    "not TOML at its end": (APP + 'context = "service', "ferryman.toml:4: not valid TOML: unterminated string"),
+    "the same key twice": (APP + 'name = "x"\n' + WEB, "ferryman.toml:4: not valid TOML: cannot overwrite a value"),
+    "unknown key": (
+        APP + WEB + "prot = 8000\n",
+        'ferryman.toml:5: [app.roles.web] prot: unknown key; did you mean "port"? '
+        "allowed: command, port, health, health_timeout, drain_timeout, stop_grace",
+    ),
+    "unknown section": (
+        APP + WEB + "[databse]\nversion = 17\n",
+        'ferryman.toml:5: [databse]: unknown section; did you mean "database"? '
+        "allowed: app, database, environments, reports, rehearsal",
+    ),
+    "wrong type": (
+        APP + WEB + 'port = "8000"\n',
+        'ferryman.toml:5: [app.roles.web] port: "8000" is a string; allowed: an integer from 1 to 65535',
+    ),
+    "out of range": (
+        APP + "retain = 0\n" + WEB,
+        "ferryman.toml:4: [app] retain: 0 can't be used; allowed: an integer from 1 to 50",
+    ),
+    "missing key": (
+        '[app]\nname = "shop"\n' + WEB,
+        "ferryman.toml:1: [app] image: missing; "
+        'allowed: a repository without a tag, such as "team/shop" (Docker Hub) or "ghcr.io/team/shop"',
+    ),
+    "no app": (
+        "# nothing\n",
+        "ferryman.toml:1: [app]: missing section; allowed: a table of name, image, context, dockerfile, strategy, "
+        "retain, read_only, tmpfs, roles, resources, env, volumes",
+    ),
+    "no web role": (
+        APP + '[app.roles.worker]\ncommand = ["work"]\n',
+        "ferryman.toml:4: [app.roles.web]: missing section; "
+        "allowed: a table of command, port, health, health_timeout, drain_timeout, stop_grace",
+    ),
+    "an app name with capitals": (
+        APP.replace('"shop"', '"Shop"') + WEB,
+        f'ferryman.toml:2: [app] name: "Shop" can\'t be used; allowed: {NAME}',
+    ),
+    "a role's name": (
+        APP + WEB + "[app.roles.Worker]\n",
+        f"ferryman.toml:5: [app.roles.Worker]: this name can't be used; allowed: {NAME}",
+    ),
+    "an image with a tag": (
+        APP.replace("team/shop", "team/shop:latest") + WEB,
+        'ferryman.toml:3: [app] image: "team/shop:latest" names a tag or digest; '
+        'allowed: a repository without a tag, such as "team/shop" (Docker Hub) or "ghcr.io/team/shop"',
+    ),
+    "an image with capitals": (
+        APP.replace("team/shop", "Team/Shop") + WEB,
+        'ferryman.toml:3: [app] image: "Team/Shop" is no image name; '
+        'allowed: a repository without a tag, such as "team/shop" (Docker Hub) or "ghcr.io/team/shop"',
+    ),
+    "a context outside": (
+        APP + 'context = "../other"\n' + WEB,
+        'ferryman.toml:4: [app] context: "../other" is not a plain path; '
+        'allowed: a path below the folder it is in, without ".."; "." is the folder',
+    ),
+    "a duration without a unit": (
+        APP + WEB + "stop_grace = 30\n",
+        f"ferryman.toml:5: [app.roles.web] stop_grace: 30 has no unit; allowed: {DURATION}",
+    ),
+    "a size that is none": (
+        APP + WEB + '[app.resources]\nmemory = "384 MB"\n',
+        'ferryman.toml:6: [app.resources] memory: "384 MB" is not a size; '
+        'allowed: a whole number with a unit (k, m, g), such as "384m", of at least 6m',
+    ),
+    "a health path without its slash": (
+        APP + WEB + 'health = "health"\n',
+        'ferryman.toml:5: [app.roles.web] health: "health" does not begin with "/"; '
+        'allowed: a path that begins with "/", such as "/health/ready"',
+    ),
+    "a relative volume": (
+        APP + WEB + '[app.volumes]\nmedia = "media"\n',
+        f'ferryman.toml:6: [app.volumes] media: "media" is not absolute; allowed: {MOUNT}',
+    ),
+    "a volume that is two mounts": (
+        APP + WEB + '[app.volumes]\nmedia = "/app/media:/etc"\n',
+        f'ferryman.toml:6: [app.volumes] media: "/app/media:/etc" can\'t be used; allowed: {MOUNT}',
+    ),
+    "two volumes on one path": (
+        APP + WEB + '[app.volumes]\nmedia = "/data"\nfiles = "/data"\n',
+        'ferryman.toml:5: [app.volumes]: files and media have the same path, "/data"',
+    ),
+    "a value that is no string": (
+        APP + WEB + "[app.env]\nvalues = { DEBUG = false }\n",
+        'ferryman.toml:6: [app.env.values] DEBUG: false is a boolean; allowed: a string, such as "1"',
+    ),
+    "a variable's name": (
+        APP + WEB + '[app.env]\nrequired = [\n  "FINE",\n  "NOT-FINE",\n]\n',
+        'ferryman.toml:8: [app.env] required[1]: "NOT-FINE" can\'t be used; '
+        "allowed: a variable's name: letters, digits and _, not beginning with a digit",
+    ),
+    "a secret in the file": (
+        APP + WEB + '[app.env.values]\nSECRET_KEY = "x"\n',
+        "ferryman.toml:5: [app.env.values]: SECRET_KEY is a secret: "
+        "the agent makes one, and `ferryman env set` sets another",
+    ),
+    "no migrate command": (
+        APP + WEB + "[database]\nmigrate = []\n",
+        "ferryman.toml:6: [database] migrate: is empty; "
+        'allowed: a non-empty array of strings, such as ["python", "manage.py", "migrate"]',
+    ),
+    "an ssh option as host": (
+        APP + WEB + HOST + '"-oProxyCommand=x"\n',
+        'ferryman.toml:6: [environments.production] host: "-oProxyCommand=x" can\'t be used; '
+        "allowed: a host name or an IP address",
+    ),
+    "a domain for HAProxy to stumble over": (
+        APP + WEB + HOST + '"a.example"\ndomain = "a.example # x"\n',
+        'ferryman.toml:7: [environments.production] domain: "a.example # x" can\'t be used; '
+        'allowed: a host name in lower case, such as "shop.example.com"',
+    ),
+    "a variable that never ends": (
+        APP + WEB + HOST + '"${VPS_HOST"\n',
+        'ferryman.toml:6: [environments.production] host: holds a "${" that begins no variable; '
+        "allowed: ${NAME}, or $${ for a literal ${",
+    ),
+    "an environment called rehearsal": (
+        APP + WEB + '[environments.rehearsal]\nhost = "a.example"\n',
+        "ferryman.toml:5: [environments]: the environment rehearsal is made by `ferryman rehearse`; "
+        "its settings stand in [rehearsal]",
+    ),
+    "a table where a key is meant": (
+        APP + WEB + "[app.context]\nx = 1\n",
+        "ferryman.toml:5: [app.context]: is a table; "
+        'allowed: a path below the folder it is in, without ".."; "." is the folder',
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BROKEN.values(), ids=BROKEN.keys())
+def test_each_mistake_has_its_own_message(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "ferryman.toml"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_configuration(path)
+
+    assert caught.value.message == message
+    assert (caught.value.code, caught.value.exit_status) == ("configuration-invalid", 2)
+
+
+def test_all_problems_are_listed_at_once_in_the_order_of_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "ferryman.toml"
+    path.write_text(
+        '[environments.production]\nhst = "a.example"\n[app]\nname = "shop"\n[app.roles.web]\nport = 0\n'
+        '[app.roles."No Name"]\n',
+        encoding="utf-8",
+    )
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_configuration(path)
+
+    places = [line.split(": ")[:2] for line in caught.value.message.splitlines()]
+    assert places == [
+        ["ferryman.toml:1", "[environments.production] host"],
+        ["ferryman.toml:2", "[environments.production] hst"],
+        ["ferryman.toml:3", "[app] image"],
+        ["ferryman.toml:6", "[app.roles.web] port"],
+        ["ferryman.toml:7", '[app.roles."No Name"]'],
+    ]
+
+
+def test_a_file_that_is_not_text_is_said_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "ferryman.toml"
+    path.write_bytes(b'[app]\nname = "sh\xffop"\n')
+
+    with pytest.raises(ConfigurationError) as caught:
+        load_configuration(path)
+
+    assert caught.value.message == "ferryman.toml:2: is not UTF-8 text"
