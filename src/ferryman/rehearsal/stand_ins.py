@@ -1,0 +1,149 @@
+"""The images of the rehearsal: the real ones where they can be pulled, else stand-ins made of Debian's packages."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+from pathlib import Path
+
+import httpx
+
+from ferryman.errors import UsageError
+from ferryman.rehearsal.debootstrap import authority_bundle, ensure_base_image
+from ferryman.rehearsal.docker import Docker, DockerError
+
+DEBIAN = "debian:trixie-slim"
+PYTHON = "python:3.13-slim-trixie"
+POSTGRES = "postgres:17"
+HAPROXY = "haproxy:3.0"
+REGISTRY = "registry:2"
+STAND_INS = {DEBIAN: "debian", PYTHON: "python", POSTGRES: "postgres", HAPROXY: "haproxy", REGISTRY: "registry"}
+
+_STAND_IN_LABEL = "ferryman.stand-in"
+_RECIPE_LABEL = "ferryman.recipe"
+_PROBE_SECONDS = 8
+_PULL_SECONDS = 600
+
+
+class Origin(Enum):
+    """Where an image came from."""
+
+    REAL = "real"
+    STAND_IN = "stand-in"
+
+
+@dataclass(frozen=True)
+class Images:
+    """Brings images to this machine's engine. `report` gets one line for each thing that takes time."""
+
+    report: Callable[[str], None]
+    docker: Docker = field(default_factory=Docker)
+
+    def ensure(self, name: str) -> Origin:
+        """Have the image `name` (`repository:tag`) in the engine.
+
+        1. A real one that is there is used. 2. One that can be pulled is pulled. 3. A stand-in that is there and
+        made by today's recipe is used. 4. A stand-in is built, under exactly that name, labelled, and reported.
+        UsageError `image-unreachable` when it can't be pulled and nothing stands in for it.
+        """
+        local = self._label(name, _STAND_IN_LABEL)
+        if local == "":
+            return Origin.REAL
+        if hub_is_reachable(tuple(self.docker.command)) and self._pull(name):
+            return Origin.REAL
+        if name not in STAND_INS:
+            raise UsageError(
+                "image-unreachable",
+                f"the image {name} can't be pulled, and nothing stands in for it",
+                hint=f"give the engine a way to Docker Hub, or use one of {', '.join(sorted(STAND_INS))}",
+            )
+        recipe = _recipe(name)
+        if self._label(name, _RECIPE_LABEL) != recipe:
+            self._build(name, recipe)
+        return Origin.STAND_IN
+
+    def ensure_all(self) -> frozenset[str]:
+        """Have every image of the rehearsal; the names of those that are stand-ins."""
+        return frozenset(name for name in STAND_INS if self.ensure(name) is Origin.STAND_IN)
+
+    def build_folder(self, folder: str, tag: str, *, needs: str) -> None:
+        """Build a folder of the package's files as `tag`, unless `tag` was built by the same recipe already.
+
+        `needs` is the image that it starts from. The host's certificate authorities lie in the build's context.
+        """
+        self.ensure(needs)
+        recipe = _folder_recipe(folder)
+        if self._label(tag, _RECIPE_LABEL) == recipe:
+            return
+        self.report(f"building {tag}")
+        self._build_context(folder, tag, {_RECIPE_LABEL: recipe})
+
+    def _build(self, name: str, recipe: str) -> None:
+        if name == DEBIAN:
+            ensure_base_image(self.docker, self.report)
+        else:
+            self.ensure(DEBIAN)
+        self.report(f"{name} can't be pulled here: building a stand-in of Debian's packages (once per machine)")
+        self._build_context(STAND_INS[name], name, {_STAND_IN_LABEL: "true", _RECIPE_LABEL: recipe})
+
+    def _build_context(self, folder: str, tag: str, labels: dict[str, str]) -> None:
+        with tempfile.TemporaryDirectory(prefix="ferryman-build-") as scratch:
+            context = Path(scratch) / folder
+            shutil.copytree(_files() / folder, context)
+            (context / "host-ca.crt").write_bytes(authority_bundle())
+            self.docker.build(context, tag, labels=labels)
+
+    def _pull(self, name: str) -> bool:
+        self.report(f"pulling {name}")
+        return self.docker.succeeds(["pull", "--quiet", name], timeout=_PULL_SECONDS)
+
+    def _label(self, name: str, label: str) -> str | None:
+        """The label's value, "" where the image has no such label, None where there is no such image."""
+        template = f'{{{{if .Config.Labels}}}}{{{{index .Config.Labels "{label}"}}}}{{{{end}}}}'
+        try:
+            return self.docker.run(["image", "inspect", "--format", template, name]).strip()
+        except DockerError:
+            return None
+
+
+@cache
+def hub_is_reachable(command: tuple[str, ...]) -> bool:
+    """Whether the engine can reach Docker Hub; asked of the engine once per process.
+
+    The engine is asked what it sees of a small image, since its network, proxy and mirrors count, not ours.
+    An engine that is not on a Unix socket of this machine is taken to reach it: the pull itself tells.
+    """
+    docker = Docker(command)
+    endpoint = docker.run(["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]).strip()
+    if not endpoint.startswith("unix://"):
+        return True
+    transport = httpx.HTTPTransport(uds=endpoint.removeprefix("unix://"))
+    try:
+        with httpx.Client(transport=transport, timeout=_PROBE_SECONDS) as client:
+            return client.get(f"http://engine/distribution/{DEBIAN}/json").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def _files() -> Path:
+    return Path(__file__).parent / "files"
+
+
+def _recipe(name: str) -> str:
+    """What a stand-in is made by: its own files, and those of the Debian that it starts from."""
+    own = _folder_recipe(STAND_INS[name])
+    return own if name == DEBIAN else _digest(own.encode(), _folder_recipe(STAND_INS[DEBIAN]).encode())
+
+
+def _folder_recipe(folder: str) -> str:
+    files = sorted(path for path in (_files() / folder).rglob("*") if path.is_file())
+    return _digest(authority_bundle(), *(part for path in files for part in (path.name.encode(), path.read_bytes())))
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16]
