@@ -1,0 +1,139 @@
+"""Pure: what containers an app has, how they are named and addressed, and how they are fenced in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ferryman_agent.ledger import App, Release
+from ferryman_agent.manifest import Manifest, Role
+
+NETWORK_PREFIX = "10.213"
+SUBNETS = range(1, 250)
+LANE_ADDRESS = {"a": 10, "b": 11}
+DATABASE_ADDRESS = 2
+LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+
+
+def network_name(app_id: str) -> str:
+    """The app's own network."""
+    return f"ferryman.{app_id}"
+
+
+def subnet(app: App) -> dict[str, str]:
+    """The app's own subnet, so that its addresses never move; the engine gives out the upper half alone."""
+    network = f"{NETWORK_PREFIX}.{app.subnet}"
+    return {"Subnet": f"{network}.0/24", "IPRange": f"{network}.128/25"}
+
+
+def address(app: App, last: int) -> str:
+    """A fixed address in the app's subnet."""
+    return f"{NETWORK_PREFIX}.{app.subnet}.{last}"
+
+
+def lane_address(app: App, lane: str) -> str:
+    """Where the web container of a lane listens."""
+    return address(app, LANE_ADDRESS[lane])
+
+
+def container_name(app_id: str, role: str, number: int) -> str:
+    """The name of a role's container."""
+    return f"ferryman.{app_id}.{role}.{number}"
+
+
+def database_name(app_id: str) -> str:
+    """The name of the app's PostgreSQL container."""
+    return f"ferryman.{app_id}.postgres"
+
+
+def database_volume(app_id: str, version: int) -> str:
+    """The volume with the app's data, one per major version."""
+    return f"ferryman.{app_id}.postgres-{version}"
+
+
+def labels(app_id: str, role: str, number: int | None = None) -> dict[str, str]:
+    """The labels by which containers are found again."""
+    found = {"ferryman.app": app_id, "ferryman.role": role}
+    return found if number is None else {**found, "ferryman.release": str(number)}
+
+
+def volume_names(manifest: Manifest) -> dict[str, str]:
+    """Docker's name of each named volume -> its path in the container."""
+    return {f"ferryman.{manifest.app_id}.volume.{name}": path for name, path in manifest.volumes.items()}
+
+
+def variables(app: App, manifest: Manifest, release: Release, stored: dict[str, str], own: dict[str, str]) -> list[str]:
+    """The environment of a release's containers: ours first, then plain values, then what was set with `env set`."""
+    hosts = [manifest.domain] if manifest.domain else ["localhost", "127.0.0.1", "[::1]", manifest.host]
+    merged = {
+        "ALLOWED_HOSTS": ",".join(dict.fromkeys(hosts)),
+        "FERRYMAN_APP": app.name,
+        "FERRYMAN_ENVIRONMENT": app.environment,
+        "FERRYMAN_RELEASE": str(release.number),
+        "FERRYMAN_REVISION": release.revision,
+        "PORT": str(manifest.web.port),
+        **own,
+        **manifest.values,
+        **stored,
+    }
+    return [f"{name}={value}" for name, value in sorted(merged.items())]
+
+
+def app_specification(
+    app: App, manifest: Manifest, release: Release, role: Role, environment: list[str]
+) -> dict[str, Any]:
+    """The container of a role: limits, no privileges, read-only root; no restart policy before the commit."""
+    specification: dict[str, Any] = {
+        "Image": release.reference,
+        "Env": environment,
+        "Labels": labels(app.id, role.name, release.number),
+        "HostConfig": {
+            "NetworkMode": network_name(app.id),
+            "RestartPolicy": {"Name": "no"},
+            "Memory": manifest.memory,
+            "MemorySwap": manifest.memory,
+            "NanoCpus": int(manifest.cpus * 1e9),
+            "PidsLimit": manifest.pids,
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges"],
+            "ReadonlyRootfs": manifest.read_only,
+            "Tmpfs": dict.fromkeys(manifest.tmpfs, "rw,noexec,nosuid,nodev,size=64m,mode=1777"),
+            "Mounts": [
+                {"Type": "volume", "Source": name, "Target": path} for name, path in volume_names(manifest).items()
+            ],
+            "LogConfig": LOG,
+            "Init": False,
+        },
+    }
+    if role.command:
+        specification["Cmd"] = list(role.command)
+    return specification
+
+
+def at_address(specification: dict[str, Any], app: App, fixed: str, alias: str) -> dict[str, Any]:
+    """The same container with a fixed address and a name on the app's network."""
+    endpoint = {"IPAMConfig": {"IPv4Address": fixed}, "Aliases": [alias]}
+    return {**specification, "NetworkingConfig": {"EndpointsConfig": {network_name(app.id): endpoint}}}
+
+
+def database_specification(app: App, version: int, password: str) -> dict[str, Any]:
+    """The app's PostgreSQL: private network, named volume, no published port."""
+    specification = {
+        "Image": f"postgres:{version}",
+        "Env": [f"POSTGRES_PASSWORD={password}", "PGDATA=/var/lib/postgresql/data/pgdata"],
+        "Labels": {**labels(app.id, "postgres"), "ferryman.postgres": str(version)},
+        "HostConfig": {
+            "NetworkMode": network_name(app.id),
+            "RestartPolicy": {"Name": "unless-stopped"},
+            "ShmSize": 128 << 20,
+            "PidsLimit": 1024,
+            "CapDrop": ["ALL"],
+            "CapAdd": ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
+            "SecurityOpt": ["no-new-privileges"],
+            "Mounts": [
+                {"Type": "volume", "Source": database_volume(app.id, version), "Target": "/var/lib/postgresql/data"}
+            ],
+            "LogConfig": LOG,
+        },
+        "StopTimeout": 60,
+    }
+    return at_address(specification, app, address(app, DATABASE_ADDRESS), "postgres")

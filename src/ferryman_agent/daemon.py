@@ -1,0 +1,170 @@
+"""The daemon: recovers what was interrupted, then answers calls on a Unix socket, under systemd's watch."""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import os
+import signal
+import socket
+import socketserver
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from ferryman_agent import __version__
+from ferryman_agent.clock import now
+from ferryman_agent.edge import Edge
+from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.engine.docker import SOCKET as ENGINE
+from ferryman_agent.errors import AgentError, BadRequest, Refused, Unavailable
+from ferryman_agent.ledger import Ledger
+from ferryman_agent.outbox import Outbox
+from ferryman_agent.protocol import ROLES, SUPPORTED, Channel
+from ferryman_agent.requests import REQUESTS
+from ferryman_agent.requests.call import Call
+from ferryman_agent.systemd import notify, watchdog_seconds
+from ferryman_agent.transaction.recovery import recover
+from ferryman_agent.transaction.running import RunningTransactions
+from ferryman_agent.transaction.server import Server
+
+ENGINE_LIMIT_SECONDS = 60.0
+
+
+class Agent:
+    """The parts of the agent, put together. `fault` is why it refuses to act, when its ledger can't be used."""
+
+    def __init__(self, folder: Path, docker: Docker) -> None:
+        self.fault: AgentError | None = None
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            ledger = Ledger(_private(folder / "ledger.db"), now)
+        except AgentError as error:
+            self.fault = error
+            return
+        self.server = Server(ledger, docker, _edge(docker, folder), folder)
+        self.outbox = Outbox(ledger)
+        self.server.report_added = self.outbox.wake
+        self.running = RunningTransactions(self.server)
+
+    def answer(self, channel: Channel) -> None:
+        """Answer one call: a line from the relay that names the role, then the request."""
+        try:
+            role = (channel.receive() or {}).get("role")
+            request = channel.receive()
+            if request is None:
+                return
+            channel.send({"result": self._carry_out(channel, role, request)})
+        except AgentError as error:
+            channel.send({"error": error.as_json()})
+        except EngineError as error:
+            channel.send({"error": AgentError("engine-error", f"the Docker Engine refused: {error.message}").as_json()})
+
+    def _carry_out(self, channel: Channel, role: Any, request: dict[str, Any]) -> dict[str, Any]:
+        if self.fault:
+            raise self.fault
+        if request.get("protocol") not in SUPPORTED:
+            raise BadRequest(
+                "protocol-unsupported",
+                f"the agent {__version__} does not speak protocol {request.get('protocol')!r}",
+                state="nothing was changed",
+                hint="install the same version on both sides: `ferryman server setup`",
+                supported=list(SUPPORTED),
+                agent=__version__,
+            )
+        kind, identifier, params = request.get("request"), request.get("id"), request.get("params", {})
+        known = REQUESTS.get(kind) if isinstance(kind, str) else None
+        if known is None or not isinstance(identifier, str) or not identifier or not isinstance(params, dict):
+            raise BadRequest("bad-request", f"unknown or malformed request {kind!r}", state="nothing was changed")
+        if role not in ROLES or role not in known.roles:
+            raise Refused(
+                "not-allowed",
+                f"a {role} key may not ask for {kind}",
+                state="nothing was changed",
+                hint="use an operator's key",
+            )
+        return known.answer(Call(self.server, self.running, self.outbox, channel, role, identifier, params))
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        agent: Agent = self.server.agent  # type: ignore[attr-defined]
+        with contextlib.suppress(OSError):  # the caller is gone; a transaction it began goes on without it
+            agent.answer(Channel(self.rfile, self.wfile))  # type: ignore[arg-type]
+
+
+class _Socket(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, path: Path, agent: Agent) -> None:
+        path.unlink(missing_ok=True)
+        previous = os.umask(0o177)
+        try:
+            super().__init__(str(path), _Handler)
+        finally:
+            os.umask(previous)
+        with contextlib.suppress(KeyError):
+            os.chown(path, 0, grp.getgrnam("ferryman").gr_gid)
+            path.chmod(0o660)
+        self.agent = agent
+
+    def handle_error(self, *_: Any) -> None:
+        sys.stderr.write(f"a call failed: {sys.exc_info()[1]!r}\n")
+
+
+def run(folder: Path, path: Path, engine: str = ENGINE) -> int:
+    """Serve until SIGTERM; returns the exit status."""
+    docker = Docker(engine)
+    agent = Agent(folder, docker)
+    if agent.fault:
+        sys.stderr.write(f"refusing to act: {agent.fault.message}\n")
+    else:
+        wait_for_engine(docker)
+        recover(agent.server)
+        threading.Thread(target=agent.outbox.run, daemon=True).start()
+    server = _Socket(path, agent)
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    notify("READY=1")
+    threading.Thread(target=_keep_alive, args=(path,), daemon=True).start()
+    server.serve_forever()
+    return 0
+
+
+def wait_for_engine(docker: Docker) -> None:
+    """After a reboot the engine may start later than the agent."""
+    limit = time.monotonic() + ENGINE_LIMIT_SECONDS
+    while True:
+        try:
+            docker.version()
+            return
+        except Unavailable as error:
+            if time.monotonic() > limit:
+                sys.stderr.write(f"{error.message}\n")
+                return
+            time.sleep(0.5)
+
+
+def _keep_alive(path: Path) -> None:
+    """Tell systemd's watchdog that the socket still takes calls; silence gets the agent restarted."""
+    period = watchdog_seconds()
+    while period:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(period)
+            try:
+                connection.connect(str(path))
+                notify("WATCHDOG=1")
+            except OSError as error:
+                sys.stderr.write(f"the agent does not answer itself: {error}\n")
+        time.sleep(period / 2)
+
+
+def _private(path: Path) -> Path:
+    path.touch(mode=0o600, exist_ok=True)
+    return path
+
+
+def _edge(docker: Docker, folder: Path) -> Edge:
+    return Edge(docker, folder / "edge", lambda image: docker.pull(image, None, lambda: False))

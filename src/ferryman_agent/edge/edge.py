@@ -1,0 +1,165 @@
+"""Keeps HAProxy in agreement with the ledger: its container, its configuration, its runtime state."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ferryman_agent.edge import runtime
+from ferryman_agent.edge.configuration import FOLDER, LANES, UNAVAILABLE, Route, ports, render, render_map, server_lines
+from ferryman_agent.engine import Docker
+
+IMAGE = "haproxy:3.0"
+NAME = "ferryman.edge"
+START_LIMIT_SECONDS = 20.0
+POLL_SECONDS = 0.05
+
+
+class Edge:
+    """The edge of this server; its files live in `folder`, which the container mounts.
+
+    `pull` brings the edge's image when it is missing.
+    """
+
+    def __init__(self, docker: Docker, folder: Path, pull: Callable[[str], None]) -> None:
+        self._docker = docker
+        self._folder = folder
+        self._pull = pull
+
+    @property
+    def _socket(self) -> Path:
+        return self._folder / "run" / "admin.sock"
+
+    def agree(self, routes: list[Route]) -> None:
+        """Make the edge route as told.
+
+        1. Write configuration and map, so that a restart agrees.
+        2. Start the container when it does not run; restart it only when a port is to be opened.
+        3. Otherwise change the running HAProxy through its socket: enable the new lane, drain the other.
+        """
+        configuration = render(routes)
+        before = self._read("haproxy.cfg")
+        self._write("hosts.map", render_map(routes))
+        self._write("503.http", UNAVAILABLE)
+        self._write("haproxy.cfg", configuration)
+        container = self._docker.container(NAME)
+        is_running = bool(container and container["State"]["Running"])
+        if is_running and ports(before) >= ports(configuration):
+            self._change(routes)
+        else:
+            self._start(container)
+
+    def _change(self, routes: list[Route]) -> None:
+        commands = []
+        for route in routes:
+            for lane, (address, serves) in sorted(server_lines(route).items(), key=lambda item: not item[1][1]):
+                server = f"slot{route.slot}/{lane}"
+                host, _, port = address.rpartition(":")
+                if serves:
+                    commands += [f"set server {server} addr {host} port {port}", f"set server {server} state ready"]
+                elif route.lane:
+                    commands.append(f"set server {server} state drain")
+        hosts = f"{FOLDER}/hosts.map"
+        known = {line.split()[1]: line.split()[2] for line in self._show_map(hosts)}
+        wanted = {route.key: f"slot{route.slot}" for route in routes if route.lane}
+        for key, slot in wanted.items():
+            if key not in known:
+                commands.append(f"add map {hosts} {key} {slot}")
+            elif known[key] != slot:
+                commands.append(f"set map {hosts} {key} {slot}")
+        commands += [f"del map {hosts} {key}" for key in known if key not in wanted]
+        if commands:
+            runtime.change(self._socket, *commands)
+
+    def _show_map(self, name: str) -> list[str]:
+        return [line for line in runtime.command(self._socket, f"show map {name}").splitlines() if line.strip()]
+
+    def open_requests(self, slot: int, lane: str) -> int:
+        """How many requests a lane is answering now; 0 when the edge does not run."""
+        try:
+            return runtime.open_requests(self._socket, slot, lane)
+        except runtime.EdgeError:
+            return 0
+
+    def cut(self, slot: int, lane: str) -> None:
+        """End what is still open after the drain limit (a websocket), and take the lane out."""
+        server = f"slot{slot}/{lane}"
+        runtime.change(self._socket, f"shutdown sessions server {server}", f"set server {server} state maint")
+
+    def state(self) -> dict[str, Any]:
+        """Whether the edge runs, and since when."""
+        container = self._docker.container(NAME)
+        if container is None:
+            return {"state": "missing", "since": None}
+        return {"state": container["State"]["Status"], "since": container["State"]["StartedAt"]}
+
+    def serving_lane(self, slot: int) -> str | None:
+        """The lane that takes new requests according to the running HAProxy."""
+        rows = runtime.statistics(self._socket, slot)
+        ready = [lane for lane in LANES if rows[lane]["status"].startswith(("UP", "no check"))]
+        return ready[0] if len(ready) == 1 else None
+
+    def _start(self, container: dict[str, Any] | None) -> None:
+        if container:
+            self._docker.remove(NAME)
+        if self._docker.image(IMAGE) is None:
+            self._pull(IMAGE)
+        (self._folder / "run").mkdir(mode=0o755, exist_ok=True)
+        self._docker.create(NAME, self._specification())
+        self._docker.start(NAME)
+        limit = time.monotonic() + START_LIMIT_SECONDS
+        while True:
+            try:
+                runtime.command(self._socket, "show info")
+                return
+            except runtime.EdgeError:
+                if time.monotonic() > limit:
+                    lines = b"".join(chunk for _, chunk in self._docker.logs(NAME, tail=10)).decode(errors="replace")
+                    raise runtime.EdgeError(
+                        "edge-failed", "the edge does not start", log=lines.splitlines(), hint="is its port in use?"
+                    ) from None
+                time.sleep(POLL_SECONDS)
+
+    def _specification(self) -> dict[str, Any]:
+        return {
+            "Image": IMAGE,
+            "User": "0:0",  # to bind port 80 on the host's network; HAProxy gives root up after it
+            "Cmd": ["haproxy", "-W", "-db", "-f", f"{FOLDER}/haproxy.cfg"],
+            "Labels": {"ferryman.role": "edge"},
+            "HostConfig": {
+                "NetworkMode": "host",
+                "RestartPolicy": {"Name": "always"},
+                "CapDrop": ["ALL"],
+                "CapAdd": ["NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT"],
+                "SecurityOpt": ["no-new-privileges"],
+                "ReadonlyRootfs": True,
+                "PidsLimit": 256,
+                "Mounts": [{"Type": "bind", "Source": str(self._folder), "Target": FOLDER}],
+                "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+                "Ulimits": [{"Name": "nofile", "Soft": 16384, "Hard": 16384}],
+            },
+        }
+
+    def _read(self, name: str) -> str:
+        path = self._folder / name
+        return path.read_text() if path.exists() else ""
+
+    def _write(self, name: str, content: str) -> None:
+        """Replace a file so that a power cut leaves the old or the new one."""
+        if self._read(name) == content:
+            return
+        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=self._folder)
+        with os.fdopen(handle, "w") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(self._folder / name)
+        folder = os.open(self._folder, os.O_DIRECTORY)
+        os.fsync(folder)
+        os.close(folder)

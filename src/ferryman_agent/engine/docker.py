@@ -1,0 +1,248 @@
+"""One narrow object for all that the agent asks of the Docker Engine."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from ferryman_agent.engine.transport import EngineError, call, frames, hijack
+from ferryman_agent.errors import Unavailable
+
+__all__ = ["Docker", "EngineError"]
+
+SOCKET = "/var/run/docker.sock"
+EXIT_CODE_LIMIT_SECONDS = 10
+NOT_FOUND = 404
+CONFLICT = 409
+
+
+class Docker:
+    """The engine behind `path`. Missing things are None or ignored; other faults raise EngineError."""
+
+    def __init__(self, path: str = SOCKET) -> None:
+        self._path = path
+        self._prefix = ""
+
+    # -- plumbing
+
+    def _url(self, path: str, query: dict[str, object] | None = None) -> str:
+        if not self._prefix:
+            response, connection = call(self._path, ("GET", "/version"), timeout=10)
+            with closing(connection):
+                self._prefix = f"/v{json.loads(response.read())['ApiVersion']}"
+        return f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
+
+    def _ask(
+        self, method: str, path: str, body: Any = None, *, query: dict[str, object] | None = None, timeout: float = 60
+    ) -> Any:
+        response, connection = call(self._path, (method, self._url(path, query)), body, timeout=timeout)
+        with closing(connection):
+            content = response.read()
+        return json.loads(content) if content[:1] in (b"{", b"[") else None
+
+    def version(self) -> dict[str, Any]:
+        """The engine's own description: Version, ApiVersion, Arch, Os."""
+        response, connection = call(self._path, ("GET", "/version"), timeout=10)
+        with closing(connection):
+            return dict(json.loads(response.read()))
+
+    def info(self) -> dict[str, Any]:
+        """The engine's facts, DockerRootDir among them."""
+        return dict(self._ask("GET", "/info"))
+
+    # -- images
+
+    def image(self, reference: str) -> dict[str, Any] | None:
+        """An image by reference or digest, or None."""
+        try:
+            return dict(self._ask("GET", f"/images/{quote(reference, safe='')}/json"))
+        except EngineError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    def pull(self, reference: str, auth: dict[str, str] | None, is_cancelled: Callable[[], bool]) -> None:
+        """Pull by tag or digest. EngineError (status 0 when the stream itself reports the fault)."""
+        header = {"X-Registry-Auth": base64.urlsafe_b64encode(json.dumps(auth).encode()).decode()} if auth else {}
+        name, separator, tag = reference.partition("@")
+        if not separator:
+            name, _, tag = reference.rpartition(":")
+        url = self._url("/images/create", {"fromImage": name, "tag": tag})
+        response, connection = call(self._path, ("POST", url), headers=header, timeout=600)
+        with closing(connection):
+            for line in response:
+                if is_cancelled():
+                    return
+                fault = json.loads(line).get("error") if line.strip() else None
+                if fault:
+                    raise EngineError(0, str(fault))
+
+    def login(self, auth: dict[str, str]) -> bool:
+        """True when the registry takes these credentials."""
+        try:
+            self._ask("POST", "/auth", auth, timeout=30)
+        except EngineError:
+            return False
+        return True
+
+    def images(self, repository: str) -> list[dict[str, Any]]:
+        """The local images of a repository, each with Id and RepoDigests."""
+        filters = json.dumps({"reference": [repository]})
+        return list(self._ask("GET", "/images/json", query={"filters": filters, "digests": 1}))
+
+    def remove_image(self, reference: str) -> bool:
+        """Remove by digest; False when it is gone already or a container uses it."""
+        try:
+            self._ask("DELETE", f"/images/{quote(reference, safe='')}")
+        except EngineError as error:
+            if error.status in (NOT_FOUND, CONFLICT):
+                return False
+            raise
+        return True
+
+    # -- networks and volumes
+
+    def ensure_network(self, name: str, subnet: dict[str, str], labels: dict[str, str]) -> None:
+        """Create the bridge network with its own subnet ({"Subnet", "IPRange"}) unless it exists."""
+        try:
+            self._ask("GET", f"/networks/{name}")
+        except EngineError as error:
+            if error.status != NOT_FOUND:
+                raise
+            self._ask(
+                "POST",
+                "/networks/create",
+                {"Name": name, "Driver": "bridge", "Labels": labels, "IPAM": {"Config": [subnet]}},
+            )
+
+    def ensure_volume(self, name: str, labels: dict[str, str]) -> None:
+        """Create the named volume unless it exists."""
+        self._ask("POST", "/volumes/create", {"Name": name, "Labels": labels})
+
+    def volume(self, name: str) -> dict[str, Any]:
+        """What the engine knows of a volume, its Mountpoint on this server among it."""
+        return dict(self._ask("GET", f"/volumes/{name}"))
+
+    # -- containers
+
+    def create(self, name: str, specification: dict[str, Any]) -> str:
+        """Create a container; returns its id."""
+        return str(self._ask("POST", "/containers/create", specification, query={"name": name})["Id"])
+
+    def start(self, container: str) -> None:
+        """Start it; running already is fine."""
+        self._ask("POST", f"/containers/{container}/start")
+
+    def stop(self, container: str, grace: float) -> None:
+        """SIGTERM (or the image's stop signal), SIGKILL after `grace` seconds; gone already is fine."""
+        try:
+            self._ask("POST", f"/containers/{container}/stop", query={"t": max(1, round(grace))}, timeout=grace + 60)
+        except EngineError as error:
+            if error.status != NOT_FOUND:
+                raise
+
+    def remove(self, container: str) -> None:
+        """Remove it by force, with its anonymous volumes; gone already, or going, is fine."""
+        try:
+            self._ask("DELETE", f"/containers/{container}", query={"force": 1, "v": 1})
+        except EngineError as error:
+            if error.status not in (NOT_FOUND, CONFLICT):
+                raise
+
+    def set_restart_policy(self, container: str, policy: str) -> None:
+        """Set what the engine does when the container exits, or after a reboot."""
+        self._ask("POST", f"/containers/{container}/update", {"RestartPolicy": {"Name": policy}})
+
+    def container(self, name: str) -> dict[str, Any] | None:
+        """What the engine knows of a container, or None."""
+        try:
+            return dict(self._ask("GET", f"/containers/{name}/json"))
+        except EngineError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    def containers(self, labels: dict[str, str]) -> list[dict[str, Any]]:
+        """All containers, running or not, that carry these labels."""
+        wanted = [f"{key}={value}" if value else key for key, value in labels.items()]
+        query: dict[str, object] = {"all": 1, "filters": json.dumps({"label": wanted})}
+        return list(self._ask("GET", "/containers/json", query=query))
+
+    def wait(self, container: str, limit: float) -> int | None:
+        """Wait until it exits; its exit code, or None when it still runs after `limit` seconds."""
+        try:
+            return int(self._ask("POST", f"/containers/{container}/wait", timeout=limit)["StatusCode"])
+        except Unavailable as error:
+            if isinstance(error.__cause__, TimeoutError):
+                return None
+            raise
+
+    def archive(self, container: str, path: str) -> bytes:
+        """A file of a container, running or not, as a tar archive."""
+        url = self._url(f"/containers/{container}/archive", {"path": path})
+        response, connection = call(self._path, ("GET", url))
+        with closing(connection):
+            return response.read()
+
+    def logs(
+        self, container: str, *, tail: int | None = None, follow: bool = False, since: int = 0
+    ) -> Iterator[tuple[str, bytes]]:
+        """(stream, bytes) of the log; with `follow` until the container ends or the iterator is closed."""
+        query: dict[str, object] = {"stdout": 1, "stderr": 1, "follow": int(follow), "since": since}
+        query["tail"] = "all" if tail is None else tail
+        url = self._url(f"/containers/{container}/logs", query)
+        response, connection = call(self._path, ("GET", url), timeout=60)
+        if follow and connection.sock:
+            connection.sock.settimeout(None)
+        with closing(connection):
+            yield from frames(response)
+
+    # -- exec
+
+    def exec_create(self, container: str, command: list[str], *, tty: bool, stdin: bool, user: str = "") -> str:
+        """Prepare a command inside a running container; returns the exec's id."""
+        specification = {"Cmd": command, "Tty": tty, "AttachStdin": stdin, "User": user}
+        specification |= {"AttachStdout": True, "AttachStderr": True}
+        return str(self._ask("POST", f"/containers/{container}/exec", specification)["Id"])
+
+    def exec_attach(self, identifier: str, *, tty: bool) -> socket.socket:
+        """Start it; returns the two-way stream (multiplexed frames unless `tty`)."""
+        return hijack(self._path, self._url(f"/exec/{identifier}/start"), {"Detach": False, "Tty": tty})
+
+    def exec_resize(self, identifier: str, rows: int, columns: int) -> None:
+        """Tell the terminal its size."""
+        self._ask("POST", f"/exec/{identifier}/resize", query={"h": rows, "w": columns})
+
+    def exec_exit_code(self, identifier: str) -> int | None:
+        """Its exit code, None while it runs."""
+        code = self._ask("GET", f"/exec/{identifier}/json")["ExitCode"]
+        return None if code is None else int(code)
+
+    def run(self, container: str, command: list[str], user: str = "", stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+        """Run a command inside a running container; returns (exit code, standard output, standard error)."""
+        identifier = self.exec_create(container, command, tty=False, stdin=bool(stdin), user=user)
+        with self.exec_attach(identifier, tty=False) as stream:
+            if stdin:
+                stream.sendall(stdin)
+                stream.shutdown(socket.SHUT_WR)
+            output: dict[str, bytes] = {"stdout": b"", "stderr": b""}
+            response = stream.makefile("rb")
+            while len(header := response.read(8)) == 8:
+                name = "stderr" if header[0] == 2 else "stdout"
+                output[name] += response.read(int.from_bytes(header[4:], "big"))
+        return self.exec_result(identifier), output["stdout"], output["stderr"]
+
+    def exec_result(self, identifier: str) -> int:
+        """The exit code of a command whose stream has ended; the engine may record it a moment later."""
+        limit = time.monotonic() + EXIT_CODE_LIMIT_SECONDS
+        while (code := self.exec_exit_code(identifier)) is None:
+            if time.monotonic() > limit:
+                raise EngineError(0, "the engine does not tell the command's exit code")
+            time.sleep(0.02)
+        return code

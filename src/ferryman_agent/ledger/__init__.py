@@ -1,0 +1,6 @@
+"""The ledger: the only truth about apps, releases and deployments on this server."""
+
+from ferryman_agent.ledger.ledger import Ledger
+from ferryman_agent.ledger.rows import App, Deployment, Release
+
+__all__ = ["App", "Deployment", "Ledger", "Release"]

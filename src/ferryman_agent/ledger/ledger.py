@@ -1,0 +1,289 @@
+"""Reads and writes the ledger; every method is one SQLite transaction, durable when it returns."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ferryman_agent.errors import Refused, Unavailable
+from ferryman_agent.ledger.rows import App, Deployment, Release, deployment_from, release_from
+from ferryman_agent.ledger.schema import prepare
+
+SLOTS = 16
+OUTBOX_LIMIT_ROWS = 10_000
+DEPLOYMENTS_KEPT = 500
+
+
+class Ledger:
+    """The ledger in one file. Safe to use from several threads.
+
+    `clock` gives the wall time as RFC 3339 text; it is passed in so that tests decide it.
+    """
+
+    def __init__(self, path: Path | str, clock: Callable[[], str]) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        try:
+            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        except sqlite3.Error as error:
+            raise Unavailable("ledger-unreadable", f"the ledger {path} can't be opened: {error}") from error
+        self._connection.row_factory = sqlite3.Row
+        prepare(self._connection)
+        for pragma in ("journal_mode = DELETE", "synchronous = FULL", "foreign_keys = ON", "cache_size = -256"):
+            self._connection.execute(f"PRAGMA {pragma}")
+
+    def close(self) -> None:
+        """Close the file; the object can't be used afterwards."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _all(self, query: str, *values: object) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def _one(self, query: str, *values: object) -> sqlite3.Row | None:
+        rows = self._all(query, *values)
+        return rows[0] if rows else None
+
+    # -- apps
+
+    def apps(self) -> list[App]:
+        """All apps, by id."""
+        return [App(**dict(row)) for row in self._all("SELECT * FROM app ORDER BY id")]
+
+    def app(self, app_id: str) -> App | None:
+        """One app, or None when this server does not know it."""
+        row = self._one("SELECT * FROM app WHERE id = ?", app_id)
+        return App(**dict(row)) if row else None
+
+    def add_app(self, name: str, environment: str, subnets: range) -> App:
+        """The app, made when it is new: the lowest free slot and subnet are its own from then on."""
+        app_id = f"{name}.{environment}"
+        with self._writing() as connection:
+            if not connection.execute("SELECT 1 FROM app WHERE id = ?", (app_id,)).fetchone():
+                taken = connection.execute("SELECT slot, subnet FROM app").fetchall()
+                slot = next((n for n in range(1, SLOTS + 1) if n not in {row["slot"] for row in taken}), None)
+                subnet = next((n for n in subnets if n not in {row["subnet"] for row in taken}), None)
+                if slot is None or subnet is None:
+                    raise Refused("server-full", f"this server already carries {len(taken)} apps; the limit is {SLOTS}")
+                connection.execute(
+                    "INSERT INTO app (id, name, environment, slot, subnet) VALUES (?, ?, ?, ?, ?)",
+                    (app_id, name, environment, slot, subnet),
+                )
+        app = self.app(app_id)
+        assert app is not None  # noqa: S101 - written above, in this process
+        return app
+
+    # -- releases
+
+    def releases(self, app_id: str) -> list[Release]:
+        """All releases of an app, newest first."""
+        return [release_from(r) for r in self._all("SELECT * FROM release WHERE app = ? ORDER BY number DESC", app_id)]
+
+    def release(self, app_id: str, number: int) -> Release | None:
+        """One release, or None."""
+        row = self._one("SELECT * FROM release WHERE app = ? AND number = ?", app_id, number)
+        return release_from(row) if row else None
+
+    def add_release(self, deployment: str, release: Release) -> Release:
+        """Record a candidate of `deployment` under the next free number; returns it with that number."""
+        with self._writing() as connection:
+            (number,) = connection.execute(
+                "SELECT COALESCE(MAX(number), 0) + 1 FROM release WHERE app = ?", (release.app,)
+            ).fetchone()
+            connection.execute(
+                "INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'candidate', ?)",
+                (
+                    release.app,
+                    number,
+                    release.image,
+                    release.digest,
+                    release.revision,
+                    json.dumps(release.manifest, sort_keys=True),
+                    release.environment_version,
+                    None if release.migrations is None else json.dumps(release.migrations),
+                    self._clock(),
+                ),
+            )
+            connection.execute("UPDATE deployment SET release = ? WHERE id = ?", (number, deployment))
+        added = self.release(release.app, number)
+        assert added is not None  # noqa: S101 - written above, in this process
+        return added
+
+    def mark_releases(self, app_id: str, numbers: list[int], state: str) -> None:
+        """Set the state of some releases."""
+        with self._writing() as connection:
+            connection.executemany(
+                "UPDATE release SET state = ? WHERE app = ? AND number = ?",
+                [(state, app_id, number) for number in numbers],
+            )
+
+    def commit(self, deployment: Deployment, number: int, lane: str) -> None:
+        """The commit: from here on `number`, in `lane`, is what serves. One SQLite transaction."""
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE app SET serving = ?, lane = ?, since = ?, degraded = '',"
+                " sequence = MAX(COALESCE(sequence, 0), COALESCE(?, sequence, 0)) WHERE id = ?",
+                (number, lane, self._clock(), deployment.sequence, deployment.app),
+            )
+            connection.execute(
+                "UPDATE release SET state = 'healthy' WHERE app = ? AND number = ?", (deployment.app, number)
+            )
+            connection.execute("UPDATE deployment SET state = 'committed' WHERE id = ?", (deployment.id,))
+
+    def set_degraded(self, app_id: str, why: str) -> None:
+        """Record why a role other than web is not up ('' when all are)."""
+        with self._writing() as connection:
+            connection.execute("UPDATE app SET degraded = ? WHERE id = ?", (why, app_id))
+
+    # -- deployments
+
+    def begin(self, app: App, request: str, kind: str, sequence: int | None) -> Deployment:
+        """Record a new deployment as running."""
+        identifier = str(uuid.uuid4())
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO deployment (id, request, app, kind, previous, sequence, state, started_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, 'running', ?)",
+                (identifier, request, app.id, kind, app.serving, sequence, self._clock()),
+            )
+        deployment = self.deployment(identifier)
+        assert deployment is not None  # noqa: S101 - written above, in this process
+        return deployment
+
+    def target(self, deployment: str, number: int) -> None:
+        """Record which retained release a rollback goes to."""
+        with self._writing() as connection:
+            connection.execute("UPDATE deployment SET release = ? WHERE id = ?", (number, deployment))
+
+    def deployment(self, identifier: str) -> Deployment | None:
+        """A deployment by its id, or by the id of the request that began it."""
+        row = self._one("SELECT * FROM deployment WHERE id = ? OR request = ?", identifier, identifier)
+        return deployment_from(row) if row else None
+
+    def deployments(self, app_id: str | None = None, limit: int = 50) -> list[Deployment]:
+        """The newest deployments, newest first."""
+        where = "" if app_id is None else "WHERE app = ?"
+        values = (limit,) if app_id is None else (app_id, limit)
+        query = (
+            f"SELECT * FROM deployment {where} ORDER BY started_at DESC, rowid DESC LIMIT ?"  # noqa: S608 - constant
+        )
+        return [deployment_from(row) for row in self._all(query, *values)]
+
+    def unfinished(self) -> list[Deployment]:
+        """Deployments whose process died before it recorded an outcome, oldest first."""
+        query = "SELECT * FROM deployment WHERE state IN ('running', 'committed') ORDER BY started_at, rowid"
+        return [deployment_from(row) for row in self._all(query)]
+
+    def finish(self, deployment: Deployment, state: str, seconds: float, error: dict[str, Any] | None) -> None:
+        """Record the outcome, and forget deployments beyond the newest that are kept."""
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE deployment SET state = ?, seconds = ?, error = ? WHERE id = ?",
+                (state, seconds, json.dumps(error) if error else None, deployment.id),
+            )
+            if state != "succeeded":
+                connection.execute(
+                    "UPDATE release SET state = 'failed' WHERE app = ? AND state = 'candidate'", (deployment.app,)
+                )
+            old = "SELECT id FROM deployment WHERE app = ? ORDER BY started_at DESC, rowid DESC LIMIT -1 OFFSET ?"
+            kept = (deployment.app, DEPLOYMENTS_KEPT)
+            connection.execute(f"DELETE FROM event WHERE deployment IN ({old})", kept)  # noqa: S608 - constant
+            connection.execute(f"DELETE FROM deployment WHERE id IN ({old})", kept)  # noqa: S608 - constant
+
+    def add_event(self, deployment: Deployment, body: dict[str, Any], report: dict[str, Any] | None) -> dict[str, Any]:
+        """Append an event, and its report to the outbox, in one write; returns it with sequence and time."""
+        at = self._clock()
+        with self._writing() as connection:
+            (sequence,) = connection.execute(
+                "SELECT COALESCE(MAX(sequence), 0) + 1 FROM event WHERE deployment = ?", (deployment.id,)
+            ).fetchone()
+            event = {"sequence": sequence, "at": at, **body}
+            connection.execute(
+                "INSERT INTO event VALUES (?, ?, ?, ?)", (deployment.id, sequence, at, json.dumps(event))
+            )
+            if report is not None:
+                connection.execute("INSERT INTO outbox (body) VALUES (?)", (json.dumps({"at": at, **report}),))
+                connection.execute(
+                    "DELETE FROM outbox WHERE sequence <= (SELECT MAX(sequence) FROM outbox) - ?", (OUTBOX_LIMIT_ROWS,)
+                )
+        return event
+
+    def events(self, deployment: str, after: int = 0) -> list[dict[str, Any]]:
+        """The events of a deployment with a sequence number above `after`, in order."""
+        rows = self._all(
+            "SELECT body FROM event WHERE deployment = ? AND sequence > ? ORDER BY sequence", deployment, after
+        )
+        return [json.loads(row["body"]) for row in rows]
+
+    # -- environment versions
+
+    def environment(self, app_id: str, version: int | None = None) -> tuple[int, dict[str, str]]:
+        """(version, values) of an app; the newest when no version is named; (0, {}) before the first."""
+        row = self._one(
+            "SELECT version, content FROM environment WHERE app = ? AND version <= ? ORDER BY version DESC LIMIT 1",
+            app_id,
+            2**62 if version is None else version,
+        )
+        return (row["version"], json.loads(row["content"])) if row else (0, {})
+
+    def add_environment(self, app_id: str, values: dict[str, str], change: str) -> int:
+        """Store a new version; returns its number."""
+        with self._writing() as connection:
+            (version,) = connection.execute(
+                "SELECT COALESCE(MAX(version), 0) + 1 FROM environment WHERE app = ?", (app_id,)
+            ).fetchone()
+            connection.execute(
+                "INSERT INTO environment VALUES (?, ?, ?, ?, ?)",
+                (app_id, version, self._clock(), change, json.dumps(values, sort_keys=True)),
+            )
+        return int(version)
+
+    def environment_history(self, app_id: str) -> list[dict[str, Any]]:
+        """All versions, newest first, without values."""
+        query = "SELECT version, created_at, change FROM environment WHERE app = ? ORDER BY version DESC"
+        return [dict(row) for row in self._all(query, app_id)]
+
+    # -- settings and outbox
+
+    def setting(self, name: str) -> Any:
+        """A setting of the server, or None."""
+        row = self._one("SELECT content FROM setting WHERE name = ?", name)
+        return json.loads(row["content"]) if row else None
+
+    def set_setting(self, name: str, content: Any) -> None:
+        """Store a setting of the server."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(content)))
+
+    def outbox(self, limit: int) -> list[dict[str, Any]]:
+        """The oldest reports that Harbour has not taken yet, each with its sequence number."""
+        rows = self._all("SELECT sequence, body FROM outbox ORDER BY sequence LIMIT ?", limit)
+        return [{"sequence": row["sequence"], **json.loads(row["body"])} for row in rows]
+
+    def outbox_size(self) -> int:
+        """How many reports wait."""
+        (row,) = self._all("SELECT COUNT(*) AS n FROM outbox")
+        return int(row["n"])
+
+    def outbox_taken(self, last_sequence: int) -> None:
+        """Forget the reports up to and with `last_sequence`."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM outbox WHERE sequence <= ?", (last_sequence,))

@@ -1,0 +1,102 @@
+"""What the ledger holds, as typed rows."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class App:
+    """An app in one environment on this server; `serving` is the number of its committed release."""
+
+    id: str
+    name: str
+    environment: str
+    slot: int
+    subnet: int
+    serving: int | None
+    lane: str | None
+    degraded: str
+    since: str | None
+    sequence: int | None
+
+    @property
+    def next_lane(self) -> str:
+        """The lane a candidate starts in: the one that does not serve."""
+        return "b" if self.lane == "a" else "a"
+
+
+@dataclass(frozen=True)
+class Release:
+    """Image digest + configuration + environment version, numbered per app."""
+
+    app: str
+    number: int
+    image: str
+    digest: str
+    revision: str
+    manifest: dict[str, Any]
+    environment_version: int
+    migrations: list[str] | None
+    state: str
+    created_at: str
+
+    @property
+    def reference(self) -> str:
+        """The image by digest, as the engine pulls it."""
+        return f"{self.image}@{self.digest}"
+
+    def has_same_content(self, other: Release) -> bool:
+        """True when deploying the other would change nothing: same image, configuration and environment version."""
+        mine = (self.digest, self.manifest, self.environment_version)
+        return mine == (other.digest, other.manifest, other.environment_version)
+
+    def summary(self) -> dict[str, Any]:
+        """The part that is shown and reported: no configuration, no values."""
+        return {
+            "number": self.number,
+            "revision": self.revision,
+            "image": self.image,
+            "digest": self.digest,
+            "environment_version": self.environment_version,
+        }
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One run of the transaction."""
+
+    id: str
+    request: str
+    app: str
+    kind: str
+    release: int | None
+    previous: int | None
+    sequence: int | None
+    state: str
+    started_at: str
+    seconds: float | None
+    error: dict[str, Any] | None
+
+    @property
+    def is_over(self) -> bool:
+        """True once the outcome is recorded."""
+        return self.state not in ("running", "committed")
+
+
+def release_from(row: sqlite3.Row) -> Release:
+    """A Release from its row; the JSON columns parsed."""
+    values = dict(row)
+    values["manifest"] = json.loads(values["manifest"])
+    values["migrations"] = None if values["migrations"] is None else json.loads(values["migrations"])
+    return Release(**values)
+
+
+def deployment_from(row: sqlite3.Row) -> Deployment:
+    """A Deployment from its row."""
+    values = dict(row)
+    values["error"] = json.loads(values["error"]) if values["error"] else None
+    return Deployment(**values)

@@ -1,0 +1,94 @@
+"""The ledger's tables and its format version."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ferryman_agent.errors import Unavailable
+
+FORMAT = 1
+
+TABLES = """
+CREATE TABLE app (
+    id TEXT PRIMARY KEY,                -- '<app>.<environment>'
+    name TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    slot INTEGER NOT NULL UNIQUE,       -- backend slot of the edge
+    subnet INTEGER NOT NULL UNIQUE,     -- third octet of the app's network
+    serving INTEGER,                    -- number of the committed release
+    lane TEXT,                          -- 'a' or 'b': the address the committed web container has
+    degraded TEXT NOT NULL DEFAULT '',  -- why a role other than web is not up
+    since TEXT,
+    sequence INTEGER                    -- highest CI run number that was committed
+);
+CREATE TABLE release (
+    app TEXT NOT NULL REFERENCES app(id),
+    number INTEGER NOT NULL,
+    image TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    manifest TEXT NOT NULL,
+    environment_version INTEGER NOT NULL,
+    migrations TEXT,                    -- JSON list that the image knows, NULL when unknown
+    state TEXT NOT NULL,                -- candidate, healthy, failed, pruned
+    created_at TEXT NOT NULL,
+    PRIMARY KEY (app, number)
+);
+CREATE TABLE deployment (
+    id TEXT PRIMARY KEY,
+    request TEXT NOT NULL UNIQUE,       -- id made by the client; repeating it attaches
+    app TEXT NOT NULL REFERENCES app(id),
+    kind TEXT NOT NULL,                 -- deploy, rollback
+    release INTEGER,
+    previous INTEGER,
+    sequence INTEGER,
+    state TEXT NOT NULL,                -- running, committed, succeeded, failed, cancelled, unchanged, interrupted
+    started_at TEXT NOT NULL,
+    seconds REAL,
+    error TEXT
+);
+CREATE INDEX deployment_app ON deployment(app, started_at);
+CREATE TABLE event (
+    deployment TEXT NOT NULL REFERENCES deployment(id),
+    sequence INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (deployment, sequence)
+) WITHOUT ROWID;
+CREATE TABLE environment (
+    app TEXT NOT NULL REFERENCES app(id),
+    version INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    change TEXT NOT NULL,               -- what this version did, names only
+    content TEXT NOT NULL,              -- JSON object name -> value
+    PRIMARY KEY (app, version)
+);
+CREATE TABLE setting (name TEXT PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE outbox (sequence INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);
+"""
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Create the tables in a new ledger; refuse one that a newer agent wrote or that is damaged.
+
+    Raises Unavailable `ledger-newer` or `ledger-damaged`.
+    """
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        is_new = version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        if is_new:
+            connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+    except sqlite3.DatabaseError as error:
+        raise Unavailable(
+            "ledger-damaged",
+            f"the ledger can't be read: {error}",
+            state="what serves goes on serving; nothing was changed",
+            hint="put the last good copy of ledger.db back",
+        ) from error
+    if not is_new and version != FORMAT:
+        raise Unavailable(
+            "ledger-newer",
+            f"the ledger has format {version}, this agent reads format {FORMAT}",
+            state="what serves goes on serving; nothing was changed",
+            hint="install the newer agent again with `ferryman server setup`",
+        )

@@ -1,0 +1,192 @@
+"""The manifest: what a release needs, as the client sends it; checked again here, for the server trusts no client."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ferryman_agent.errors import BadRequest
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+PATH = re.compile(r"/[A-Za-z0-9._/-]*")
+URL_PATH = re.compile(r"/[!-~]*")
+
+
+@dataclass(frozen=True)
+class Role:
+    """A command of the image. Seconds for all durations; port and health belong to `web` alone."""
+
+    name: str
+    command: tuple[str, ...]
+    stop_grace: float
+    port: int = 0
+    health: str = ""
+    health_timeout: float = 60.0
+    drain_timeout: float = 30.0
+    overlap: bool = False
+
+
+@dataclass(frozen=True)
+class Database:
+    """PostgreSQL of a major version, and the command that migrates."""
+
+    version: int
+    migrate: tuple[str, ...]
+    migrate_timeout: float
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One app in one environment; `memory` in bytes, `cpus` in cores."""
+
+    app: str
+    environment: str
+    domain: str | None
+    host: str
+    image: str
+    roles: dict[str, Role]
+    memory: int
+    cpus: float
+    pids: int
+    read_only: bool
+    tmpfs: tuple[str, ...]
+    volumes: dict[str, str]
+    required: tuple[str, ...]
+    values: dict[str, str]
+    database: Database | None
+    retain: int
+    content: dict[str, Any] = field(compare=False)
+
+    @property
+    def app_id(self) -> str:
+        """The name of this app on the server."""
+        return f"{self.app}.{self.environment}"
+
+    @property
+    def web(self) -> Role:
+        """The role that serves."""
+        return self.roles["web"]
+
+    @property
+    def host_header(self) -> str:
+        """What health checks send as Host."""
+        return self.domain or "localhost"
+
+
+def parse_manifest(content: Any) -> Manifest:
+    """A checked manifest. BadRequest `bad-manifest` names the key and what is allowed."""
+    reader = _Reader(content)
+    roles = reader.mapping("roles")
+    if "web" not in roles.content:
+        raise _bad("roles", "the role web is required")
+    resources = reader.mapping("resources")
+    variables = reader.mapping("env")
+    return Manifest(
+        app=reader.matching("app", NAME),
+        environment=reader.matching("environment", NAME),
+        domain=reader.matching("domain", DOMAIN) if reader.content.get("domain") else None,
+        host=reader.text("host"),
+        image=reader.matching("image", IMAGE),
+        roles={name: _role(name, roles.mapping(name)) for name in roles.content},
+        memory=int(resources.number("memory", 6 << 20, 1 << 50)),
+        cpus=resources.number("cpus", 0.01, 1024),
+        pids=int(resources.number("pids", 1, 1 << 22)),
+        read_only=reader.truth("read_only"),
+        tmpfs=tuple(_matching("tmpfs", path, PATH) for path in reader.texts("tmpfs")),
+        volumes={
+            _matching("volumes", name, NAME): _matching(f"volumes.{name}", path, PATH)
+            for name, path in reader.mapping("volumes").content.items()
+        },
+        required=tuple(_matching("env.required", name, VARIABLE) for name in variables.texts("required")),
+        values=variables.mapping("values").strings(VARIABLE),
+        database=_database(reader.mapping("database")) if reader.content.get("database") else None,
+        retain=int(reader.number("retain", 1, 50)),
+        content=reader.content,
+    )
+
+
+def _role(name: str, reader: _Reader) -> Role:
+    _matching("roles", name, NAME)
+    command, stop_grace = tuple(reader.texts("command")), reader.number("stop_grace", 0)
+    if name != "web":
+        return Role(name, command, stop_grace, overlap=reader.truth("overlap"))
+    return Role(
+        name,
+        command,
+        stop_grace,
+        port=int(reader.number("port", 1, 65535)),
+        health=reader.matching("health", URL_PATH),
+        health_timeout=reader.number("health_timeout", 1, 3600),
+        drain_timeout=reader.number("drain_timeout", 0, 86400),
+    )
+
+
+def _database(reader: _Reader) -> Database:
+    migrate = tuple(reader.texts("migrate"))
+    version = int(reader.number("version", 12, 99))
+    return Database(version, migrate, reader.number("migrate_timeout", 1, 86400))
+
+
+def _bad(key: str, problem: str) -> BadRequest:
+    return BadRequest("bad-manifest", f"manifest: {key}: {problem}", state="nothing was changed")
+
+
+def _matching(key: str, text: Any, pattern: re.Pattern[str]) -> str:
+    if not isinstance(text, str) or not pattern.fullmatch(text):
+        raise _bad(key, f"{text!r} does not match {pattern.pattern}")
+    return text
+
+
+class _Reader:
+    """Typed access to a JSON object; each fault names its key."""
+
+    def __init__(self, content: Any, path: str = "") -> None:
+        if not isinstance(content, dict):
+            raise _bad(path or "manifest", "must be an object")
+        self.content: dict[str, Any] = content
+        self._path = path
+
+    def _key(self, key: str) -> str:
+        return f"{self._path}.{key}" if self._path else key
+
+    def _value(self, key: str, kind: type | tuple[type, ...]) -> Any:
+        value = self.content.get(key)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise _bad(self._key(key), f"missing or of a wrong type: {value!r}")
+        return value
+
+    def mapping(self, key: str) -> _Reader:
+        return _Reader(self.content.get(key, {}), self._key(key))
+
+    def text(self, key: str) -> str:
+        return str(self._value(key, str))
+
+    def matching(self, key: str, pattern: re.Pattern[str]) -> str:
+        return _matching(self._key(key), self.content.get(key), pattern)
+
+    def number(self, key: str, least: float, most: float = float("inf")) -> float:
+        value = self._value(key, (int, float))
+        if not least <= value <= most:
+            raise _bad(self._key(key), f"{value} is not between {least} and {most}")
+        return float(value)
+
+    def truth(self, key: str) -> bool:
+        return bool(self._value(key, bool))
+
+    def texts(self, key: str) -> list[str]:
+        values = self.content.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, str) and "\0" not in value for value in values):
+            raise _bad(self._key(key), "must be a list of strings")
+        return values
+
+    def strings(self, pattern: re.Pattern[str]) -> dict[str, str]:
+        for name, value in self.content.items():
+            _matching(self._path, name, pattern)
+            if not isinstance(value, str) or "\0" in value:
+                raise _bad(self._key(name), "must be a string")
+        return dict(self.content)

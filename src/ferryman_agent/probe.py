@@ -1,0 +1,39 @@
+"""The health check: one HTTP request to a container's address, with the configured domain as Host."""
+
+from __future__ import annotations
+
+import http.client
+from dataclasses import dataclass
+
+BODY_LIMIT_BYTES = 2000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a health check got; status None when nothing answered."""
+
+    status: int | None
+    body: str = ""
+
+    @property
+    def is_healthy(self) -> bool:
+        """True for 2xx alone: a redirect says nothing about health."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while waiting makes sense: nothing listens yet, or it says itself that it is not ready."""
+        return self.status in (None, 503)
+
+
+def probe(address: str, port: int, path: str, host: str, timeout: float = 5.0) -> Answer:
+    """GET `path`; never raises for what the network or the app does."""
+    connection = http.client.HTTPConnection(address, port, timeout=timeout)
+    try:
+        connection.request("GET", path, headers={"Host": host, "User-Agent": "ferryman-health", "Connection": "close"})
+        response = connection.getresponse()
+        return Answer(response.status, response.read(BODY_LIMIT_BYTES).decode(errors="replace"))
+    except (OSError, http.client.HTTPException):
+        return Answer(None)
+    finally:
+        connection.close()

@@ -1,0 +1,53 @@
+"""The forced command of a key: puts the key's role in front, then copies bytes between SSH and the agent's socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import sys
+
+from ferryman_agent.errors import Unavailable
+from ferryman_agent.protocol import SOCKET
+
+CHUNK_BYTES = 65536
+
+
+def relay(role: str, path: str = SOCKET) -> int:
+    """Copy until the agent ends the conversation; returns the exit status."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(path)
+    except OSError as error:
+        answer = Unavailable(
+            "agent-not-running",
+            f"the agent does not answer: {error.strerror}",
+            state="what serves goes on serving",
+            hint="on the server: systemctl status ferryman-agent",
+        )
+        sys.stdout.write(json.dumps({"error": answer.as_json()}) + "\n")
+        return 4
+    connection.sendall(json.dumps({"role": role}).encode() + b"\n")
+    _copy(connection)
+    return 0
+
+
+def _copy(connection: socket.socket) -> None:
+    stdin, stdout = sys.stdin.fileno(), sys.stdout.fileno()
+    waiting = [connection, stdin]
+    while True:
+        for ready in select.select(waiting, [], [])[0]:
+            if ready == stdin:
+                chunk = os.read(stdin, CHUNK_BYTES)
+                if chunk:
+                    connection.sendall(chunk)
+                else:
+                    waiting.remove(stdin)
+                    connection.shutdown(socket.SHUT_WR)
+                continue
+            chunk = connection.recv(CHUNK_BYTES)
+            if not chunk:
+                return
+            while chunk:
+                chunk = chunk[os.write(stdout, chunk) :]

@@ -1,0 +1,141 @@
+"""env, reports, logs, exec: requests of an operator that change settings or look into containers."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import threading
+from typing import Any
+from urllib.parse import urlsplit
+
+from ferryman_agent.containers import SUBNETS, container_name
+from ferryman_agent.engine import EngineError
+from ferryman_agent.errors import BadRequest, Refused
+from ferryman_agent.manifest import NAME, VARIABLE
+from ferryman_agent.requests.call import Call
+from ferryman_agent.transaction.order import app_id, known_app
+
+CHUNK_BYTES = 32768
+
+
+def environment_set(call: Call) -> dict[str, Any]:
+    """Store variables as a new version, used from the next deploy on."""
+    app = app_id(call.params)
+    given = call.params.get("variables")
+    if not isinstance(given, dict) or not given:
+        raise BadRequest("bad-request", "variables: must be an object of names and values")
+    for name, value in given.items():
+        if not VARIABLE.fullmatch(name):
+            raise BadRequest("bad-variable", f"{name!r} is not a variable name; allowed: letters, digits, _")
+        if not isinstance(value, str) or "\0" in value:
+            raise BadRequest("bad-variable", f"{name}: the value must be text without NUL")
+    _, values = call.server.ledger.environment(app)
+    changed = sorted(name for name, value in given.items() if values.get(name) != value)
+    return _store(call, {**values, **given}, f"set {', '.join(changed)}", changed)
+
+
+def environment_unset(call: Call) -> dict[str, Any]:
+    """Remove variables; refuses names that are not set."""
+    app = app_id(call.params)
+    names = call.params.get("names")
+    if not isinstance(names, list) or not names:
+        raise BadRequest("bad-request", "names: must be a list of names")
+    _, values = call.server.ledger.environment(app)
+    unknown = [str(name) for name in names if name not in values]
+    if unknown:
+        raise Refused("variable-not-set", f"not set: {', '.join(unknown)}", state="nothing was changed")
+    kept = {name: value for name, value in values.items() if name not in names}
+    return _store(call, kept, f"unset {', '.join(sorted(names))}", sorted(names))
+
+
+def _store(call: Call, values: dict[str, str], change: str, changed: list[str]) -> dict[str, Any]:
+    version, _ = call.server.ledger.environment(app_id(call.params))
+    if changed:
+        app = call.server.ledger.add_app(call.params["app"], call.params["environment"], SUBNETS)
+        version = call.server.ledger.add_environment(app.id, values, change)
+    return {"version": version, "changed": changed}
+
+
+def reports_set(call: Call) -> dict[str, Any]:
+    """Tell the agent which Harbour it reports to, and with which token."""
+    url, token = call.params.get("url"), call.params.get("token")
+    if not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise BadRequest("bad-request", "url: must be an http or https address")
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
+        raise BadRequest("bad-request", "token: must be printable text")
+    call.server.ledger.set_setting("reports", {"url": url, "token": token, "host": call.params.get("host") or ""})
+    call.outbox.wake()
+    return {"url": url}
+
+
+def _container_of(call: Call) -> str:
+    app = known_app(call.server.ledger, call.params)
+    role = str(call.params.get("role") or "web")
+    number = call.params.get("release") or app.serving
+    if not NAME.fullmatch(role) or number is None:
+        raise Refused("nothing-serves", f"{app.id} has no release that serves", hint="ferryman deploy")
+    name = container_name(app.id, role, int(number))
+    if call.server.docker.container(name) is None:
+        raise Refused("no-container", f"there is no container {name}", hint="ferryman status")
+    return name
+
+
+def logs(call: Call) -> dict[str, Any]:
+    """Send the log of a role's container; with `follow` until the caller leaves or the container ends."""
+    name = _container_of(call)
+    tail = call.params.get("tail")
+    follow = call.params.get("follow") is True
+    output = call.server.docker.logs(name, tail=None if tail is None else int(tail), follow=follow)
+    for stream, chunk in output:
+        text = chunk.decode(errors="replace")
+        call.channel.event({"kind": "log", "stream": stream, "text": text})
+    return {"container": name}
+
+
+def execute(call: Call) -> dict[str, Any]:
+    """Run a command inside a role's container; input and output travel as base64, the terminal is the engine's."""
+    name = _container_of(call)
+    command, tty = call.params.get("command"), call.params.get("tty") is True
+    if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
+        raise BadRequest("bad-request", "command: must be a list of words")
+    docker = call.server.docker
+    try:
+        identifier = docker.exec_create(name, command, tty=tty, stdin=True)
+        stream = docker.exec_attach(identifier, tty=tty)
+    except EngineError as error:
+        raise Refused("exec-failed", f"{command[0]} can't be run: {error.message}") from error
+    with stream:
+        threading.Thread(target=_feed, args=(call, identifier, stream), daemon=True).start()
+        _drain(call, stream, tty=tty)
+    return {"exit_code": docker.exec_result(identifier)}
+
+
+def _feed(call: Call, identifier: str, stream: socket.socket) -> None:
+    """Caller → command, until the caller ends its input."""
+    try:
+        for message in call.channel.messages():
+            if "stdin" in message:
+                stream.sendall(base64.b64decode(message["stdin"]))
+            elif "resize" in message:
+                rows, columns = (int(size) for size in message["resize"])
+                call.server.docker.exec_resize(identifier, rows, columns)
+            elif message.get("eof"):
+                stream.shutdown(socket.SHUT_WR)
+        stream.shutdown(socket.SHUT_WR)
+    except (OSError, ValueError, EngineError):
+        return  # the command has ended, or the caller sent what is no input
+
+
+def _drain(call: Call, stream: socket.socket, *, tty: bool) -> None:
+    reader = stream.makefile("rb")
+    while True:
+        name = "stdout"
+        if tty:
+            chunk = stream.recv(CHUNK_BYTES)
+        else:
+            header = reader.read(8)
+            name = "stderr" if header[:1] == b"\x02" else "stdout"
+            chunk = reader.read(int.from_bytes(header[4:], "big")) if len(header) == 8 else b""
+        if not chunk:
+            return
+        call.channel.event({"kind": "output", "stream": name, "data": base64.b64encode(chunk).decode()})

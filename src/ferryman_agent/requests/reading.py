@@ -1,0 +1,185 @@
+"""hello, status, releases, deployments, plan: requests that change nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ferryman_agent import __version__
+from ferryman_agent.containers import container_name, lane_address
+from ferryman_agent.database import known_migrations, pending
+from ferryman_agent.ledger import App, Release
+from ferryman_agent.manifest import Manifest, parse_manifest
+from ferryman_agent.probe import probe
+from ferryman_agent.protocol import SUPPORTED
+from ferryman_agent.requests.call import Call
+from ferryman_agent.transaction.order import app_id, known_app, parse_deploy, rollback_target
+
+PROBE_TIMEOUT_SECONDS = 2.0
+
+
+def hello(call: Call) -> dict[str, Any]:
+    """Versions of agent, protocol and engine."""
+    engine = call.server.docker.version()
+    return {
+        "agent": __version__,
+        "protocols": list(SUPPORTED),
+        "role": call.role,
+        "engine": engine["Version"],
+        "architecture": engine["Arch"],
+    }
+
+
+def status(call: Call) -> dict[str, Any]:
+    """What serves: release, state, containers, health, since; for one app, or for all."""
+    is_one = call.params.get("app") is not None
+    apps = [known_app(call.server.ledger, call.params)] if is_one else call.server.ledger.apps()
+    return {
+        "agent": __version__,
+        "edge": call.server.edge.state(),
+        "outbox": call.outbox.state(),
+        "apps": [_app_status(call, app) for app in apps],
+    }
+
+
+def _app_status(call: Call, app: App) -> dict[str, Any]:
+    release = call.server.ledger.release(app.id, app.serving) if app.serving else None
+    running = call.running.of(app.id)
+    found: dict[str, Any] = {
+        "app": app.name,
+        "environment": app.environment,
+        "release": release.summary() if release else None,
+        "state": "none",
+        "since": app.since,
+        "health": None,
+        "roles": {},
+        "degraded": app.degraded,
+        "running": None,
+    }
+    if running:
+        deployment = running.journal.deployment
+        found["running"] = {"deployment": deployment.id, "kind": deployment.kind, "step": running.journal.current_step}
+    if release:
+        manifest = parse_manifest(release.manifest)
+        found["domain"] = manifest.domain
+        found["roles"] = {role: _container(call, app, release, role) for role in manifest.roles}
+        found["health"] = _health(app, manifest)
+        is_up = found["health"]["healthy"] and all(role["state"] == "running" for role in found["roles"].values())
+        found["state"] = "serving" if is_up and not app.degraded else "degraded"
+    return found
+
+
+def _container(call: Call, app: App, release: Release, role: str) -> dict[str, Any]:
+    name = container_name(app.id, role, release.number)
+    container = call.server.docker.container(name)
+    if container is None:
+        return {"container": name, "state": "missing", "since": None, "restarts": 0}
+    state = container["State"]
+    since, restarts = state["StartedAt"], container["RestartCount"]
+    return {"container": name, "state": state["Status"], "since": since, "restarts": restarts}
+
+
+def _health(app: App, manifest: Manifest) -> dict[str, Any]:
+    web, lane = manifest.web, app.lane or "a"
+    answer = probe(lane_address(app, lane), web.port, web.health, manifest.host_header, PROBE_TIMEOUT_SECONDS)
+    return {"healthy": answer.is_healthy, "path": web.health, "status": answer.status}
+
+
+def releases(call: Call) -> dict[str, Any]:
+    """All releases of an app that the ledger knows, newest first."""
+    app = known_app(call.server.ledger, call.params)
+    listed = [
+        {**r.summary(), "state": r.state, "created_at": r.created_at, "serving": r.number == app.serving}
+        for r in call.server.ledger.releases(app.id)
+    ]
+    return {"app": app.name, "environment": app.environment, "releases": listed}
+
+
+def deployments(call: Call) -> dict[str, Any]:
+    """The newest deployments of an app, newest first."""
+    app = known_app(call.server.ledger, call.params)
+    found = call.server.ledger.deployments(app.id, limit=min(int(call.params.get("limit") or 20), 500))
+    keys = ("id", "kind", "release", "previous", "sequence", "state", "started_at", "seconds", "error")
+    return {"deployments": [{key: getattr(deployment, key) for key in keys} for deployment in found]}
+
+
+def plan(call: Call) -> dict[str, Any]:
+    """What a deploy or a rollback would do; changes nothing."""
+    if call.params.get("kind") == "rollback":
+        app = known_app(call.server.ledger, call.params)
+        number = call.params.get("to")
+        target = rollback_target(app, call.server.ledger.releases(app.id), number)
+        return _plan(call, app, target, parse_manifest(target.manifest))
+    order = parse_deploy(call.params)
+    found = call.server.ledger.app(order.manifest.app_id)
+    version, _ = call.server.ledger.environment(order.manifest.app_id)
+    number = max((r.number for r in call.server.ledger.releases(order.manifest.app_id)), default=0) + 1
+    fields = (order.manifest.app_id, number, order.manifest.image, order.digest, order.revision)
+    release = Release(*fields, order.manifest.content, version, migrations=None, state="candidate", created_at="")
+    return _plan(call, found, release, order.manifest)
+
+
+def _plan(call: Call, app: App | None, release: Release, manifest: Manifest) -> dict[str, Any]:
+    serving = call.server.ledger.release(app.id, app.serving) if app and app.serving else None
+    _, stored = call.server.ledger.environment(manifest.app_id, release.environment_version)
+    missing = [name for name in manifest.required if name not in stored and name not in manifest.values]
+    is_same = serving is not None and serving.has_same_content(release)
+    image = call.server.docker.image(release.reference)
+    return {
+        "app": manifest.app,
+        "environment": manifest.environment,
+        "serving": serving.summary() if serving else None,
+        "release": release.summary(),
+        "unchanged": is_same,
+        "refused": [f"[app.env] requires {name}, which is not set" for name in missing],
+        "steps": [] if is_same else _steps(call, app, manifest, image),
+    }
+
+
+def _steps(call: Call, app: App | None, manifest: Manifest, image: dict[str, Any] | None) -> list[dict[str, str]]:
+    web = manifest.web
+    others = [role for role in manifest.roles if role != "web"]
+    steps = [
+        ("preflight", "check variables, domain and sequence"),
+        ("room", "check the disk"),
+        ("pull", "the image is on the server already" if image else f"pull {manifest.image} by digest"),
+        ("database", _database_plan(call, app, manifest, image)),
+        ("start web", f"{manifest.memory >> 20} MiB, {manifest.cpus:g} CPUs, port {web.port}"),
+        ("healthy", f"GET {web.health} as {manifest.host_header}, at most {web.health_timeout:g} s"),
+        ("commit", "the new release is what serves"),
+        ("switch", "the edge sends new requests to it"),
+        ("drain", f"wait for open requests, at most {web.drain_timeout:g} s"),
+        ("stop old", f"SIGTERM, SIGKILL after {web.stop_grace:g} s"),
+    ]
+    steps += [("roles", f"replace {', '.join(others)}")] if others else []
+    steps.append(("retain", f"keep the last {manifest.retain} healthy releases"))
+    return [{"step": name, "detail": detail} for name, detail in steps]
+
+
+def _database_plan(call: Call, app: App | None, manifest: Manifest, image: dict[str, Any] | None) -> str:
+    if manifest.database is None or not manifest.database.migrate:
+        return "nothing to migrate"
+    if app is None or call.server.docker.container(f"ferryman.{app.id}.postgres") is None:
+        return f"start PostgreSQL {manifest.database.version} and run all migrations"
+    known = known_migrations(image) if image else None
+    if known is None:
+        return "run the migrations that are pending (known once the image is on the server)"
+    todo = pending(known, call.server.postgres(app).applied_migrations()) or []
+    return f"run {len(todo)} migrations: {', '.join(todo)}" if todo else "no migration is pending"
+
+
+def outbox(call: Call) -> dict[str, Any]:
+    """How many reports wait for Harbour, and whether it takes them."""
+    return call.outbox.state()
+
+
+def environment_list(call: Call) -> dict[str, Any]:
+    """Names and versions of what `env set` stored; values only for the operator who asks for them."""
+    app = app_id(call.params)
+    version, values = call.server.ledger.environment(app)
+    shown = dict(values) if call.params.get("values") is True else dict.fromkeys(values)
+    return {"version": version, "variables": dict(sorted(shown.items()))}
+
+
+def environment_history(call: Call) -> dict[str, Any]:
+    """All environment versions: number, time, and which names changed."""
+    return {"versions": call.server.ledger.environment_history(app_id(call.params))}

@@ -1,0 +1,42 @@
+"""Which request is answered by which function, and which roles may ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ferryman_agent.requests import deployments, operating, reading
+from ferryman_agent.requests.call import Call
+
+PIPELINE = frozenset({"pipeline", "operator"})
+OPERATOR = frozenset({"operator"})
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request's function and the roles that may ask it."""
+
+    answer: Callable[[Call], dict[str, Any]]
+    roles: frozenset[str]
+
+
+REQUESTS = {
+    "hello": Request(reading.hello, PIPELINE),
+    "deploy": Request(deployments.deploy, PIPELINE),
+    "rollback": Request(deployments.rollback, PIPELINE),
+    "follow": Request(deployments.follow, PIPELINE),
+    "cancel": Request(deployments.cancel, PIPELINE),
+    "plan": Request(reading.plan, PIPELINE),
+    "status": Request(reading.status, PIPELINE),
+    "releases": Request(reading.releases, PIPELINE),
+    "deployments": Request(reading.deployments, PIPELINE),
+    "outbox": Request(reading.outbox, PIPELINE),
+    "env.list": Request(reading.environment_list, OPERATOR),
+    "env.history": Request(reading.environment_history, OPERATOR),
+    "env.set": Request(operating.environment_set, OPERATOR),
+    "env.unset": Request(operating.environment_unset, OPERATOR),
+    "reports.set": Request(operating.reports_set, OPERATOR),
+    "logs": Request(operating.logs, OPERATOR),
+    "exec": Request(operating.execute, OPERATOR),
+}

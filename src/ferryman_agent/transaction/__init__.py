@@ -1,0 +1,1 @@
+"""The transaction: a deploy or a rollback, from preflight to retention."""

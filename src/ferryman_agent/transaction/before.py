@@ -1,0 +1,251 @@
+"""The steps before the commit: nothing here touches what serves, and all of it can be taken back."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ferryman_agent.containers import (
+    app_specification,
+    at_address,
+    container_name,
+    labels,
+    lane_address,
+    volume_names,
+)
+from ferryman_agent.database import known_migrations, pending
+from ferryman_agent.edge import Route
+from ferryman_agent.engine import EngineError
+from ferryman_agent.errors import AgentError, Refused
+from ferryman_agent.ledger import App, Release
+from ferryman_agent.manifest import Manifest, Role
+from ferryman_agent.probe import Answer, probe
+from ferryman_agent.transaction.journal import Journal, Step
+from ferryman_agent.transaction.retention import prune
+from ferryman_agent.transaction.server import Server
+from ferryman_agent.volumes import own_volumes
+
+ROOM_BYTES = 1 << 30
+PROBE_SECONDS = 0.05
+PROBE_TIMEOUT_SECONDS = 5.0
+CONFIRM_SECONDS = 0.5
+
+
+@dataclass
+class Candidate:
+    """A release on its way to the commit, and what it made."""
+
+    server: Server
+    journal: Journal
+    app: App
+    manifest: Manifest
+    release: Release
+    credentials: dict[str, str] | None
+    applied_before: set[str] | None = None
+
+    @property
+    def web_name(self) -> str:
+        """The name of its web container."""
+        return container_name(self.app.id, "web", self.release.number)
+
+
+def check(server: Server, app: App, manifest: Manifest, environment_version: int) -> None:
+    """Refuse what can be refused before anything is made."""
+    _, stored = server.ledger.environment(app.id, environment_version)
+    missing = [name for name in manifest.required if name not in stored and name not in manifest.values]
+    if missing:
+        raise Refused(
+            "variable-missing",
+            f"[app.env] requires {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not set here",
+            state=serving_state(app),
+            hint=f"ferryman env set {missing[0]} --to {app.environment}",
+            missing=missing,
+        )
+    server.check_domain_is_free(app, manifest)
+
+
+def open_edge(server: Server, manifest: Manifest) -> None:
+    """Have the edge up, with the port that the release will need, before anything depends on it."""
+    server.edge.agree([*server.routes(), Route(0, manifest.domain, {}, None)])
+
+
+def make_room(server: Server, app: App, step: Step) -> None:
+    """Prune what retention does not hold when the disk is nearly full; Refused `disk-full` when that is not enough."""
+    root = Path(server.docker.info()["DockerRootDir"])
+    free = _free_bytes(root)
+    if free >= ROOM_BYTES:
+        step.skip(f"{free >> 20} MiB free")
+        return
+    prune(server, app)
+    free = _free_bytes(root)
+    if free < ROOM_BYTES:
+        raise Refused(
+            "disk-full",
+            f"{root} has {free >> 20} MiB free, a deploy needs {ROOM_BYTES >> 20} MiB",
+            state=serving_state(app),
+            hint="on the server: docker system df",
+        )
+    step.detail = f"{free >> 20} MiB free after pruning"
+
+
+def _free_bytes(root: Path) -> int:
+    while not root.exists():  # the engine's folder may be out of sight of this process
+        root = root.parent
+    return shutil.disk_usage(root).free
+
+
+def pull(candidate: Candidate, step: Step) -> dict[str, Any]:
+    """Bring the image; refuse one for another architecture. Returns what the engine knows of it."""
+    server, release = candidate.server, candidate.release
+    was_pulled = server.pull_release(release, candidate.credentials, lambda: candidate.journal.is_cancelled)
+    candidate.journal.check_cancelled()
+    image = server.docker.image(release.reference)
+    if image is None:
+        raise AgentError("image-not-in-registry", f"{release.reference} is not there after the pull")
+    ours = server.docker.version()["Arch"]
+    if image["Architecture"] != ours:
+        raise Refused(
+            "wrong-architecture",
+            f"the image is for {image['Architecture']}, this server is {ours}",
+            state=serving_state(candidate.app),
+            hint=f"build it with --platform linux/{ours}",
+        )
+    if not was_pulled:
+        step.skip("the image is here already")
+    return image
+
+
+def migrate(candidate: Candidate, image: dict[str, Any], step: Step) -> None:
+    """Run the pending migrations in a one-off container of the new image.
+
+    1. Have PostgreSQL up, with the app's role and database.
+    2. Compare what the image knows with what is applied; none pending: skip.
+    3. Run the migrate command, within its limit; a non-zero exit fails the deploy.
+    """
+    database = candidate.manifest.database
+    if database is None:
+        step.skip("no [database]")
+        return
+    postgres = candidate.server.postgres(candidate.app)
+    postgres.ensure(database)
+    if not database.migrate:
+        step.skip("no migrate command")
+        return
+    applied = postgres.applied_migrations()
+    todo = pending(known_migrations(image), applied)
+    if todo == []:
+        step.skip("no migration is pending")
+        return
+    step.detail = "the image does not say what it knows" if todo is None else f"{len(todo)} applied: {', '.join(todo)}"
+    candidate.applied_before = applied
+    role = Role("migrate", database.migrate, stop_grace=1.0)
+    _run_once(candidate, role, database.migrate_timeout)
+
+
+def _run_once(candidate: Candidate, role: Role, limit: float) -> None:
+    server, docker = candidate.server, candidate.server.docker
+    name = container_name(candidate.app.id, role.name, candidate.release.number)
+    docker.remove(name)
+    environment = server.environment_of(candidate.app, candidate.manifest, candidate.release)
+    docker.create(name, app_specification(candidate.app, candidate.manifest, candidate.release, role, environment))
+    try:
+        _start(candidate, name)
+        deadline = time.monotonic() + limit
+        while (code := docker.wait(name, limit=1.0)) is None:
+            candidate.journal.check_cancelled()
+            if time.monotonic() > deadline:
+                lines = server.tail(name)
+                raise AgentError("migration-timeout", f"the migrations did not end within {limit:g} s", log=lines)
+        if code != 0:
+            message = f"the migrations failed with exit code {code}"
+            raise AgentError("migration-failed", message, exit_code=code, log=server.tail(name))
+    finally:
+        docker.remove(name)
+
+
+def start_web(candidate: Candidate) -> None:
+    """Start the web container in the lane that does not serve."""
+    server, app, manifest, release = candidate.server, candidate.app, candidate.manifest, candidate.release
+    for leftover in server.docker.containers(labels(app.id, "web")):
+        if leftover["Labels"].get("ferryman.release") != str(app.serving):
+            server.docker.remove(leftover["Id"])
+    environment = server.environment_of(app, manifest, release)
+    server.write_release(app, release, environment)
+    for volume in volume_names(manifest):
+        server.docker.ensure_volume(volume, labels(app.id, "volume"))
+    specification = app_specification(app, manifest, release, manifest.web, environment)
+    placed = at_address(specification, app, lane_address(app, app.next_lane), "web")
+    server.docker.create(candidate.web_name, placed)
+    own_volumes(server.docker, candidate.web_name, volume_names(manifest))
+    _start(candidate, candidate.web_name)
+
+
+def _start(candidate: Candidate, name: str) -> None:
+    try:
+        candidate.server.docker.start(name)
+    except EngineError as error:
+        raise AgentError("start-failed", f"the container does not start: {error.message}") from error
+
+
+def wait_until_healthy(candidate: Candidate) -> None:
+    """Poll the health check until 2xx.
+
+    Fails at once when the container exits, or answers anything but "not ready yet" (503) twice in a row;
+    at the role's limit otherwise.
+    """
+    web = candidate.manifest.web
+    fixed = lane_address(candidate.app, candidate.app.next_lane)
+    deadline = time.monotonic() + web.health_timeout
+    refused_since: float | None = None
+    while True:
+        candidate.journal.check_cancelled()
+        _check_runs(candidate)
+        timeout = max(0.1, min(PROBE_TIMEOUT_SECONDS, deadline - time.monotonic()))
+        answer = probe(fixed, web.port, web.health, candidate.manifest.host_header, timeout)
+        if answer.is_healthy:
+            return
+        now = time.monotonic()
+        if answer.is_waiting:
+            refused_since = None
+        elif refused_since is None:
+            refused_since = now
+        elif now - refused_since >= CONFIRM_SECONDS:
+            raise _unhealthy(candidate, answer, f"the health check {web.health} answers {answer.status}")
+        if now > deadline:
+            _check_runs(candidate)
+            what = "does not answer" if answer.status is None else f"answers {answer.status}"
+            raise _unhealthy(candidate, answer, f"the health check {web.health} {what} within {web.health_timeout:g} s")
+        time.sleep(PROBE_SECONDS)
+
+
+def _check_runs(candidate: Candidate) -> None:
+    container = candidate.server.docker.container(candidate.web_name)
+    state = container["State"] if container else {"Running": False, "ExitCode": None}
+    if not state["Running"]:
+        code = state["ExitCode"]
+        why = " (out of memory)" if state.get("OOMKilled") else ""
+        message = f"the new release's container exited with code {code}{why}"
+        raise AgentError("container-exited", message, exit_code=code, log=candidate.server.tail(candidate.web_name))
+
+
+def _unhealthy(candidate: Candidate, answer: Answer, message: str) -> AgentError:
+    hint = ""
+    if answer.status is not None and 300 <= answer.status < 500:
+        hint = "is [app.roles.web] health the right path, and does ALLOWED_HOSTS take the domain?"
+    lines = candidate.server.tail(candidate.web_name)
+    return AgentError("unhealthy", message, hint=hint, http_status=answer.status, http_body=answer.body, log=lines)
+
+
+def take_back(candidate: Candidate) -> None:
+    """Remove what the candidate started; what serves was never touched."""
+    for role in ("web", "migrate"):
+        name = container_name(candidate.app.id, role, candidate.release.number)
+        candidate.server.docker.remove(name)
+
+
+def serving_state(app: App) -> str:
+    """In what state a refusal or a failure leaves the server."""
+    return f"release {app.serving} goes on serving" if app.serving else "nothing serves yet"

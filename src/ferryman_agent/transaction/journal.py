@@ -1,0 +1,131 @@
+"""The journal of one deployment: each step's intent before its effect, its outcome after; and who listens to it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ferryman_agent.errors import AgentError, Cancelled
+from ferryman_agent.ledger import App, Deployment, Ledger, Release
+
+
+class Step:
+    """A running step; `detail` is shown with its outcome."""
+
+    def __init__(self) -> None:
+        self.state = "done"
+        self.detail = ""
+
+    def skip(self, detail: str) -> None:
+        """There was nothing to do."""
+        self.state, self.detail = "skipped", detail
+
+
+class Journal:
+    """Writes to the ledger and the outbox, and wakes those who follow. Seconds come from the monotonic clock."""
+
+    def __init__(self, ledger: Ledger, app: App, deployment: Deployment) -> None:
+        self._ledger = ledger
+        self._app = app
+        self.deployment = deployment
+        self._began = time.monotonic()
+        self._changed = threading.Condition()
+        self._cancelled = threading.Event()
+        self._is_over = False
+        self._version = 0
+        self.is_committed = False
+        self.current_step = ""
+
+    @property
+    def seconds(self) -> float:
+        """Since the deployment began."""
+        return time.monotonic() - self._began
+
+    def started(self, release: Release | None) -> None:
+        """Tell what is about to be carried out."""
+        data = {
+            "kind": self.deployment.kind,
+            "sequence": self.deployment.sequence,
+            "release": release.summary() if release else None,
+            "previous": self.deployment.previous,
+        }
+        body = {"kind": "deployment", "deployment": self.deployment.id, "what": data["kind"]}
+        self._write({**body, "release": data["release"], "previous": data["previous"]}, "deployment.started", data)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """Record the intent, run the block, record the outcome. A cancel asked for before it stops it here."""
+        self.check_cancelled()
+        began = time.monotonic()
+        step = Step()
+        self.current_step = name
+        self._step(name, "started", None, "")
+        try:
+            yield step
+        except BaseException as error:
+            message = error.message if isinstance(error, AgentError) else repr(error)
+            self._step(name, "failed", time.monotonic() - began, message)
+            raise
+        self._step(name, step.state, time.monotonic() - began, step.detail)
+
+    def _step(self, name: str, state: str, seconds: float | None, detail: str) -> None:
+        data = {"step": name, "state": state, "seconds": seconds and round(seconds, 3), "detail": detail}
+        self._write({"kind": "step", **data}, "deployment.step", data)
+
+    def log(self, text: str) -> None:
+        """A line for those who follow; not reported."""
+        self._write({"kind": "log", "text": text}, "", {})
+
+    def finished(self, outcome: str, error: AgentError | None, stayed: list[str]) -> None:
+        """Record the outcome; nothing is written afterwards."""
+        seconds = round(self.seconds, 3)
+        details = error.as_json()["details"] if error else {}
+        shown = {"code": error.code, "message": error.message, **details} if error else None
+        self._ledger.finish(self.deployment, outcome, seconds, error.as_json() if error else None)
+        data = {"outcome": outcome, "seconds": seconds, "error": shown, "stayed": stayed}
+        self._write({"kind": "finished", "outcome": outcome, "seconds": seconds}, "deployment.finished", data)
+
+    def close(self) -> None:
+        """Nothing is written afterwards; those who follow get to the end."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+
+    def _write(self, body: dict[str, Any], kind: str, data: dict[str, Any]) -> None:
+        app = {"app": self._app.name, "environment": self._app.environment, "deployment": self.deployment.id}
+        report = {"kind": kind, **app, "data": data} if kind else None
+        self._ledger.add_event(self.deployment, body, report)
+        with self._changed:
+            self._version += 1
+            self._changed.notify_all()
+
+    def cancel(self) -> bool:
+        """Ask to go back; False when it is committed and there is nothing to cancel."""
+        self._cancelled.set()
+        return not self.is_committed
+
+    @property
+    def is_cancelled(self) -> bool:
+        """True when somebody asked to cancel and the commit has not happened."""
+        return self._cancelled.is_set() and not self.is_committed
+
+    def check_cancelled(self) -> None:
+        """Raise Cancelled when asked to, before the commit."""
+        if self.is_cancelled:
+            raise Cancelled("cancelled", "cancelled on request")
+
+    def follow(self, after: int) -> Iterator[dict[str, Any]]:
+        """Events with a sequence number above `after`, as they come, until the deployment is over."""
+        while True:
+            with self._changed:
+                seen, is_over = self._version, self._is_over
+            events = self._ledger.events(self.deployment.id, after)
+            yield from events
+            after = events[-1]["sequence"] if events else after
+            if is_over:
+                return
+            with self._changed:
+                self._changed.wait_for(lambda: self._version != seen or self._is_over)  # noqa: B023 - waited for here

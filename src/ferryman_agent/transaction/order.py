@@ -1,0 +1,119 @@
+"""What a caller asks for, checked: a deploy of an image, or a rollback to a retained release."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ferryman_agent.errors import BadRequest, Refused
+from ferryman_agent.ledger import App, Ledger, Release
+from ferryman_agent.manifest import DIGEST, NAME, Manifest, parse_manifest
+
+REVISION = re.compile(r"[0-9a-f]{40}(-dirty-[0-9a-f]{8})?")
+
+
+@dataclass(frozen=True)
+class DeployOrder:
+    """Deploy `manifest` with the image `digest`. `sequence` is the CI run number."""
+
+    manifest: Manifest
+    digest: str
+    revision: str
+    sequence: int | None
+    allow_older: bool
+    credentials: dict[str, str] | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RollbackOrder:
+    """Go back to release `number`, or to the previous healthy one when it is None."""
+
+    app_id: str
+    number: int | None
+    credentials: dict[str, str] | None = field(repr=False)
+
+
+def parse_deploy(params: dict[str, Any]) -> DeployOrder:
+    """A checked deploy order; BadRequest names what is wrong."""
+    sequence = params.get("sequence")
+    if sequence is not None and (not isinstance(sequence, int) or isinstance(sequence, bool) or sequence < 0):
+        raise BadRequest("bad-request", f"sequence: {sequence!r} is not a whole number from 0")
+    return DeployOrder(
+        manifest=parse_manifest(params.get("manifest")),
+        digest=_matching(params, "digest", DIGEST),
+        revision=_matching(params, "revision", REVISION),
+        sequence=sequence,
+        allow_older=params.get("allow_older") is True,
+        credentials=_credentials(params),
+    )
+
+
+def parse_rollback(params: dict[str, Any]) -> RollbackOrder:
+    """A checked rollback order."""
+    number = params.get("to")
+    if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
+        raise BadRequest("bad-request", f"to: {number!r} is not a release number")
+    return RollbackOrder(app_id(params), number, _credentials(params))
+
+
+def app_id(params: dict[str, Any]) -> str:
+    """'<app>.<environment>' of a request's parameters."""
+    return f"{_matching(params, 'app', NAME)}.{_matching(params, 'environment', NAME)}"
+
+
+def known_app(ledger: Ledger, params: dict[str, Any]) -> App:
+    """The app that a request names; Refused `unknown-app` lists what is there."""
+    app = ledger.app(app_id(params))
+    if app is None:
+        known = [app.id for app in ledger.apps()]
+        raise Refused(
+            "unknown-app",
+            f"this server has no {app_id(params)}; it has {', '.join(known) or 'no app yet'}",
+            state="nothing was changed",
+            hint="ship it with `ferryman deploy`",
+            choices=known,
+        )
+    return app
+
+
+def rollback_target(app: App, releases: list[Release], number: int | None) -> Release:
+    """Pure: the retained release a rollback goes to. Refused lists what can be chosen."""
+    choices = [r for r in releases if r.state == "healthy" and r.number != app.serving]
+    listed = [r.summary() for r in choices]
+    state = f"release {app.serving} goes on serving; nothing was changed" if app.serving else "nothing serves yet"
+    names = ", ".join(f"{r.number} ({r.revision[:7]})" for r in choices) or "none"
+    if number is None:
+        earlier = [r for r in choices if app.serving and r.number < app.serving]
+        if not earlier:
+            message = f"no earlier healthy release is retained; others that can be chosen: {names}"
+            raise Refused("no-earlier-release", message, state=state, choices=listed)
+        return earlier[0]
+    if number == app.serving:
+        raise Refused("already-serving", f"release {number} serves already", state=state, choices=listed)
+    for release in choices:
+        if release.number == number:
+            return release
+    raise Refused(
+        "unknown-release",
+        f"release {number} is not a retained healthy release; these can be chosen: {names}",
+        state=state,
+        hint="see `ferryman releases`",
+        choices=listed,
+    )
+
+
+def _matching(params: dict[str, Any], key: str, pattern: re.Pattern[str]) -> str:
+    text = params.get(key)
+    if not isinstance(text, str) or not pattern.fullmatch(text):
+        raise BadRequest("bad-request", f"{key}: {text!r} does not match {pattern.pattern}")
+    return text
+
+
+def _credentials(params: dict[str, Any]) -> dict[str, str] | None:
+    found = params.get("credentials")
+    if found is None:
+        return None
+    if not isinstance(found, dict) or not all(isinstance(found.get(k), str) for k in ("username", "password")):
+        raise BadRequest("bad-request", "credentials: must hold username and password")
+    return {"username": found["username"], "password": found["password"]}

@@ -1,0 +1,151 @@
+"""What a transaction works on: the narrow objects of this server, and what is derived from its ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ferryman_agent.containers import (
+    container_name,
+    database_name,
+    labels,
+    lane_address,
+    network_name,
+    subnet,
+    variables,
+)
+from ferryman_agent.database import Postgres
+from ferryman_agent.edge import Edge, Route
+from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.errors import AgentError, Refused
+from ferryman_agent.ledger import App, Ledger, Release
+from ferryman_agent.manifest import Manifest, parse_manifest
+from ferryman_agent.secrets_file import read_secrets, write_private
+
+DOCKER_HUB = "https://index.docker.io/v1/"
+
+
+@dataclass
+class Server:
+    """The server's narrow objects, and the folder that holds its state."""
+
+    ledger: Ledger
+    docker: Docker
+    edge: Edge
+    folder: Path
+    report_added: Callable[[], None] = field(default=lambda: None)
+
+    def app_folder(self, app_id: str) -> Path:
+        """Where an app's files live (0700)."""
+        return self.folder / "apps" / app_id
+
+    def postgres(self, app: App) -> Postgres:
+        """The app's PostgreSQL."""
+        return Postgres(self.docker, app, self.app_folder(app.id), self.pull)
+
+    def pull(self, image: str) -> None:
+        """Bring an image of our own (PostgreSQL, HAProxy) to this server; AgentError when it can't be had."""
+        try:
+            self.docker.pull(image, None, lambda: False)
+        except EngineError as error:
+            raise AgentError(
+                "image-not-pulled",
+                f"{image} can't be pulled: {error.message}",
+                hint=f"on the server: docker pull {image}",
+            ) from error
+
+    def pull_release(
+        self, release: Release, credentials: dict[str, str] | None, is_cancelled: Callable[[], bool]
+    ) -> bool:
+        """Bring a release's image by digest; False when it is here already.
+
+        AgentError `registry-login-refused` or `image-not-in-registry`.
+        """
+        if self.docker.image(release.reference) is not None:
+            return False
+        auth = registry_auth(release.image, credentials)
+        try:
+            self.docker.pull(release.reference, auth, is_cancelled)
+        except EngineError as error:
+            if auth and not self.docker.login(auth):
+                raise AgentError(
+                    "registry-login-refused",
+                    f"the registry refuses {auth['username']}'s password",
+                    hint="check DOCKER_USERNAME and DOCKER_PASSWORD",
+                ) from error
+            raise AgentError(
+                "image-not-in-registry",
+                f"the server can't pull {release.reference}: {error.message}",
+                hint="push it with `ferryman build --push`, or name the registry's credentials",
+            ) from error
+        return True
+
+    def prepare_app(self, app: App) -> None:
+        """The app's network; there already is the usual case."""
+        self.docker.ensure_network(network_name(app.id), subnet(app), labels(app.id, "network"))
+
+    def environment_of(self, app: App, manifest: Manifest, release: Release) -> list[str]:
+        """NAME=value for the containers of a release, secrets included."""
+        own = {"SECRET_KEY": read_secrets(self.app_folder(app.id))["secret_key"]}
+        if manifest.database:
+            own["DATABASE_URL"] = self.postgres(app).url()
+        _, stored = self.ledger.environment(app.id, release.environment_version)
+        return variables(app, manifest, release, stored, own)
+
+    def write_release(self, app: App, release: Release, environment: list[str]) -> None:
+        """Keep the release's manifest and environment beside the ledger (0600)."""
+        folder = self.app_folder(app.id) / "releases" / str(release.number)
+        kept: dict[str, Any] = {**release.summary(), "migrations": release.migrations, "manifest": release.manifest}
+        write_private(folder / "manifest.json", json.dumps(kept, indent=1, sort_keys=True))
+        write_private(folder / "environment.json", json.dumps(environment, indent=1))
+
+    def routes(self) -> list[Route]:
+        """Where every app's requests must go, according to the ledger."""
+        found = []
+        for app in self.ledger.apps():
+            release = self.ledger.release(app.id, app.serving) if app.serving else None
+            if release:
+                manifest = parse_manifest(release.manifest)
+                addresses = {lane: f"{lane_address(app, lane)}:{manifest.web.port}" for lane in ("a", "b")}
+                found.append(Route(app.slot, manifest.domain, addresses, app.lane))
+        return found
+
+    def role_containers(self, app_id: str, role: str) -> dict[int, dict[str, Any]]:
+        """release number → container of a role, running or not."""
+        found = self.docker.containers(labels(app_id, role))
+        return {int(container["Labels"]["ferryman.release"]): container for container in found}
+
+    def tail(self, container: str, lines: int = 25) -> list[str]:
+        """The last log lines of a container."""
+        try:
+            output = b"".join(chunk for _, chunk in self.docker.logs(container, tail=lines))
+        except EngineError:
+            return []
+        return output.decode(errors="replace").splitlines()[-lines:]
+
+    def check_domain_is_free(self, app: App, manifest: Manifest) -> None:
+        """Refused when another app on this server already answers for this host name."""
+        for other in self.ledger.apps():
+            release = self.ledger.release(other.id, other.serving) if other.serving and other.id != app.id else None
+            if release and release.manifest.get("domain") == manifest.domain:
+                name = manifest.domain or "port 8000 (no domain)"
+                raise Refused("domain-taken", f"{name} is served by {other.id}", hint="give each app its own domain")
+
+    def lasting_containers(self, app: App, release: Release) -> list[str]:
+        """Names of the containers that must be up for a committed release."""
+        roles = release.manifest["roles"]
+        names = [container_name(app.id, role, release.number) for role in roles]
+        return names + ([database_name(app.id)] if release.manifest.get("database") else [])
+
+
+def registry_auth(image: str, credentials: dict[str, str] | None) -> dict[str, str] | None:
+    """The engine's form of the call's credentials, for the registry that the image names."""
+    if not credentials:
+        return None
+    first = image.split("/", 1)[0]
+    is_host = "/" in image and ("." in first or ":" in first or first == "localhost")
+    server = first if is_host and first != "docker.io" else DOCKER_HUB
+    return {"username": credentials["username"], "password": credentials["password"], "serveraddress": server}
