@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
+import tarfile
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ferryman.docker_command import build_command, docker_command
 from ferryman.errors import FerrymanError
 
 _SHOWN_LINES = 25
+_BUILD_SECONDS = 900
 
 
 class DockerError(FerrymanError):
@@ -51,10 +54,30 @@ class Docker:
             return False
         return True
 
-    def build(self, context: Path, tag: str, *, labels: Mapping[str, str], timeout: float = 900) -> None:
+    def logs(self, container: str, *, lines: int = 200) -> str:
+        """The last lines that a container wrote, stdout and stderr as they came; also of a stopped one."""
+        command = [*self.command, "logs", "--tail", str(lines), container]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        return done.stdout.decode(errors="replace")
+
+    def put(self, container: str, files: Mapping[str, tuple[bytes, int]]) -> None:
+        """Put files (path without the leading slash → content and mode) into a container, owned by root."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for folder in sorted({str(PurePosixPath(path).parent) for path in files}):
+                made = tarfile.TarInfo(folder)
+                made.type, made.mode = tarfile.DIRTYPE, 0o755
+                archive.addfile(made)
+            for path, (content, mode) in files.items():
+                entry = tarfile.TarInfo(path)
+                entry.size, entry.mode = len(content), mode
+                archive.addfile(entry, io.BytesIO(content))
+        self.run(["cp", "-", f"{container}:/"], stdin=packed.getvalue())
+
+    def build(self, context: Path, tag: str, *, labels: Mapping[str, str], target: str = "") -> None:
         """Build the folder `context` as `tag` with BuildKit, never asking a registry for a newer base."""
         command, variables = build_command()
-        args = ["build", "--progress=plain", "--tag", tag]
+        args = ["build", "--progress=plain", "--tag", tag, *(["--target", target] if target else [])]
         args += [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
         process = subprocess.Popen(
             [*command, *args, str(context)],
@@ -65,12 +88,12 @@ class Docker:
             text=True,
             errors="replace",
         )
-        _wait(process, args, timeout)
+        _wait(process, args)
 
 
-def _wait(process: subprocess.Popen[str], args: Sequence[str], timeout: float) -> None:
+def _wait(process: subprocess.Popen[str], args: Sequence[str]) -> None:
     """Wait for the build, keeping its last lines; DockerError with them when it fails or takes too long."""
-    timer = threading.Timer(timeout, process.kill)
+    timer = threading.Timer(_BUILD_SECONDS, process.kill)
     timer.start()
     try:
         with process:

@@ -71,17 +71,16 @@ class Images:
         """Have every image of the rehearsal; the names of those that are stand-ins."""
         return frozenset(name for name in STAND_INS if self.ensure(name) is Origin.STAND_IN)
 
-    def build_folder(self, folder: str, tag: str, *, needs: str) -> None:
-        """Build a folder of the package's files as `tag`, unless `tag` was built by the same recipe already.
-
-        `needs` is the image that it starts from. The host's certificate authorities lie in the build's context.
-        """
-        self.ensure(needs)
-        recipe = _folder_recipe(folder)
-        if self._label(tag, _RECIPE_LABEL) == recipe:
-            return
-        self.report(f"building {tag}")
-        self._build_context(folder, tag, {_RECIPE_LABEL: recipe})
+    def ensure_server(self, *, with_engine: bool) -> str:
+        """Have the image of the throw-away server, bare or with Docker Engine installed; its name."""
+        self.ensure(DEBIAN)
+        target = "engine" if with_engine else "bare"
+        tag = f"ferryman-rehearsal/server:{target}"
+        recipe = _digest(_folder_recipe("server").encode(), _folder_recipe(STAND_INS[DEBIAN]).encode())
+        if self._label(tag, _RECIPE_LABEL) != recipe:
+            self.report(f"building the image of the throw-away server, {target} (once per machine)")
+            self._build_context("server", tag, {_RECIPE_LABEL: recipe}, target)
+        return tag
 
     def _build(self, name: str, recipe: str) -> None:
         if name == DEBIAN:
@@ -91,12 +90,12 @@ class Images:
         self.report(f"{name} can't be pulled here: building a stand-in of Debian's packages (once per machine)")
         self._build_context(STAND_INS[name], name, {_STAND_IN_LABEL: "true", _RECIPE_LABEL: recipe})
 
-    def _build_context(self, folder: str, tag: str, labels: dict[str, str]) -> None:
+    def _build_context(self, folder: str, tag: str, labels: dict[str, str], target: str = "") -> None:
         with tempfile.TemporaryDirectory(prefix="ferryman-build-") as scratch:
             context = Path(scratch) / folder
             shutil.copytree(_files() / folder, context)
             (context / "host-ca.crt").write_bytes(authority_bundle())
-            self.docker.build(context, tag, labels=labels)
+            self.docker.build(context, tag, labels=labels, target=target)
 
     def _pull(self, name: str) -> bool:
         self.report(f"pulling {name}")

@@ -1,0 +1,118 @@
+"""What the rehearsal stands on for one project: a network, a local registry and a throw-away server."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ferryman.rehearsal.docker import Docker
+from ferryman.rehearsal.local_registry import GROUND_LABEL, LocalRegistry
+from ferryman.rehearsal.machine import Machine, MachineSpec
+from ferryman.rehearsal.stand_ins import HAPROXY, POSTGRES, REGISTRY, Images
+from ferryman.rehearsal.state import GroundState, StateFile
+
+_MADE_OF = (("container", ["rm", "--force", "--volumes"]), ("volume", ["volume", "rm"]), ("network", ["network", "rm"]))
+
+
+def ground_name(project: Path, app: str) -> str:
+    """A name for the ground of the project in this folder that no other folder's project has."""
+    return f"{app}-{hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:6]}"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Makes, finds again and removes the ground of the project in `project`."""
+
+    project: Path
+    name: str
+    report: Callable[[str], None]
+
+    @cached_property
+    def docker(self) -> Docker:
+        """The docker command."""
+        return Docker()
+
+    @cached_property
+    def images(self) -> Images:
+        """The images of this machine's engine."""
+        return Images(self.report, self.docker)
+
+    @property
+    def file(self) -> StateFile:
+        """Where its state is kept."""
+        return StateFile(self.project)
+
+    def up(self, *, with_engine: bool = False) -> GroundState:
+        """Have the ground up; what is there already is started where it is stopped, and used.
+
+        1. Network. 2. Registry. 3. PostgreSQL and HAProxy pushed to it, where it is new. 4. Server.
+        The state is saved after each, so that nothing that was made is forgotten.
+        """
+        state = self.file.load() or GroundState(name=self.name)
+        self.ensure_network()
+        registry = state.registry
+        if registry is None or not self.docker.succeeds(["container", "inspect", registry.container]):
+            state = self._save(state.model_copy(update={"registry": self._make_registry().state}))
+        else:
+            LocalRegistry(registry, self.docker).start()
+        machine = state.machine
+        if machine is None or not self.docker.succeeds(["container", "inspect", machine.container]):
+            state = self._save(state.model_copy(update={"machine": self._make_machine(state, with_engine).state}))
+        else:
+            Machine(machine, self.docker).start()
+        return state
+
+    def down(self, *, images: bool = False) -> int:
+        """Remove everything that carries the ground's label, and its state; how many things that were.
+
+        The stand-in images are dear to make and are kept, unless `images`.
+        """
+        removed = 0
+        for kind, remove in _MADE_OF:
+            listing = [kind, "ls", "--quiet", "--filter", f"label={GROUND_LABEL}={self.name}"]
+            found = self.docker.run([*listing, *(["--all"] if kind == "container" else [])]).split()
+            if found:
+                self.docker.run([*remove, *found])
+            removed += len(found)
+        shutil.rmtree(self.file.folder, ignore_errors=True)
+        if images:
+            removed += self.images.remove()
+        return removed
+
+    @property
+    def network(self) -> str:
+        """The name of its network."""
+        return f"ferryman-{self.name}"
+
+    def ensure_network(self) -> None:
+        """Have its network."""
+        if not self.docker.succeeds(["network", "inspect", self.network]):
+            self.docker.run(["network", "create", "--label", f"{GROUND_LABEL}={self.name}", self.network])
+
+    def _make_registry(self) -> LocalRegistry:
+        for image in (REGISTRY, POSTGRES, HAPROXY):
+            self.images.ensure(image)
+        self.report("starting the local registry")
+        registry = LocalRegistry.create(self.name, self.docker, network=self.network)
+        for image in (POSTGRES, HAPROXY):
+            registry.publish(image)
+        return registry
+
+    def _make_machine(self, state: GroundState, with_engine: bool) -> Machine:
+        assert state.registry is not None
+        spec = MachineSpec(
+            ground=self.name,
+            keys=(self.file.folder / "keys").resolve(),
+            registries=(state.registry,),
+            with_engine=with_engine,
+        )
+        self.report("starting the throw-away server")
+        return Machine.create(spec, self.images)
+
+    def _save(self, state: GroundState) -> GroundState:
+        self.file.save(state)
+        return state

@@ -1,0 +1,29 @@
+"""Ports on this machine's loopback that stay the same over restarts."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+
+LOOPBACK = "127.0.0.1"
+_FIRST = 20000
+_COUNT = 10000
+_ATTEMPTS = 100
+
+
+def free_port() -> int:
+    """A port of the loopback that nothing listens on, below those that the kernel gives to outgoing connections.
+
+    A published port must be free again each time its container starts; one of the kernel's own range might then
+    belong to a connection.
+    """
+    for _ in range(_ATTEMPTS):
+        port = _FIRST + secrets.randbelow(_COUNT)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"no free port between {_FIRST} and {_FIRST + _COUNT}")
