@@ -1,0 +1,33 @@
+"""Runs Harbour for development, with nothing configured."""
+
+import os
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+
+class Command(BaseCommand):
+    """SQLite under .dev/, migrated, with example data, served on 127.0.0.1:8000 and reloaded on change."""
+
+    help = "Run Harbour for development: SQLite, example data, automatic reload"
+    requires_system_checks: list[str] = []  # noqa: RUF012
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the address."""
+        parser.add_argument("address", nargs="?", default="127.0.0.1:8000", help="address to listen on")
+
+    def handle(self, *args: object, **options: Any) -> None:
+        """Prepare the database in the first process, then serve."""
+        if not settings.DEBUG:
+            raise CommandError("dev runs with DEBUG only; take DEBUG out of the environment")
+        # The reloader starts this command again in a child, which finds all prepared.
+        if "RUN_MAIN" not in os.environ:
+            name = settings.DATABASES["default"]["NAME"]
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            call_command("migrate", interactive=False, verbosity=0)
+            call_command("load_example_data")
+        call_command("runserver", options["address"])

@@ -1,0 +1,151 @@
+"""Stores a report in one transaction with a number of queries that does not depend on its size."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from fleet import history
+from fleet.models import App, Deployment, DeploymentEvent, Environment, Release, Server
+from fleet.report import Event, Receipt, Report, Started
+
+Place = tuple[str, str]
+RELEASE_FIELDS = ["revision", "image", "digest", "environment_version"]
+DEPLOYMENT_FIELDS = [field.name for field in Deployment._meta.concrete_fields if not field.primary_key]
+
+
+class ForeignDeployment(Exception):
+    """A report tells about a deployment that another server, or another environment, has reported."""
+
+
+def record(server: Server, report: Report) -> Receipt:
+    """Store what is new in the report; all of it or nothing.
+
+    1. Lock the server's row: reports of one server are stored one after another.
+    2. Leave out the events that are known.
+    3. Store apps, environments, releases, deployments, events, and what serves now.
+    """
+    try:
+        with transaction.atomic():
+            Server.objects.select_for_update().get(pk=server.pk)
+            fresh = _unknown(server, report.events)
+            now = timezone.now()
+            if fresh:
+                _store(server, fresh, now)
+            Server.objects.filter(pk=server.pk).update(last_reported_at=now, agent=report.agent)
+            last = DeploymentEvent.objects.filter(server=server).aggregate(last=Max("sequence"))["last"]
+    except IntegrityError as error:
+        raise ForeignDeployment from error
+    return Receipt(accepted=len(fresh), duplicates=len(report.events) - len(fresh), last_sequence=last)
+
+
+def _unknown(server: Server, events: list[Event]) -> list[Event]:
+    sequences = [event.sequence for event in events]
+    stored = DeploymentEvent.objects.filter(server=server, sequence__in=sequences)
+    known = set(stored.values_list("sequence", flat=True))
+    return [event for event in events if event.sequence not in known]
+
+
+def _store(server: Server, events: list[Event], now: datetime) -> None:
+    environments = _environments(server, {event.place for event in events if event.place})
+    releases = _releases(environments, events)
+    deployments = _deployments(server, environments, releases, events)
+    DeploymentEvent.objects.bulk_create(
+        DeploymentEvent(
+            server=server,
+            sequence=event.sequence,
+            at=event.at,
+            received_at=now,
+            kind=event.kind,
+            environment=environments[event.place] if event.place else None,
+            deployment=deployments.get(event.deployment) if event.deployment else None,
+            data=event.data,
+        )
+        for event in events
+    )
+    _serve(environments.values(), deployments.values())
+
+
+def _environments(server: Server, places: set[Place]) -> dict[Place, Environment]:
+    # Sorted, so that two servers that report the same new apps wait for each other instead of deadlocking.
+    names = sorted({app for app, _ in places})
+    App.objects.bulk_create([App(name=name) for name in names], ignore_conflicts=True)
+    apps = {app.name: app for app in App.objects.filter(name__in=names)}
+    Environment.objects.bulk_create(
+        [Environment(app=apps[app], server=server, name=name) for app, name in sorted(places)], ignore_conflicts=True
+    )
+    stored = Environment.objects.select_related("app").filter(server=server, app__in=apps.values())
+    return {(environment.app.name, environment.name): environment for environment in stored}
+
+
+def _releases(environments: dict[Place, Environment], events: list[Event]) -> dict[tuple[int, int], Release]:
+    releases = {}
+    for event in events:
+        if not (event.place and isinstance(event.details, Started) and event.details.release):
+            continue
+        reported = event.details.release
+        environment = environments[event.place]
+        releases[environment.pk, reported.number] = Release(
+            environment=environment,
+            number=reported.number,
+            revision=reported.revision,
+            image=reported.image,
+            digest=reported.digest or "",
+            environment_version=reported.environment_version,
+            created_at=event.at,
+        )
+    Release.objects.bulk_create(
+        releases.values(),
+        update_conflicts=True,
+        unique_fields=["environment", "number"],
+        update_fields=RELEASE_FIELDS,
+    )
+    return releases
+
+
+def _deployments(
+    server: Server,
+    environments: dict[Place, Environment],
+    releases: dict[tuple[int, int], Release],
+    events: list[Event],
+) -> dict[UUID, Deployment]:
+    numbers = {event.deployment for event in events if event.deployment}
+    known = Deployment.objects.select_related("environment", "release").in_bulk(numbers)
+    if any(deployment.environment.server_id != server.pk for deployment in known.values()):
+        raise ForeignDeployment
+    stored = set(known)
+    for event in events:
+        if event.details is None or event.place is None or event.deployment is None:
+            continue
+        environment = environments[event.place]
+        deployment = known.setdefault(event.deployment, history.begin(event, environment))
+        if deployment.environment_id != environment.pk:
+            raise ForeignDeployment
+        history.fold(deployment, event, releases)
+    Deployment.objects.bulk_create([known[number] for number in known if number not in stored])
+    Deployment.objects.bulk_create(
+        [known[number] for number in known if number in stored],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=DEPLOYMENT_FIELDS,
+    )
+    return known
+
+
+def _serve(environments: Iterable[Environment], deployments: Iterable[Deployment]) -> None:
+    by_id = {environment.pk: environment for environment in environments}
+    changed = set()
+    for deployment in deployments:
+        environment = by_id.get(deployment.environment_id)
+        if environment is None or not history.brought_to_serve(deployment):
+            continue
+        since = deployment.finished_at or deployment.started_at
+        if environment.serving_since is None or since > environment.serving_since:
+            environment.release = deployment.release
+            environment.serving_since = since
+            changed.add(environment)
+    if changed:
+        Environment.objects.bulk_update(changed, ["release", "serving_since"])

@@ -1,0 +1,159 @@
+"""The form of a report, checked as a whole before anything is stored."""
+
+import math
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, ValidationError
+from pydantic import AfterValidator as After
+from pydantic import model_validator
+
+MAX_EVENTS = 1000
+MAX_DEPTH = 32
+MAX_BIGINT = 2**63 - 1
+MAX_INTEGER = 2**31 - 1
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _storable(value: Any, depth: int = 0) -> Any:
+    """Refuse what PostgreSQL's jsonb cannot hold: NUL bytes, infinities, endless nesting."""
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise ValueError("must not contain NUL bytes")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("must not contain numbers that are not finite")
+    elif depth > MAX_DEPTH:
+        raise ValueError(f"must not be nested deeper than {MAX_DEPTH} levels")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _storable(key)
+            _storable(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _storable(item, depth + 1)
+    return value
+
+
+def _in_our_time(value: datetime) -> datetime:
+    if not EARLIEST <= value <= LATEST:
+        raise ValueError("must lie between the years 2000 and 2200")
+    return value.astimezone(UTC)
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+Text = Annotated[str, After(_storable)]
+Seconds = Annotated[float, Field(ge=0, le=MAX_INTEGER, allow_inf_nan=False)]
+Number = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
+
+
+class Part(BaseModel):
+    """Whatever an agent of a later version adds is kept in the event and ignored here."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+class ReportedRelease(Part):
+    """The release that a deployment is about."""
+
+    number: Number
+    revision: Annotated[Text, Field(max_length=100)] = ""
+    image: Annotated[Text, Field(max_length=512)] = ""
+    digest: Annotated[Text, Field(max_length=128)] | None = None
+    environment_version: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+
+
+class Started(Part):
+    """Data of deployment.started."""
+
+    kind: Literal["deploy", "rollback"] = "deploy"
+    sequence: Annotated[int, Field(ge=-MAX_BIGINT, le=MAX_BIGINT)] | None = None
+    release: ReportedRelease | None = None
+    previous: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+
+
+class Step(Part):
+    """Data of deployment.step."""
+
+    step: Annotated[Text, Field(min_length=1, max_length=64)]
+    state: Literal["started", "done", "skipped", "failed"]
+    seconds: Seconds | None = None
+    detail: Text | None = None
+
+
+class Finished(Part):
+    """Data of deployment.finished."""
+
+    outcome: Literal["succeeded", "failed", "cancelled", "unchanged", "interrupted"]
+    seconds: Seconds | None = None
+    error: dict[str, JsonValue] | None = None
+    stayed: list[str] | None = None
+
+
+Details = Started | Step | Finished
+DETAILS: dict[str, type[Started] | type[Step] | type[Finished]] = {
+    "deployment.started": Started,
+    "deployment.step": Step,
+    "deployment.finished": Finished,
+}
+
+
+class Event(Part):
+    """One event; `app`, `environment` and `deployment` may be left out of kinds that Harbour does not know."""
+
+    sequence: Annotated[int, Field(ge=1, le=MAX_BIGINT)]
+    at: Annotated[AwareDatetime, After(_in_our_time)]
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,63}$")]
+    app: Name | None = None
+    environment: Name | None = None
+    deployment: uuid.UUID | None = None
+    data: Annotated[dict[str, JsonValue], After(_storable)] = Field(default_factory=dict)
+    _details: Details | None = PrivateAttr(default=None)
+
+    @property
+    def details(self) -> Details | None:
+        """The typed data of a kind that Harbour knows."""
+        return self._details
+
+    @property
+    def place(self) -> tuple[str, str] | None:
+        """App and environment, when both are given."""
+        return (self.app, self.environment) if self.app and self.environment else None
+
+    @model_validator(mode="after")
+    def _check_details(self) -> Self:
+        form = DETAILS.get(self.kind)
+        if form is None:
+            return self
+        if self.place is None or self.deployment is None:
+            raise ValueError(f"{self.kind} needs app, environment and deployment")
+        try:
+            self._details = form.model_validate(self.data)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = "/".join(map(str, ("data", *first["loc"])))
+            raise ValueError(f"{where}: {first['msg']}") from None
+        return self
+
+
+class Report(Part):
+    """A batch from one server's outbox; sequence numbers ascend and may have gaps."""
+
+    agent: Annotated[str, Field(pattern=r"^[\x20-\x7e]{0,64}$")] = ""
+    events: Annotated[list[Event], Field(min_length=1, max_length=MAX_EVENTS)]
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        numbers = [event.sequence for event in self.events]
+        if any(later <= earlier for earlier, later in zip(numbers, numbers[1:], strict=False)):
+            raise ValueError("sequence numbers must ascend within a report")
+        return self
+
+
+class Receipt(BaseModel):
+    """What became of a report."""
+
+    accepted: int = Field(description="events stored now")
+    duplicates: int = Field(description="events that were stored before")
+    last_sequence: int = Field(description="highest sequence number known from this server")

@@ -1,0 +1,109 @@
+"""Error answers of the API as problem details (RFC 9457), whoever raised the error."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from harbour.request_log import current_request_id
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+
+
+class Problem(exceptions.APIException):
+    """An error with a status, a sentence, and where it is useful a list of what is wrong where."""
+
+    def __init__(self, status: int, detail: str, errors: list[dict[str, str]] | None = None) -> None:
+        """Take the HTTP status, the sentence and the list."""
+        super().__init__(detail)
+        self.status_code = status
+        self.errors = errors or []
+
+
+def problem(status: int, detail: str, instance: str, errors: list[dict[str, str]] | None = None) -> dict[str, Any]:
+    """Return the body: type, title, status, detail, instance, request_id, errors."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+        "request_id": current_request_id(),
+    }
+    if errors:
+        body["errors"] = errors
+    return body
+
+
+def answer_exception(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer an exception of a view; None leaves it to Django, which logs it and answers 500."""
+    instance = context["request"].path
+    if isinstance(error, (OperationalError, InterfaceError)):
+        body = problem(503, "The database does not answer; try again", instance)
+        return Response(body, 503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)}, content_type=CONTENT_TYPE)
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if not isinstance(error, exceptions.APIException):
+        return None
+    errors = error.errors if isinstance(error, Problem) else _field_errors(error.detail)
+    detail = str(error.detail) if isinstance(error.detail, str) else "The request is not valid"
+    body = problem(error.status_code, detail, instance, errors)
+    return Response(body, error.status_code, headers=_headers(error), content_type=CONTENT_TYPE)
+
+
+def _headers(error: exceptions.APIException) -> dict[str, str]:
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    return headers
+
+
+def _field_errors(detail: object) -> list[dict[str, str]]:
+    if not isinstance(detail, dict):
+        return []
+    return [
+        {"pointer": f"#/{field}", "detail": str(message)}
+        for field, messages in detail.items()
+        for message in (messages if isinstance(messages, list) else [messages])
+    ]
+
+
+def _page(request: HttpRequest, status: int, detail: str) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return JsonResponse(problem(status, detail, request.path), status=status, content_type=CONTENT_TYPE)
+    context = {"status": status, "title": HTTPStatus(status).phrase, "detail": detail}
+    return render(request, "error.html", context, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 400, also to a Host header that is not allowed."""
+    body = problem(400, "The request is not valid", request.path)
+    return JsonResponse(body, status=400, content_type=CONTENT_TYPE)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 403."""
+    return _page(request, 403, "You may not do this")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404."""
+    return _page(request, 404, "There is nothing at this address")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer 500 without touching the database or the session."""
+    detail = "Something went wrong here; the request id finds it in the logs"
+    if request.path.startswith("/api/"):
+        return JsonResponse(problem(500, detail, request.path), status=500, content_type=CONTENT_TYPE)
+    return HttpResponse(f"{detail}: {current_request_id()}\n", status=500, content_type="text/plain")
