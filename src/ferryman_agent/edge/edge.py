@@ -55,7 +55,7 @@ class Edge:
 
     def _change(self, routes: list[Route]) -> None:
         commands = []
-        for route in routes:
+        for route in (route for route in routes if route.slot):
             for lane, (address, serves) in sorted(server_lines(route).items(), key=lambda item: not item[1][1]):
                 server = f"slot{route.slot}/{lane}"
                 host, _, port = address.rpartition(":")
@@ -150,7 +150,7 @@ class Edge:
 
     def _write(self, name: str, content: str) -> None:
         """Replace a file so that a power cut leaves the old or the new one."""
-        if self._read(name) == content:
+        if self._read(name) == content and (self._folder / name).exists():
             return
         self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=self._folder)

@@ -52,7 +52,10 @@ def connect(path: str, timeout: float | None) -> socket.socket:
 def call(
     path: str, what: tuple[str, str], body: Any = None, *, headers: dict[str, str] | None = None, timeout: float = 60
 ) -> tuple[http.client.HTTPResponse, _UnixConnection]:
-    """Send one request, `what` being (method, URL); the response's body is not read yet. EngineError for a status of 400 or more."""
+    """Send one request, `what` being (method, URL); the response's body is not read yet.
+
+    Raises EngineError for a status of 400 or more.
+    """
     method, url = what
     connection = _UnixConnection(path, timeout)
     sent = {"Content-Type": "application/json", **(headers or {})}

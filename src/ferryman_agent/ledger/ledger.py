@@ -35,7 +35,7 @@ class Ledger:
             raise Unavailable("ledger-unreadable", f"the ledger {path} can't be opened: {error}") from error
         self._connection.row_factory = sqlite3.Row
         prepare(self._connection)
-        for pragma in ("journal_mode = DELETE", "synchronous = FULL", "foreign_keys = ON", "cache_size = -256"):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -256"):
             self._connection.execute(f"PRAGMA {pragma}")
 
     def close(self) -> None:

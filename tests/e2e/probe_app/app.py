@@ -1,0 +1,83 @@
+"""A small app whose behaviour is a file in the image: what a release can do wrong, and what a deploy must not lose."""
+
+import http.server
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+BEHAVIOUR = json.loads(Path("/app/behaviour.json").read_text())
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers health as told; echoes the size of a body; keeps connections alive."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Health and the release's own word."""
+        if self.path == "/health":
+            self.answer(BEHAVIOUR.get("health", 200), BEHAVIOUR.get("health_body", "fine"))
+        elif self.path == "/host":
+            self.answer(200, self.headers.get("Host", ""))
+        elif self.path == "/environment":
+            self.answer(200, json.dumps(dict(os.environ)))
+        else:
+            self.answer(200, BEHAVIOUR.get("word", "hello"))
+
+    def do_POST(self) -> None:
+        """Read the whole body before answering."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.answer(200, f"{BEHAVIOUR.get('word', 'hello')} {len(body)}")
+
+    def answer(self, status: int, text: str) -> None:
+        """One answer with its length, so that the connection can be used again."""
+        content = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args: object) -> None:
+        """Quiet."""
+
+
+def migrate() -> int:
+    """What the migrate command does."""
+    print("migrating", flush=True)
+    if BEHAVIOUR.get("migrate") == "hang":
+        signal.pause()
+    if BEHAVIOUR.get("migrate") == "fail":
+        print("relation does not exist", file=sys.stderr)
+        return 3
+    return 0
+
+
+def main() -> int:
+    """Serve until SIGTERM, then finish what is open."""
+    if sys.argv[1:] == ["migrate"]:
+        return migrate()
+    if sys.argv[1:] == ["worker"]:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        while not BEHAVIOUR.get("worker_exits"):
+            signal.pause()
+        return 5
+    if "exit" in BEHAVIOUR:
+        print("no such module: shop", file=sys.stderr)
+        return int(BEHAVIOUR["exit"])
+    if BEHAVIOUR.get("hang"):
+        signal.pause()
+    time.sleep(BEHAVIOUR.get("start_seconds", 0))
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler)  # noqa: S104 - inside a container
+    server.daemon_threads = False
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    server.serve_forever()
+    server.server_close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
