@@ -1,0 +1,60 @@
+"""Asks a built image which migrations it knows, without a network or a database."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ferryman.image.process import answer
+
+TIMEOUT_SECONDS = 60.0
+MARK = "ferryman.migrations="
+SCRIPT = (
+    "import json; from django.db.migrations.loader import MigrationLoader; "
+    "known = MigrationLoader(None).disk_migrations; "
+    f"print('\\n{MARK}' + json.dumps(sorted('.'.join(key) for key in known)))"
+)
+PLACEHOLDERS = {
+    "SECRET_KEY": "only-to-read-the-migrations",
+    "DATABASE_URL": "postgresql://nobody:nobody@127.0.0.1:5432/nothing",
+}
+
+
+@dataclass(frozen=True)
+class Migrations:
+    """The `app_label.name` of each migration in an image, or why they could not be read."""
+
+    known: tuple[str, ...] | None
+    reason: str = ""
+
+
+def read_migrations(
+    docker: Sequence[str], image: str, migrate: Sequence[str], variables: Mapping[str, str]
+) -> Migrations:
+    """Run the migrate command's beginning (`python manage.py`) with `shell` in place of `migrate`."""
+    if "migrate" not in migrate:
+        return Migrations(None, 'the migrate command has no argument "migrate"')
+    name = f"ferryman-migrations-{uuid.uuid4().hex[:12]}"
+    settings = [f"--env={key}={value}" for key, value in {**PLACEHOLDERS, **variables}.items()]
+    run = [*docker, "run", "--rm", f"--name={name}", "--network=none", "--pull=never", *settings, image]
+    prefix = list(migrate[: migrate.index("migrate")])
+    try:
+        status, output, errors = answer([*run, *prefix, "shell", "-c", SCRIPT], timeout=TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        answer([*docker, "rm", "--force", name])
+        return Migrations(None, f"reading them took more than {TIMEOUT_SECONDS:.0f} s")
+    if status != 0:
+        last = ([line for line in errors.splitlines() if line.strip()] or ["no message"])[-1]
+        return Migrations(None, f"exit status {status}: {last.strip()}")
+    return parse_migrations(output)
+
+
+def parse_migrations(output: str) -> Migrations:
+    """Find the list in the output; a settings module may print lines of its own."""
+    for line in output.splitlines():
+        if line.startswith(MARK):
+            return Migrations(tuple(json.loads(line.removeprefix(MARK))))
+    return Migrations(None, "the image printed no list of migrations")

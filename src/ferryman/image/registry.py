@@ -1,0 +1,195 @@
+"""Speaks the registry API (OCI distribution) for what the docker command can't do: ask for a digest, move a tag."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from ferryman.errors import FerrymanError, Refused, Unreachable
+from ferryman.image.credentials import Credentials
+from ferryman.image.reference import Reference, split_reference
+
+TIMEOUT_SECONDS = 20.0
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """An image as the registry holds it."""
+
+    digest: str
+    media_type: str
+    body: bytes
+    content: dict[str, Any]
+
+    @property
+    def configuration(self) -> str:
+        """Return the digest of the image's configuration, which is the image's id in a Docker Engine; "" for a list."""
+        return str(self.content.get("config", {}).get("digest", ""))
+
+    @property
+    def blobs(self) -> dict[str, int]:
+        """Map the digest of each layer, and of the image's configuration, to its bytes in the registry."""
+        parts = [*self.content.get("layers", []), self.content.get("config")]
+        return {part["digest"]: part["size"] for part in parts if part}
+
+
+def manifest_digest(reference: str, credentials: Credentials | None = None) -> str | None:
+    """Return the digest of an image in its registry; None when there is no such image.
+
+    Raises Unreachable `registry-unreachable`, Refused `registry-login-refused`.
+    """
+    with Registry(split_reference(reference), credentials) as registry:
+        found = registry.manifest(split_reference(reference).version)
+    return found.digest if found else None
+
+
+def require_digest(reference: str, credentials: Credentials | None = None) -> str:
+    """Return the digest of an image that must be in its registry; Refused `image-not-in-registry`."""
+    digest = manifest_digest(reference, credentials)
+    if digest is None:
+        raise Refused(
+            "image-not-in-registry",
+            f"the registry has no image {reference}",
+            state="no server was touched",
+            hint="`ferryman build --push` builds and pushes it",
+        )
+    return digest
+
+
+def set_tag(repository: str, digest: str, tag: str, credentials: Credentials | None = None) -> bool:
+    """Make a tag, such as latest, name the image with this digest; return whether it changed."""
+    with Registry(split_reference(repository), credentials) as registry:
+        current = registry.manifest(tag)
+        if current and current.digest == digest:
+            return False
+        wanted = registry.manifest(digest)
+        if wanted is None:
+            raise Refused("image-not-in-registry", f"the registry has no image {repository}@{digest}")
+        registry.put(tag, wanted)
+    return True
+
+
+def pushed_bytes(before: Manifest | None, after: Manifest) -> int:
+    """Return how many bytes of an image its predecessor in the registry did not have."""
+    known = before.blobs if before else {}
+    return sum(size for digest, size in after.blobs.items() if digest not in known)
+
+
+class Registry:
+    """One repository of a registry, over one connection. Each error of the network becomes one of Ferryman's."""
+
+    def __init__(self, reference: Reference, credentials: Credentials | None) -> None:
+        self.reference = reference
+        self.credentials = credentials
+        self.authorization = ""
+        self.client = httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=not reference.is_loopback)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.client.close()
+
+    def manifest(self, version: str) -> Manifest | None:
+        """Return the manifest of a tag or digest, or None."""
+        response = self._call("GET", version, headers={"Accept": ", ".join(MANIFEST_TYPES)})
+        if response.status_code == 404:
+            return None
+        if response.status_code != 200:
+            raise self._unexpected(response)
+        digest = f"sha256:{hashlib.sha256(response.content).hexdigest()}"
+        return Manifest(digest, response.headers.get("Content-Type", ""), response.content, response.json())
+
+    def put(self, tag: str, manifest: Manifest) -> None:
+        """Make the tag name the manifest."""
+        response = self._call("PUT", tag, headers={"Content-Type": manifest.media_type}, content=manifest.body)
+        if response.status_code not in (200, 201):
+            raise self._unexpected(response)
+
+    def _call(
+        self, method: str, version: str, *, headers: dict[str, str], content: bytes | None = None
+    ) -> httpx.Response:
+        address = f"{self.reference.api}/v2/{self.reference.repository}/manifests/{version}"
+        response = self._send(method, address, headers=headers, content=content)
+        if response.status_code == 401:
+            self._log_in(response.headers.get("WWW-Authenticate", ""))
+            response = self._send(method, address, headers=headers, content=content)
+        if response.status_code in (401, 403):
+            raise self._refused()
+        return response
+
+    def _send(
+        self, method: str, address: str, *, headers: dict[str, str], content: bytes | None = None
+    ) -> httpx.Response:
+        if self.authorization:
+            headers = {**headers, "Authorization": self.authorization}
+        try:
+            return self.client.request(method, address, headers=headers, content=content)
+        except httpx.HTTPError as error:
+            raise Unreachable(
+                "registry-unreachable",
+                f"the registry {self.reference.registry} does not answer: {error or type(error).__name__}",
+                state="no server was touched",
+                hint="check the network and [app] image in ferryman.toml",
+            ) from None
+
+    def _log_in(self, challenge: str) -> None:
+        scheme, _, rest = challenge.partition(" ")
+        fields = dict(re.findall(r'([a-z_]+)="([^"]*)"', rest))
+        if scheme.lower() == "basic" and self.credentials:
+            self.authorization = _basic(self.credentials)
+        elif scheme.lower() == "bearer" and "realm" in fields:
+            self.authorization = f"Bearer {self._token(fields)}"
+        else:
+            raise self._refused()
+
+    def _token(self, fields: dict[str, str]) -> str:
+        query = {"scope": f"repository:{self.reference.repository}:pull,push"}
+        if not self.credentials:
+            query["scope"] = f"repository:{self.reference.repository}:pull"
+        if "service" in fields:
+            query["service"] = fields["service"]
+        headers = {"Authorization": _basic(self.credentials)} if self.credentials else {}
+        response = self._send("GET", str(httpx.URL(fields["realm"]).copy_merge_params(query)), headers=headers)
+        if response.status_code in (400, 401, 403):
+            raise self._refused()
+        if response.status_code != 200:
+            raise self._unexpected(response)
+        answered = response.json()
+        return str(answered.get("token") or answered.get("access_token") or "")
+
+    def _refused(self) -> Refused:
+        who = f'the login "{self.credentials.username}"' if self.credentials else "a call without a login"
+        return Refused(
+            "registry-login-refused",
+            f"the registry {self.reference.registry} refused {who} for {self.reference.repository}",
+            state="no server was touched",
+            hint="set DOCKER_USERNAME and DOCKER_PASSWORD (an access token will do), or run `docker login`",
+        )
+
+    def _unexpected(self, response: httpx.Response) -> FerrymanError:
+        return Unreachable(
+            "registry-unreachable",
+            f"the registry {self.reference.registry} answered with status {response.status_code}",
+            state="no server was touched",
+            hint="try again later",
+        )
+
+
+def _basic(credentials: Credentials) -> str:
+    encoded = base64.b64encode(f"{credentials.username}:{credentials.password}".encode())
+    return f"Basic {encoded.decode()}"
