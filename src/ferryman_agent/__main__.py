@@ -1,0 +1,70 @@
+"""The agent's command: `daemon`, `relay`, `install` and `version`, each imported only when it is called."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from ferryman_agent import __version__
+
+if TYPE_CHECKING:
+    import argparse
+
+SOCKET_PATH = "/run/ferryman/agent.sock"
+STATE_DIRECTORY = "/var/lib/ferryman"
+OLDEST_PYTHON = (3, 10)
+
+
+def main() -> int:
+    """Run one subcommand; return its exit status. Must stay readable for Python 3.7, to say that it is too old."""
+    if sys.version_info < OLDEST_PYTHON:
+        sys.stdout.write(json.dumps({"error": _too_old()}) + "\n")
+        return 3
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="ferryman-agent", description="Ferryman's agent on this server")
+    commands = parser.add_subparsers(dest="command", required=True)
+    daemon = commands.add_parser("daemon", help="own the server's state; started by systemd")
+    relay = commands.add_parser("relay", help="carry one conversation between SSH and the daemon")
+    relay.add_argument("--role", choices=("pipeline", "operator"), required=True)
+    for command in (daemon, relay):
+        command.add_argument("--socket", default=SOCKET_PATH)
+    daemon.add_argument("--state", default=STATE_DIRECTORY)
+    commands.add_parser("install", help="install engine, agent, deploy user and keys; reads a request on stdin")
+    commands.add_parser("version", help="print the version")
+    return _run(parser.parse_args())
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "relay":
+        from ferryman_agent.relay import relay
+
+        return relay(arguments.role, arguments.socket)
+    if arguments.command == "daemon":
+        from pathlib import Path
+
+        from ferryman_agent.daemon import run
+
+        return run(Path(arguments.state), Path(arguments.socket))
+    if arguments.command == "install":
+        from ferryman_agent.install import install
+
+        return install(sys.stdin, sys.stdout, sys.argv[0])
+    sys.stdout.write(__version__ + "\n")
+    return 0
+
+
+def _too_old() -> dict[str, object]:
+    running, oldest = (".".join(str(part) for part in version[:2]) for version in (sys.version_info, OLDEST_PYTHON))
+    return {
+        "code": "python-unsupported",
+        "message": f"the server's python3 is {running}; the agent needs {oldest} or later",
+        "state": "nothing was changed",
+        "hint": "use Debian 12 or later, or Ubuntu 22.04 or later",
+        "exit": 3,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
