@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-from functools import cache
 from pathlib import Path
 
 from ferryman.errors import UsageError
@@ -50,12 +49,10 @@ def _docker_commands_on_path(path: str) -> list[str]:
     return list(dict.fromkeys(str(file) for file in candidates if os.access(file, os.X_OK) and file.is_file()))
 
 
-@cache
 def _has_buildx(command: str) -> bool:
     return subprocess.run([command, "buildx", "version"], capture_output=True, check=False).returncode == 0
 
 
-@cache
 def _client_major(command: str) -> int:
     """The major version of the client alone, so that no engine has to answer; 1000 when it is not known."""
     shown = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from ferryman.errors import UsageError
 from ferryman.rehearsal.docker import Docker
+from ferryman.rehearsal.packages import can_install, install
+from ferryman.rehearsal.polling import RehearsalFailed
 
 BASE_IMAGE = "ferryman-rehearsal/debootstrap"
 _SUITE = "trixie"
@@ -62,20 +64,21 @@ def _make_archive(archive: Path) -> None:
             "Docker Hub is out of reach, and only root can make the images that stand in for its own",
             hint="call again as root, or where the engine can pull from Docker Hub",
         )
-    debootstrap = shutil.which("debootstrap")
-    if debootstrap is None:
-        raise UsageError(
-            "debootstrap-missing",
-            "Docker Hub is out of reach, and debootstrap, which makes the images that stand in, is not installed",
-            hint="apt-get install debootstrap, then call again",
-        )
+    if shutil.which("debootstrap") is None:
+        if not can_install():
+            raise UsageError(
+                "debootstrap-missing",
+                "Docker Hub is out of reach, and debootstrap, which makes the images that stand in, is not installed",
+                hint="install debootstrap and call again",
+            )
+        install(["debootstrap", "debian-archive-keyring"])
     with tempfile.TemporaryDirectory(prefix="ferryman-debootstrap-", dir=archive.parent) as scratch:
         tree = Path(scratch) / "tree"
-        command = [debootstrap, "--variant=minbase", _SUITE, str(tree)]
+        command = ["debootstrap", "--variant=minbase", _SUITE, str(tree)]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode != 0:
             last = "\n".join(done.stdout.strip().splitlines()[-10:])
-            raise UsageError("debootstrap-failed", f"debootstrap could not make Debian {_SUITE}: {last}")
+            raise RehearsalFailed("debootstrap-failed", f"debootstrap could not make Debian {_SUITE}: {last}")
         _drop(tree)
         partial = archive.with_suffix(".partial")
         subprocess.run(["tar", "-C", str(tree), "-cf", str(partial), "."], check=True)

@@ -13,7 +13,7 @@ from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.local_registry import GROUND_LABEL, LocalRegistry
 from ferryman.rehearsal.machine import Machine, MachineSpec
 from ferryman.rehearsal.stand_ins import HAPROXY, POSTGRES, REGISTRY, Images
-from ferryman.rehearsal.state import GroundState, StateFile
+from ferryman.rehearsal.state import GroundState, RegistryState, StateFile
 
 _MADE_OF = (("container", ["rm", "--force", "--volumes"]), ("volume", ["volume", "rm"]), ("network", ["network", "rm"]))
 
@@ -55,13 +55,15 @@ class Ground:
         state = self.file.load() or GroundState(name=self.name)
         self.ensure_network()
         registry = state.registry
-        if registry is None or not self.docker.succeeds(["container", "inspect", registry.container]):
-            state = self._save(state.model_copy(update={"registry": self._make_registry().state}))
+        if registry is None or not self._exists(registry.container):
+            registry = self._make_registry().state
+            state = self._save(state.model_copy(update={"registry": registry}))
         else:
             LocalRegistry(registry, self.docker).start()
         machine = state.machine
-        if machine is None or not self.docker.succeeds(["container", "inspect", machine.container]):
-            state = self._save(state.model_copy(update={"machine": self._make_machine(state, with_engine).state}))
+        if machine is None or not self._exists(machine.container):
+            machine = self._make_machine(registry, with_engine).state
+            state = self._save(state.model_copy(update={"machine": machine}))
         else:
             Machine(machine, self.docker).start()
         return state
@@ -72,6 +74,9 @@ class Ground:
         The stand-in images are dear to make and are kept, unless `images`.
         """
         removed = 0
+        state = self.file.load()
+        if state and state.machine and self._exists(state.machine.container):
+            Machine(state.machine, self.docker).stop()
         for kind, remove in _MADE_OF:
             listing = [kind, "ls", "--quiet", "--filter", f"label={GROUND_LABEL}={self.name}"]
             found = self.docker.run([*listing, *(["--all"] if kind == "container" else [])]).split()
@@ -102,16 +107,18 @@ class Ground:
             registry.publish(image)
         return registry
 
-    def _make_machine(self, state: GroundState, with_engine: bool) -> Machine:
-        assert state.registry is not None
+    def _make_machine(self, registry: RegistryState, with_engine: bool) -> Machine:
         spec = MachineSpec(
             ground=self.name,
             keys=(self.file.folder / "keys").resolve(),
-            registries=(state.registry,),
+            registries=(registry,),
             with_engine=with_engine,
         )
         self.report("starting the throw-away server")
         return Machine.create(spec, self.images)
+
+    def _exists(self, container: str) -> bool:
+        return self.docker.succeeds(["container", "inspect", container])
 
     def _save(self, state: GroundState) -> GroundState:
         self.file.save(state)

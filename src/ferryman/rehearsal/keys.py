@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferryman.errors import UsageError
+from ferryman.rehearsal.packages import can_install, install
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ def ensure_key(folder: Path, name: str) -> KeyPair:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     private = folder / name
     if not private.is_file() or not private.with_suffix(".pub").is_file():
+        if shutil.which("ssh-keygen") is None and can_install():
+            install(["openssh-client"])
         keygen = shutil.which("ssh-keygen")
         if keygen is None:
             raise UsageError(

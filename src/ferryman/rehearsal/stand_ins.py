@@ -82,6 +82,13 @@ class Images:
             self._build_context("server", tag, {_RECIPE_LABEL: recipe}, target)
         return tag
 
+    def remove(self) -> int:
+        """Remove the stand-ins and the images of throw-away servers, but those in use; how many were removed."""
+        # By name, for an image that was built on a stand-in has its labels too
+        stand_ins = [name for name in STAND_INS if self._label(name, _STAND_IN_LABEL) == "true"]
+        others = self.docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", "ferryman-rehearsal/*"]).split()
+        return sum(self.docker.succeeds(["rmi", name]) for name in stand_ins + others)
+
     def _build(self, name: str, recipe: str) -> None:
         if name == DEBIAN:
             ensure_base_image(self.docker, self.report)
