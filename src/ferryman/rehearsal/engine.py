@@ -28,7 +28,8 @@ def ensure_engine(report: Callable[[str], None]) -> None:
     """
     if not engine_answers():
         if not can_install() or os.environ.get("DOCKER_HOST"):
-            raise UsageError("engine-missing", _what_is_missing(), hint=_how_to_get_it())
+            missing, hint = _diagnosis()
+            raise UsageError("engine-missing", missing, hint=hint)
         if shutil.which("dockerd") is None or shutil.which("docker") is None:
             report("installing the distribution's Docker Engine")
             install(["docker.io", "iptables"], if_known=["docker-cli", "docker-buildx"])
@@ -75,23 +76,17 @@ def _start() -> None:
         raise RehearsalFailed("engine-did-not-start", message) from late
 
 
-def _what_is_missing() -> str:
-    if os.environ.get("DOCKER_HOST"):
-        return f"the Docker Engine at DOCKER_HOST={os.environ['DOCKER_HOST']} does not answer"
-    if shutil.which("docker") is None:
-        return "Docker Engine is not installed, and this process can't install it (not root, or a system without apt)"
-    if _SOCKET.exists() and not os.access(_SOCKET, os.R_OK | os.W_OK):
-        return f"this user may not use the Docker Engine of this machine ({_SOCKET})"
-    return "Docker Engine is installed but does not answer, and this process can't start it"
-
-
-def _how_to_get_it() -> str:
-    if os.environ.get("DOCKER_HOST"):
-        return "start that engine, or unset DOCKER_HOST to use the one of this machine"
+def _diagnosis() -> tuple[str, str]:
+    """What is missing on this machine, and how to get it."""
+    if host := os.environ.get("DOCKER_HOST"):
+        return f"the engine at DOCKER_HOST={host} does not answer", "start it, or unset DOCKER_HOST"
     if shutil.which("docker") is None and shutil.which("apt-get"):
-        return "sudo apt-get install docker.io iptables, then sudo usermod -aG docker $USER and log in again"
+        return (
+            "Docker Engine is not installed, and only root can install it",
+            "sudo apt-get install docker.io iptables, then sudo usermod -aG docker $USER and log in again",
+        )
     if shutil.which("docker") is None:
-        return "install Docker Engine or Docker Desktop (docs.docker.com/engine/install), start it and call again"
+        return "Docker is not installed", "install Docker Engine or Docker Desktop, start it and call again"
     if _SOCKET.exists() and not os.access(_SOCKET, os.R_OK | os.W_OK):
-        return "sudo usermod -aG docker $USER, then log in again"
-    return "start it (sudo systemctl start docker, or Docker Desktop) and call again"
+        return f"this user may not use {_SOCKET}", "sudo usermod -aG docker $USER, then log in again"
+    return "Docker Engine does not answer", "start it (sudo systemctl start docker, or Docker Desktop) and call again"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -49,20 +49,19 @@ class Ground:
     def up(self, *, with_engine: bool = False) -> GroundState:
         """Have the ground up; what is there already is started where it is stopped, and used.
 
-        1. Network. 2. Registry. 3. PostgreSQL and HAProxy pushed to it, where it is new. 4. Server.
+        1. Registry, with PostgreSQL and HAProxy pushed to it where it is new. 2. Server.
         The state is saved after each, so that nothing that was made is forgotten.
         """
         state = self.file.load() or GroundState(name=self.name)
-        self.ensure_network()
         registry = state.registry
         if registry is None or not self._exists(registry.container):
-            registry = self._make_registry().state
+            registry = self.make_registry().state
             state = self._save(state.model_copy(update={"registry": registry}))
         else:
             LocalRegistry(registry, self.docker).start()
         machine = state.machine
         if machine is None or not self._exists(machine.container):
-            machine = self._make_machine(registry, with_engine).state
+            machine = self.make_server([registry], with_engine=with_engine).state
             state = self._save(state.model_copy(update={"machine": machine}))
         else:
             Machine(machine, self.docker).start()
@@ -93,25 +92,28 @@ class Ground:
         """The name of its network."""
         return f"ferryman-{self.name}"
 
-    def ensure_network(self) -> None:
-        """Have its network."""
-        if not self.docker.succeeds(["network", "inspect", self.network]):
-            self.docker.run(["network", "create", "--label", f"{GROUND_LABEL}={self.name}", self.network])
-
-    def _make_registry(self) -> LocalRegistry:
+    def make_registry(self, *, with_auth: bool = False) -> LocalRegistry:
+        """Make a registry; one that anybody may use has PostgreSQL and HAProxy in it, as a mirror of Docker Hub."""
         for image in (REGISTRY, POSTGRES, HAPROXY):
             self.images.ensure(image)
+        if not self.docker.succeeds(["network", "inspect", self.network]):
+            self.docker.run(["network", "create", "--label", f"{GROUND_LABEL}={self.name}", self.network])
         self.report("starting the local registry")
-        registry = LocalRegistry.create(self.name, self.docker, network=self.network)
-        for image in (POSTGRES, HAPROXY):
-            registry.publish(image)
+        registry = LocalRegistry.create(self.name, self.docker, network=self.network, with_auth=with_auth)
+        if not with_auth:
+            for image in (POSTGRES, HAPROXY):
+                registry.publish(image)
         return registry
 
-    def _make_machine(self, registry: RegistryState, with_engine: bool) -> Machine:
+    def make_server(
+        self, registries: Sequence[RegistryState], *, name: str = "server", with_engine: bool = False
+    ) -> Machine:
+        """Make a server whose engine takes the first of `registries` as its mirror; remains of one are removed."""
         spec = MachineSpec(
             ground=self.name,
             keys=(self.file.folder / "keys").resolve(),
-            registries=(registry,),
+            registries=tuple(registries),
+            name=name,
             with_engine=with_engine,
         )
         self.report("starting the throw-away server")

@@ -42,6 +42,7 @@ class LocalRegistry:
             password=_AUTH_PASSWORD if with_auth else "",
         )
         label = f"{GROUND_LABEL}={ground}"
+        docker.run(["rm", "--force", "--volumes", state.container])
         docker.run(["volume", "create", "--label", label, state.container])
         options = {
             "--name": state.container,

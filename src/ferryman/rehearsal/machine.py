@@ -69,6 +69,7 @@ class Machine:
             identity=admin.private,
         )
         machine = cls(state, images.docker)
+        machine.remove()
         images.docker.run(["volume", "create", "--label", f"{GROUND_LABEL}={spec.ground}", f"{spec.container}-engine"])
         images.docker.run(["create", *_options(spec, state), image, *_init_command(images.docker)])
         images.docker.put(spec.container, _files(spec, host, admin))

@@ -71,6 +71,10 @@ class Images:
         """Have every image of the rehearsal; the names of those that are stand-ins."""
         return frozenset(name for name in STAND_INS if self.ensure(name) is Origin.STAND_IN)
 
+    def present_stand_ins(self) -> frozenset[str]:
+        """The names of the stand-ins that this machine's engine has."""
+        return frozenset(name for name in STAND_INS if self._label(name, _STAND_IN_LABEL) == "true")
+
     def ensure_server(self, *, with_engine: bool) -> str:
         """Have the image of the throw-away server, bare or with Docker Engine installed; its name."""
         self.ensure(DEBIAN)
@@ -85,9 +89,8 @@ class Images:
     def remove(self) -> int:
         """Remove the stand-ins and the images of throw-away servers, but those in use; how many were removed."""
         # By name, for an image that was built on a stand-in has its labels too
-        stand_ins = [name for name in STAND_INS if self._label(name, _STAND_IN_LABEL) == "true"]
         others = self.docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", "ferryman-rehearsal/*"]).split()
-        return sum(self.docker.succeeds(["rmi", name]) for name in stand_ins + others)
+        return sum(self.docker.succeeds(["rmi", name]) for name in [*self.present_stand_ins(), *others])
 
     def _build(self, name: str, recipe: str) -> None:
         if name == DEBIAN:

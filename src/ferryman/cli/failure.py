@@ -1,0 +1,36 @@
+"""Prints an error and picks the exit status: the only place that does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+
+from ferryman.errors import DeployFailed, FerrymanError
+
+SHOWN_DETAILS = ("exit_code", "http_status", "http_body")
+
+
+def print_failure(error: FerrymanError, console: Console, *, as_json: bool = False) -> int:
+    """Show what failed, in what state the server is, and the next command; returns the exit status."""
+    details: dict[str, Any] = error.details if isinstance(error, DeployFailed) else {}
+    if as_json:
+        shown = {"code": error.code, "message": error.message, "state": error.state, "hint": error.hint}
+        content = json.dumps({"error": {**shown, "exit": error.exit_status, "details": details}})
+        console.print(content, markup=False, highlight=False, soft_wrap=True)
+        return error.exit_status
+    lines = [f"error: {error.message} [{error.code}]"]
+    for key in SHOWN_DETAILS:
+        if details.get(key) not in (None, ""):
+            lines.append(f"{key.replace('_', ' ')}: {details[key]}")
+    if details.get("log"):
+        lines += ["last log lines:", *(f"  | {line}" for line in details["log"])]
+    if error.state:
+        lines.append(f"state: {error.state}")
+    if error.hint:
+        lines.append(f"hint: {error.hint}")
+    for line in lines:
+        style = "bold red" if line.startswith("error:") else None
+        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+    return error.exit_status

@@ -1,0 +1,38 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ferryman.destination import Destination, find_destination
+
+To = Annotated[str | None, typer.Option("--to", help="Environment of ferryman.toml, or rehearsal.", metavar="NAME")]
+Config = Annotated[Path, typer.Option("--config", help="The configuration file.", metavar="FILE")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+DEFAULT_CONFIG = Path("ferryman.toml")
+
+messages = Console(stderr=True)
+
+
+def destination(config: Path, to: str | None) -> Destination:
+    """The destination that the options name."""
+    return find_destination(config, to, os.environ)
+
+
+def print_json(content: Any) -> None:
+    """Data, for a program."""
+    typer.echo(json.dumps(content, indent=2))
+
+
+def table(rows: list[list[str]], header: list[str]) -> None:
+    """Data, for a person: aligned columns without borders, so that it can be cut and searched."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    for row in [header, *rows]:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())

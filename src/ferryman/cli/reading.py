@@ -1,0 +1,109 @@
+"""status, releases, deployments, logs: commands that change nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, To, destination, messages, print_json, table
+from ferryman.deploy import latest_drift
+
+Role = Annotated[str, typer.Option("--role", help="Which role's container.")]
+
+
+def status(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONFIG) -> None:
+    """Show what serves: release, state, containers, health, since when."""
+    target = destination(config, to)
+    found = target.link.request("status", target.app)
+    app = {**found["apps"][0], "edge": found["edge"], "outbox": found["outbox"], "agent": found["agent"]}
+    release = app["release"]
+    app["latest_differs"] = latest_drift(target, release["digest"], os.environ) if release else None
+    if as_json:
+        print_json(app)
+        return
+    typer.echo(f"app          {app['app']} in {app['environment']}")
+    typer.echo(f"state        {app['state']}" + (f" ({app['degraded']})" if app["degraded"] else ""))
+    if release:
+        typer.echo(f"release      {release['number']}  {release['revision'][:12]}  {release['digest'][:19]}…")
+        typer.echo(f"since        {app['since']}")
+        health = app["health"]
+        typer.echo(f"health       {health['path']} answers {health['status'] or 'nothing'}")
+    for role, container in app["roles"].items():
+        typer.echo(f"{role:<12} {container['state']} since {container['since']}, {container['restarts']} restarts")
+    typer.echo(f"edge         {app['edge']['state']}")
+    if app["running"]:
+        typer.echo(f"running      {app['running']['kind']} in step {app['running']['step']}")
+    if app["latest_differs"]:
+        messages.print("latest in the registry is not what serves; the next deploy moves it", markup=False)
+
+
+def releases(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONFIG) -> None:
+    """List the releases, newest first: which serves, and which can be rolled back to."""
+    target = destination(config, to)
+    found = target.link.request("releases", target.app)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [
+            str(release["number"]),
+            "serving" if release["serving"] else release["state"],
+            release["revision"][:12],
+            release["digest"][7:19],
+            str(release["environment_version"]),
+            release["created_at"],
+        ]
+        for release in found["releases"]
+    ]
+    table(rows, ["release", "state", "revision", "digest", "env", "created"])
+
+
+def deployments(
+    to: To = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="How many.")] = 20,
+    as_json: AsJson = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """List the newest deployments with their outcomes."""
+    target = destination(config, to)
+    found = target.link.request("deployments", {**target.app, "limit": limit})
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        [
+            item["started_at"],
+            item["kind"],
+            str(item["release"] or "-"),
+            item["state"],
+            f"{item['seconds'] or 0:.1f} s",
+            (item["error"] or {}).get("message", ""),
+        ]
+        for item in found["deployments"]
+    ]
+    table(rows, ["started", "kind", "release", "outcome", "took", "error"])
+
+
+def logs(
+    to: To = None,
+    role: Role = "web",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+    tail: Annotated[int, typer.Option("--tail", "-n", min=0, help="How many last lines.")] = 100,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Show the log of a role's container."""
+    target = destination(config, to)
+
+    def show(event: dict[str, Any]) -> None:
+        stream = sys.stderr if event["stream"] == "stderr" else sys.stdout
+        stream.write(event["text"])
+        stream.flush()
+
+    parameters = {**target.app, "role": role, "follow": follow, "tail": tail}
+    try:
+        target.link.request("logs", parameters, on_event=show)
+    except KeyboardInterrupt:
+        return  # how a person ends --follow

@@ -1,0 +1,143 @@
+"""build, deploy, rollback, plan."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from ferryman.cli.display import Steps
+from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, To, destination, messages, print_json
+from ferryman.deploy import (
+    DeployOptions,
+    ask_transaction,
+    deploy_parameters,
+    move_latest,
+    registry_credentials,
+    ship_image,
+)
+from ferryman.destination import Destination
+
+plan = typer.Typer(no_args_is_help=True, help="Show what a deploy or a rollback would do; change nothing.")
+
+Revision = Annotated[str | None, typer.Option("--revision", help="Commit, tag or branch; HEAD without it.")]
+AllowDirty = Annotated[bool, typer.Option("--allow-dirty", help="Build the working tree, and label the image so.")]
+Sequence = Annotated[int | None, typer.Option("--sequence", help="CI run number: an older one is refused.", min=0)]
+ToRelease = Annotated[int | None, typer.Argument(help="Release number; the previous healthy one without it.")]
+
+
+def build(
+    to: To = None,
+    revision: Revision = None,
+    allow_dirty: AllowDirty = False,
+    as_json: AsJson = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Build the image of a commit and push it."""
+    target = destination(config, to)
+    options = DeployOptions(revision=revision, allow_dirty=allow_dirty)
+    with Steps(messages) as steps:
+        image = ship_image(target, options, os.environ, steps.show)
+    if image.unread:
+        messages.print(f"migrations not recorded: {image.unread}", markup=False)
+    if as_json:
+        shown = {"revision": image.revision, "digest": image.digest, "size_bytes": image.size}
+        print_json({**shown, "pushed_bytes": image.sent_bytes})
+    else:
+        typer.echo(f"{target.configuration.app.image}@{image.digest}")
+
+
+def deploy(  # noqa: PLR0913 - each is an option of the command
+    to: To = None,
+    revision: Revision = None,
+    no_build: Annotated[bool, typer.Option("--no-build", help="Only what the registry has.")] = False,
+    allow_dirty: AllowDirty = False,
+    sequence: Sequence = None,
+    allow_older: Annotated[bool, typer.Option("--allow-older", help="Also an older CI run.")] = False,
+    as_json: AsJson = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Ship a commit: build and push its image where needed, then switch to it without a lost request."""
+    target = destination(config, to)
+    options = DeployOptions(revision, not no_build, allow_dirty, sequence, allow_older)
+    with Steps(messages) as steps:
+        image = ship_image(target, options, os.environ, steps.show)
+        parameters = deploy_parameters(target, image, options, os.environ)
+        result = ask_transaction(target, "deploy", parameters, steps.show)
+        latest = move_latest(target, result["release"]["digest"], os.environ)
+    _show_outcome(target, {**result, "latest": latest}, as_json=as_json)
+
+
+def rollback(
+    release: ToRelease = None, to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONFIG
+) -> None:
+    """Go back to a retained release: the previous healthy one, or the one that is named."""
+    target = destination(config, to)
+    with Steps(messages) as steps:
+        parameters = {**target.app, "to": release, "credentials": registry_credentials(target, os.environ)}
+        result = ask_transaction(target, "rollback", parameters, steps.show)
+        latest = move_latest(target, result["release"]["digest"], os.environ)
+    _show_outcome(target, {**result, "latest": latest}, as_json=as_json)
+
+
+def _show_outcome(target: Destination, result: dict[str, Any], *, as_json: bool) -> None:
+    release = result["release"]
+    if as_json:
+        print_json(result)
+    elif result["outcome"] == "unchanged":
+        typer.echo(f"unchanged: release {release['number']} ({release['revision'][:7]}) serves this already")
+    else:
+        where = f"{target.manifest['app']} in {target.name}"
+        typer.echo(
+            f"release {release['number']} ({release['revision'][:7]}) of {where} serves, {result['seconds']:.1f} s"
+        )
+    if result["degraded"]:
+        messages.print(f"degraded: {result['degraded']}", style="bold yellow", markup=False)
+    if result["latest"].startswith("not moved"):
+        messages.print(f"latest: {result['latest']}", markup=False)
+
+
+@plan.command("deploy")
+def plan_deploy(
+    to: To = None, revision: Revision = None, as_json: AsJson = False, config: Config = DEFAULT_CONFIG
+) -> None:
+    """Show what a deploy would do."""
+    from ferryman.deploy import planned_image
+
+    target = destination(config, to)
+    image = planned_image(target, DeployOptions(revision=revision), os.environ)
+    parameters = deploy_parameters(target, image, DeployOptions(), os.environ)
+    found = target.link.request("plan", {**parameters, "kind": "deploy", "credentials": None})
+    if not image.was_there:
+        steps = [("build", f"build the image of {image.revision[:7]}"), ("push", "push it")]
+        found["steps"] = [{"step": name, "detail": detail} for name, detail in steps] + found["steps"]
+        found["release"]["digest"] = None
+    _show_plan(found, as_json=as_json)
+
+
+@plan.command("rollback")
+def plan_rollback(
+    release: ToRelease = None, to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONFIG
+) -> None:
+    """Show what a rollback would do."""
+    target = destination(config, to)
+    found = target.link.request("plan", {**target.app, "kind": "rollback", "to": release})
+    _show_plan(found, as_json=as_json)
+
+
+def _show_plan(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    serving, release = found["serving"], found["release"]
+    was = f"release {serving['number']} ({serving['revision'][:7]})" if serving else "nothing"
+    typer.echo(f"{found['app']} in {found['environment']}: {was} serves")
+    if found["unchanged"]:
+        typer.echo("nothing to do: this image and configuration serve already")
+        return
+    typer.echo(f"would go to release {release['number']} ({release['revision'][:7]}):")
+    for step in found["steps"]:
+        typer.echo(f"  {step['step']:<10} {step['detail']}")
+    for refusal in found["refused"]:
+        typer.echo(f"would be refused: {refusal}")

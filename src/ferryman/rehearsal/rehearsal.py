@@ -1,0 +1,142 @@
+"""The rehearsal: the whole path from commit to page against a throw-away server on this machine."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ferryman.config import load_configuration
+from ferryman.deploy import DeployOptions, ask_transaction, deploy_parameters, move_latest, ship_image
+from ferryman.destination import REHEARSAL, Destination, find_destination
+from ferryman.errors import DeployFailed, UsageError
+from ferryman.events import OnEvent, step
+from ferryman.link import Link, SshLink, Target
+from ferryman.rehearsal.engine import ensure_engine
+from ferryman.rehearsal.ground import Ground, ground_name
+from ferryman.rehearsal.polling import wait_until
+from ferryman.rehearsal.stand_ins import PYTHON, Images, hub_is_reachable
+from ferryman.rehearsal.state import MachineState, StateFile
+from ferryman.server import SetupRequest, setup_server
+
+DEPLOY_USER = "ferryman"
+REPORTS_PATH = "/api/v1/reports/"
+EDGE_PORT = 8000
+OUTBOX_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What a rehearsal left running."""
+
+    url: str
+    result: dict[str, Any]
+
+
+def rehearse(path: Path, options: DeployOptions, variables: Mapping[str, str], on_event: OnEvent) -> Rehearsed:
+    """Ship the project to a throw-away server, and leave it running.
+
+    1. Docker Engine. 2. Base images, registry and server; what is there already is used. 3. `server setup`, as for a
+    real server. 4. Build, push, deploy. 5. Where the app is itself the Harbour: its first server token, and wait until
+    it has taken all reports.
+    """
+    configuration = load_configuration(path)
+
+    def log(line: str) -> None:
+        on_event({"kind": "log", "text": line})
+
+    with step("engine", on_event):
+        ensure_engine(log)
+    ground = Ground(configuration.root, ground_name(configuration.root, configuration.app.name), log)
+    with step("ground", on_event) as made:
+        if not hub_is_reachable(tuple(ground.docker.command)):
+            ground.images.ensure(PYTHON)
+        state = ground.up()
+        made.detail = f"server {state.machine.container}" if state.machine else ""
+    machine = _machine(configuration.root)
+    with step("setup", on_event) as setup:
+        setup.detail = _set_up(machine, ground.file.folder, log)
+    destination = find_destination(path, REHEARSAL, variables)
+    image = ship_image(destination, options, variables, on_event)
+    parameters = deploy_parameters(destination, image, options, variables)
+    result = ask_transaction(destination, "deploy", parameters, on_event)
+    move_latest(destination, image.digest, variables)
+    if configuration.reports and configuration.reports.token_command:
+        with step("reports", on_event) as reports:
+            reports.detail = connect_harbour(destination, configuration.reports.token_command, machine.container)
+    return Rehearsed(f"http://127.0.0.1:{machine.app_port}", result)
+
+
+def down(path: Path, log: Callable[[str], None], *, images: bool = False) -> int:
+    """Remove everything that the rehearsal of this project made; how many things that were."""
+    configuration = load_configuration(path)
+    ground = Ground(configuration.root, ground_name(configuration.root, configuration.app.name), log)
+    return ground.down(images=images)
+
+
+def rehearsal_link(project: Path) -> tuple[Link, str | None, frozenset[str]]:
+    """The link to the rehearsal's server as its operator, its registry, and the base images that are stand-ins."""
+    state = StateFile(project).load()
+    machine = _machine(project)
+    registry = state.registry.address if state and state.registry else None
+    return SshLink(_target(machine)), registry, Images(lambda _: None).present_stand_ins()
+
+
+def _machine(project: Path) -> MachineState:
+    state = StateFile(project).load()
+    if state is None or state.machine is None:
+        raise UsageError(
+            "rehearsal-missing", "there is no rehearsal of this project on this machine", hint="ferryman rehearse"
+        )
+    return state.machine
+
+
+def _target(machine: MachineState) -> Target:
+    return Target("127.0.0.1", machine.ssh_port, DEPLOY_USER, machine.host_key, machine.identity, REHEARSAL)
+
+
+def _set_up(machine: MachineState, folder: Path, log: Callable[[str], None]) -> str:
+    request = SetupRequest(
+        target=_target(machine),
+        state_directory=folder,
+        admin_user="root",
+        admin_identity=machine.identity,
+    )
+    outcome = setup_server(request, lambda done: log(f"{done.step}: {done.detail or 'ok'}"))
+    return f"engine {outcome.engine}, {outcome.changed} changes"
+
+
+def connect_harbour(destination: Destination, token_command: tuple[str, ...] | list[str], server: str) -> str:
+    """Make the server's first token in the app that was just deployed, report there, and wait until all is taken."""
+    link = destination.link
+    if link.request("outbox", {})["url"] is None:
+        token = _run(destination, [*token_command, server]).strip()
+        link.request("reports.set", {"url": f"http://127.0.0.1:{EDGE_PORT}{REPORTS_PATH}", "token": token})
+    wait_until(
+        lambda: not link.request("outbox", {})["waiting"], "Harbour has taken all reports", seconds=OUTBOX_SECONDS
+    )
+    return urlsplit(link.request("outbox", {})["url"]).path
+
+
+def _run(destination: Destination, command: list[str]) -> str:
+    """What a command wrote on standard output inside the app's container."""
+    output: dict[str, bytes] = {"stdout": b"", "stderr": b""}
+    with destination.link.open("exec", {**destination.app, "role": "web", "command": command}) as conversation:
+        conversation.send({"eof": True})
+        for message in conversation:
+            event = message.get("event", {})
+            if event.get("kind") == "output":
+                output[event["stream"]] += base64.b64decode(event["data"])
+        code = conversation.result["exit_code"]
+    if code != 0:
+        lines = output["stderr"].decode(errors="replace").splitlines()[-10:]
+        raise DeployFailed(
+            "token-command-failed",
+            f"[reports] token_command ended with exit code {code}",
+            state="the release serves; it is not told of deployments",
+            details={"exit_code": code, "log": lines},
+        )
+    return output["stdout"].decode()
