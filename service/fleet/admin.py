@@ -1,8 +1,8 @@
 """A window on the records for the person who runs Harbour."""
 
-from typing import ClassVar
-
 from django.contrib import admin
+from django.http import HttpRequest
+from typing_extensions import override
 
 from fleet.models import App, Deployment, Environment, Release, Server, ServerToken
 
@@ -18,10 +18,11 @@ class Records(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class tak
 class ServerTokenAdmin(Records):
     """Tokens can be revoked here, not made: their text is shown by create_server_token alone."""
 
-    list_display: ClassVar = ["server", "created_at", "revoked_at"]
-    list_select_related: ClassVar = ["server"]
+    list_display = ("server", "created_at", "revoked_at")
+    list_select_related = ("server",)
 
-    def has_add_permission(self, *args: object) -> bool:
+    @override
+    def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse."""
         return False
 
@@ -30,23 +31,23 @@ class ServerTokenAdmin(Records):
 class EnvironmentAdmin(Records):
     """Apps in their environments."""
 
-    list_display: ClassVar = ["app", "name", "server", "release", "serving_since"]
-    list_select_related: ClassVar = ["app", "server", "release"]
-    raw_id_fields: ClassVar = ["release"]
+    list_display = ("app", "name", "server", "release", "serving_since")
+    list_select_related = ("app", "server", "release")
+    raw_id_fields = ("release",)
 
 
 @admin.register(Release)
 class ReleaseAdmin(Records):
     """Releases."""
 
-    list_display: ClassVar = ["environment", "number", "revision", "created_at"]
-    raw_id_fields: ClassVar = ["environment"]
+    list_display = ("environment", "number", "revision", "created_at")
+    raw_id_fields = ("environment",)
 
 
 @admin.register(Deployment)
 class DeploymentAdmin(Records):
     """Deployments."""
 
-    list_display: ClassVar = ["id", "environment", "kind", "outcome", "started_at", "seconds"]
-    list_filter: ClassVar = ["outcome", "kind"]
-    raw_id_fields: ClassVar = ["environment", "release"]
+    list_display = ("id", "environment", "kind", "outcome", "started_at", "seconds")
+    list_filter = ("outcome", "kind")
+    raw_id_fields = ("environment", "release")

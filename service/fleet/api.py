@@ -7,9 +7,9 @@ from fleet.models import App, Deployment, DeploymentEvent, Environment, Release,
 from fleet.pagination import EventPages, Pages
 from fleet.serializers import (
     AppSerializer,
+    DeploymentEventSerializer,
     DeploymentSerializer,
     EnvironmentSerializer,
-    EventSerializer,
     ReleaseSerializer,
     ServerSerializer,
 )
@@ -69,6 +69,6 @@ class EventViews(viewsets.ReadOnlyModelViewSet[DeploymentEvent]):
     """Events as they were reported, newest first."""
 
     queryset = DeploymentEvent.objects.select_related("server", "environment__app")
-    serializer_class = EventSerializer
+    serializer_class = DeploymentEventSerializer
     pagination_class = EventPages
     lookup_value_converter = "int"

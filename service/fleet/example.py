@@ -15,7 +15,7 @@ STEPS = [
     *[("healthy", 2.4), ("commit", 0.01), ("switch", 0.02), ("drain", 0.8), ("stop old", 0.6)],
     *[("other roles", 0.5), ("retain", 0.15)],
 ]
-CRASH = {
+CRASH: dict[str, Any] = {
     "code": "crashed",
     "message": "web exited with 1 before it was healthy; release 11 serves",
     "exit_code": 1,
@@ -28,7 +28,7 @@ CRASH = {
     "http_status": None,
     "http_body": "",
 }
-UNHEALTHY = {
+UNHEALTHY: dict[str, Any] = {
     "code": "unhealthy",
     "message": "web answered 503 at /health/ready; release 4 serves",
     "exit_code": None,

@@ -1,8 +1,9 @@
 """Folds events into the state of a deployment, in whatever order they arrive."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from fleet.models import Deployment, Environment, Outcome, Release
 from fleet.report import Event, Finished, Started, Step
@@ -10,9 +11,9 @@ from fleet.report import Event, Finished, Started, Step
 Releases = Mapping[tuple[int, int], Release]
 
 
-def begin(event: Event, environment: Environment) -> Deployment:
+def begin(number: UUID, event: Event, environment: Environment) -> Deployment:
     """Return a deployment of which this is the first event seen."""
-    return Deployment(id=event.deployment, environment=environment, started_at=event.at)
+    return Deployment(id=number, environment=environment, started_at=event.at)
 
 
 def fold(deployment: Deployment, event: Event, releases: Releases) -> None:
@@ -41,14 +42,18 @@ def _step(deployment: Deployment, event: Event, step: Step) -> None:
         known = {"step": step.step, "state": "", "started_at": None, "seconds": None, "detail": ""}
         deployment.steps.append(known)
     if step.state == "started":
-        known["started_at"] = event.at.isoformat()
+        known["started_at"] = _text(event.at)
         known["state"] = known["state"] or "started"
         return
     known["state"] = step.state
     known["seconds"] = step.seconds
     known["detail"] = step.detail or known["detail"]
     if known["started_at"] is None:
-        known["started_at"] = (event.at - timedelta(seconds=min(step.seconds or 0, 86400))).isoformat()
+        known["started_at"] = _text(event.at - timedelta(seconds=min(step.seconds or 0, 86400)))
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _finish(deployment: Deployment, event: Event, finished: Finished) -> None:

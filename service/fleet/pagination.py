@@ -1,10 +1,9 @@
 """How lists are cut into pages."""
 
-from typing import Any
-
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination, PageNumberPagination
 from rest_framework.request import Request
+from typing_extensions import override
 
 MAX_PAGE_SIZE = 200
 
@@ -25,11 +24,11 @@ class EventPages(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 1000
 
+    @override
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Refuse a position that no answer has ever named, which would fail in the database."""
-        cursor: Any = super().decode_cursor(request)
-        if cursor is not None and cursor.position is not None and not cursor.position.isascii():
-            raise NotFound(self.invalid_cursor_message)
-        if cursor is not None and cursor.position is not None and not cursor.position.isdecimal():
+        cursor: Cursor | None = super().decode_cursor(request)
+        position = str(cursor.position or "0") if cursor else "0"
+        if not (position.isascii() and position.isdecimal()):
             raise NotFound(self.invalid_cursor_message)
         return cursor

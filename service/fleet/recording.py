@@ -121,7 +121,7 @@ def _deployments(
         if event.details is None or event.place is None or event.deployment is None:
             continue
         environment = environments[event.place]
-        deployment = known.setdefault(event.deployment, history.begin(event, environment))
+        deployment = known.setdefault(event.deployment, history.begin(event.deployment, event, environment))
         if deployment.environment_id != environment.pk:
             raise ForeignDeployment
         history.fold(deployment, event, releases)

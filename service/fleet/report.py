@@ -3,11 +3,20 @@
 import math
 import uuid
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, ValidationError
-from pydantic import AfterValidator as After
-from pydantic import model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 MAX_EVENTS = 1000
 MAX_DEPTH = 32
@@ -43,7 +52,7 @@ def _in_our_time(value: datetime) -> datetime:
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-Text = Annotated[str, After(_storable)]
+Text = Annotated[str, AfterValidator(_storable)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_INTEGER, allow_inf_nan=False)]
 Number = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 
@@ -103,12 +112,12 @@ class Event(Part):
     """One event; `app`, `environment` and `deployment` may be left out of kinds that Harbour does not know."""
 
     sequence: Annotated[int, Field(ge=1, le=MAX_BIGINT)]
-    at: Annotated[AwareDatetime, After(_in_our_time)]
+    at: Annotated[AwareDatetime, AfterValidator(_in_our_time)]
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,63}$")]
     app: Name | None = None
     environment: Name | None = None
     deployment: uuid.UUID | None = None
-    data: Annotated[dict[str, JsonValue], After(_storable)] = Field(default_factory=dict)
+    data: Annotated[dict[str, JsonValue], AfterValidator(_storable)] = Field(default_factory=dict)
     _details: Details | None = PrivateAttr(default=None)
 
     @property
@@ -146,7 +155,7 @@ class Report(Part):
     @model_validator(mode="after")
     def _check_order(self) -> Self:
         numbers = [event.sequence for event in self.events]
-        if any(later <= earlier for earlier, later in zip(numbers, numbers[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(numbers)):
             raise ValueError("sequence numbers must ascend within a report")
         return self
 

@@ -1,7 +1,7 @@
 """The endpoint that agents report to."""
 
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
@@ -10,16 +10,17 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from typing_extensions import override
 
 from fleet.access import IsServer, ServerTokenAuthentication
 from fleet.models import ServerToken
 from fleet.recording import ForeignDeployment, record
 from fleet.report import Receipt, Report
-from fleet.serializers import ProblemSerializer
+from fleet.serializers import PROBLEM
 from harbour.problems import Problem
 
 SHOWN_ERRORS = 20
-PROBLEM = {(status, "application/problem+json"): ProblemSerializer for status in (400, 401, 409, 413, 415, 422)}
+PROBLEMS = {(status, "application/problem+json"): PROBLEM for status in (400, 401, 409, 413, 415, 422)}
 
 
 class ReportParser(BaseParser):
@@ -27,9 +28,10 @@ class ReportParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(
+    @override
+    def parse(  # type: ignore[override]  # a report instead of a mapping
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Report:  # type: ignore[override]
+    ) -> Report:
         """Return the report, or say what is wrong: 413 too large, 400 not JSON, 422 not a report."""
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = stream.read(limit + 1)
@@ -64,16 +66,19 @@ class ReportView(APIView):
     @extend_schema(
         operation_id="reports_create",
         request=Report,
-        responses={200: Receipt, **PROBLEM},
-        auth=[{"serverToken": []}],
+        responses={200: Receipt, **PROBLEMS},
         description="Stores a batch of 1 to 1000 events, all or nothing. Sending it again changes nothing: "
         "an event is known by its server and its sequence number.",
     )
     def post(self, request: Request) -> Response:
         """Store a report."""
-        token: ServerToken = request.auth
+        token = cast("ServerToken", request.auth)
+        report: object = request.data
+        if not isinstance(report, Report):
+            # An empty body never reaches the parser.
+            raise Problem(400, "The request has no body")
         try:
-            receipt = record(token.server, request.data)
+            receipt = record(token.server, report)
         except ForeignDeployment:
             detail = "A deployment in the report is known from elsewhere; nothing was stored"
             raise Problem(409, detail) from None

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
 from fleet.models import App, Deployment, DeploymentEvent, Environment, Release, Server
@@ -107,7 +108,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
         return deployment.outcome or None
 
 
-class EventSerializer(serializers.ModelSerializer[DeploymentEvent]):
+class DeploymentEventSerializer(serializers.ModelSerializer[DeploymentEvent]):
     """One event as it was reported."""
 
     server = serializers.CharField(source="server.name")
@@ -124,13 +125,15 @@ class EventSerializer(serializers.ModelSerializer[DeploymentEvent]):
         ]
 
 
-class ProblemSerializer(serializers.Serializer[dict[str, object]]):
-    """Problem details (RFC 9457)."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    instance = serializers.CharField()
-    request_id = serializers.CharField(allow_null=True)
-    errors = serializers.ListField(child=serializers.DictField(child=serializers.CharField()), required=False)
+PROBLEM = inline_serializer(
+    "Problem",
+    {
+        "type": serializers.CharField(),
+        "title": serializers.CharField(),
+        "status": serializers.IntegerField(),
+        "detail": serializers.CharField(),
+        "instance": serializers.CharField(),
+        "request_id": serializers.CharField(allow_null=True),
+        "errors": serializers.ListField(child=serializers.DictField(child=serializers.CharField()), required=False),
+    },
+)

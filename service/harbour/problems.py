@@ -85,18 +85,18 @@ def _page(request: HttpRequest, status: int, detail: str) -> HttpResponse:
     return render(request, "error.html", context, status=status)
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """Answer 400, also to a Host header that is not allowed."""
     body = problem(400, "The request is not valid", request.path)
     return JsonResponse(body, status=400, content_type=CONTENT_TYPE)
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """Answer 403."""
     return _page(request, 403, "You may not do this")
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """Answer 404."""
     return _page(request, 404, "There is nothing at this address")
 

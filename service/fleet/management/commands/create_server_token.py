@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from typing_extensions import override
 
 from fleet.models import Server
 from fleet.tokens import create_token
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         """Take the server's name."""
         parser.add_argument("--server", required=True, metavar="NAME", help="name of the server")
 
+    @override
     @transaction.atomic
     def handle(self, *args: object, **options: Any) -> None:
         """Make and print it."""

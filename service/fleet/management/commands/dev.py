@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from typing_extensions import override
 
 
 class Command(BaseCommand):
@@ -20,6 +21,7 @@ class Command(BaseCommand):
         """Take the address."""
         parser.add_argument("address", nargs="?", default="127.0.0.1:8000", help="address to listen on")
 
+    @override
     def handle(self, *args: object, **options: Any) -> None:
         """Prepare the database in the first process, then serve."""
         if not settings.DEBUG:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
+from typing_extensions import override
 
 from fleet.example import reports
 from fleet.models import Server
@@ -15,6 +16,7 @@ class Command(BaseCommand):
 
     help = "Store an example fleet, through the same code that stores reports"
 
+    @override
     def handle(self, *args: object, **options: Any) -> None:
         """Store one report per server."""
         for name, report in reports(timezone.now().replace(second=0, microsecond=0)).items():

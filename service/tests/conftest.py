@@ -1,0 +1,90 @@
+"""What the tests share: a server with its token, and reports as an agent would send them."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from fleet.models import Server
+from fleet.tokens import create_token
+
+AT = "2026-11-23T08:00:{:06.3f}Z"
+
+
+@dataclass
+class Agent:
+    """Sends reports as one server's agent."""
+
+    client: Client
+    server: Server
+    token: str
+    sequence: int = 0
+    app: str = "harbour"
+    environment: str = "production"
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def tell(self, kind: str, deployment: uuid.UUID, data: dict[str, Any], second: float = 0) -> dict[str, Any]:
+        """Put one event into the outbox."""
+        self.sequence += 1
+        event = {
+            "sequence": self.sequence,
+            "at": AT.format(second),
+            "kind": kind,
+            "app": self.app,
+            "environment": self.environment,
+            "deployment": str(deployment),
+            "data": data,
+        }
+        self.events.append(event)
+        return event
+
+    def deploy(self, release: int, outcome: str = "succeeded", second: float = 0) -> uuid.UUID:
+        """Put a whole deployment of five events into the outbox."""
+        number = uuid.uuid4()
+        described = {
+            "number": release,
+            "revision": f"{release:040x}",
+            "image": "ferryman/harbour",
+            "digest": "sha256:1",
+        }
+        self.tell("deployment.started", number, {"kind": "deploy", "release": described, "previous": None}, second)
+        for state, after in (("started", 0.1), ("done", 0.6)):
+            seconds = 0.5 if state == "done" else None
+            self.tell("deployment.step", number, {"step": "pull", "state": state, "seconds": seconds}, second + after)
+        self.tell("deployment.step", number, {"step": "commit", "state": "done", "seconds": 0.01}, second + 0.7)
+        self.tell("deployment.finished", number, {"outcome": outcome, "seconds": 0.8, "error": None}, second + 0.8)
+        return number
+
+    def send(self, events: list[dict[str, Any]] | None = None) -> Any:
+        """Send the outbox, or the events given, and return the answer."""
+        body = {"agent": "0.1.0", "events": self.events if events is None else events}
+        return self.post(body)
+
+    def post(self, body: Any, **headers: str) -> Any:
+        """Send any body."""
+        headers.setdefault("Authorization", f"Bearer {self.token}")
+        return self.client.post("/api/v1/reports/", body, content_type="application/json", headers=headers)
+
+
+@pytest.fixture
+def agent(db: None, client: Client) -> Agent:
+    """An agent that may report."""
+    server = Server.objects.create(name="vps-1")
+    return Agent(client, server, create_token(server))
+
+
+@pytest.fixture
+def other_agent(db: None, client: Client) -> Agent:
+    """An agent of another server."""
+    server = Server.objects.create(name="vps-2")
+    return Agent(client, server, create_token(server))
+
+
+@pytest.fixture
+def public_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading is open to all."""
+    opened = settings.CONFIGURATION.model_copy(update={"public_read": True})
+    monkeypatch.setattr(settings, "CONFIGURATION", opened)

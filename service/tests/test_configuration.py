@@ -1,0 +1,93 @@
+"""The environment: what is missing or wrong is said in one line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from harbour.configuration import database, load
+
+SERVICE = Path(__file__).resolve().parent.parent
+PRODUCTION = {
+    "SECRET_KEY": "a-key-of-the-tests-" + "0123456789abcdefghij" * 3,
+    "DATABASE_URL": "postgres://user:p%40ss@db:5433/harbour?sslmode=require",
+    "ALLOWED_HOSTS": "harbour.example.com, 10.0.0.7",
+}
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", *arguments]
+    known = {"PATH": os.environ["PATH"]} | environment
+    return subprocess.run(command, cwd=SERVICE, env=known, capture_output=True, text=True, check=False)
+
+
+def test_production_without_a_key_says_so_in_one_line() -> None:
+    run = manage("migrate", DATABASE_URL="sqlite://")
+    assert run.returncode == 1
+    assert run.stderr.splitlines() == [
+        "harbour: SECRET_KEY must be set in the environment (for development run: python manage.py dev)"
+    ]
+
+
+def test_production_behind_tls_passes_the_deployment_check() -> None:
+    run = manage("check", "--deploy", "--fail-level", "WARNING", HARBOUR_HTTPS="true", **PRODUCTION)
+    assert run.returncode == 0, run.stderr
+
+
+def test_production_without_tls_lacks_only_what_tls_brings() -> None:
+    run = manage("check", "--deploy", **PRODUCTION)
+    found = {line.split()[1] for line in run.stderr.splitlines() if line.startswith("?:")}
+    assert found == {"(security.W004)", "(security.W008)", "(security.W012)", "(security.W016)"}
+
+
+def test_the_models_have_no_pending_migration() -> None:
+    assert manage("makemigrations", "--check", "--dry-run", DEBUG="true", DATABASE_URL="sqlite://").returncode == 0
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (PRODUCTION | {"FERRYMAN_RELEASE": "7", "HARBOUR_PUBLIC_READ": "true"}).items():
+        monkeypatch.setenv(name, value)
+    configuration = load()
+    assert configuration.allowed_hosts == ("harbour.example.com", "10.0.0.7")
+    assert configuration.public_read
+    assert configuration.release == "7"
+    assert not configuration.debug
+
+
+def test_every_mistake_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG", "perhaps")
+    monkeypatch.setenv("HARBOUR_POOL_SIZE", "0")
+    with pytest.raises(ImproperlyConfigured, match=r"DEBUG: .*; HARBOUR_POOL_SIZE: "):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (
+            PRODUCTION["DATABASE_URL"],
+            {"NAME": "harbour", "USER": "user", "PASSWORD": "p@ss", "HOST": "db", "PORT": "5433"},
+        ),
+        ("postgresql:///harbour?host=/run/postgresql", {"NAME": "harbour", "HOST": "/run/postgresql", "PORT": ""}),
+        ("sqlite:////var/harbour.sqlite3", {"NAME": "/var/harbour.sqlite3"}),
+        ("sqlite://", {"NAME": ":memory:"}),
+    ],
+)
+def test_database_urls(url: str, expected: dict[str, Any]) -> None:
+    assert expected.items() <= database(url, 8).items()
+
+
+def test_postgresql_is_reached_through_a_pool() -> None:
+    options = database(PRODUCTION["DATABASE_URL"], 5)["OPTIONS"]
+    assert options["pool"]["max_size"] == 5
+    assert options["sslmode"] == "require"
+
+
+@pytest.mark.parametrize("url", ["mysql://db/x", "harbour", "postgres://db:port/x"])
+def test_other_database_urls_are_refused(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL"):
+        database(url, 8)

@@ -1,0 +1,56 @@
+"""Health: what is not ready is named, whatever the request looks like."""
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+
+from harbour import health
+
+
+def test_live_asks_nothing(client: Client) -> None:
+    assert client.get("/health/live").json() == {"status": "live"}
+
+
+@pytest.mark.django_db
+def test_ready_with_any_host_and_without_a_redirect(client: Client) -> None:
+    for host in ("testserver", "10.0.0.7:8000", "evil.example", "_"):
+        answer = client.get("/health/ready", headers={"Host": host})
+        assert answer.status_code == 200
+        assert answer.json()["not_ready"] == []
+
+
+@pytest.mark.django_db
+def test_a_head_request_is_answered_and_a_post_is_not(client: Client) -> None:
+    assert client.head("/health/ready").status_code == 200
+    assert client.post("/health/ready").status_code == 405
+
+
+@pytest.mark.django_db
+def test_a_pending_migration_is_named() -> None:
+    MigrationRecorder(connection).record_unapplied("fleet", "0001_initial")
+    answer = health.Readiness().answer()
+    assert answer.status_code == 503
+    assert b'"not_ready": ["migrations"]' in answer.content
+    assert b"pending: fleet.0001_initial" in answer.content
+
+
+@pytest.mark.django_db
+def test_migrations_are_asked_about_until_none_is_pending(django_assert_num_queries: Any) -> None:
+    readiness = health.Readiness()
+    assert readiness.answer().status_code == 200
+    with django_assert_num_queries(1):
+        assert readiness.answer().status_code == 200
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OperationalError("connection to server at 10.9.8.7 failed")
+
+    monkeypatch.setattr(connection, "cursor", refuse)
+    answer = health.Readiness().answer()
+    assert answer.status_code == 503
+    assert b'"not_ready": ["database", "migrations"]' in answer.content
+    assert b"10.9.8.7" not in answer.content
