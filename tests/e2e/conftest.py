@@ -1,0 +1,108 @@
+"""The ground of the end-to-end tests: images built once, one registry, and throw-away servers."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from ferryman.rehearsal.docker import Docker
+from ferryman.rehearsal.engine import ensure_engine
+from ferryman.rehearsal.ground import Ground
+from ferryman.rehearsal.local_registry import LocalRegistry
+from ferryman.rehearsal.machine import Machine
+from ferryman.rehearsal.stand_ins import Images
+
+MakeServer = Callable[..., Machine]
+_FOLDER = Path(__file__).parent
+_SERVERS = pytest.StashKey[list[Machine]]()
+_log = logging.getLogger(__name__)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "e2e: needs Docker Engine, throw-away servers and minutes")
+    config.stash[_SERVERS] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _FOLDER in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the journals of the servers that are up into the report of a test that failed."""
+    report = yield
+    if report.failed:
+        for server in item.config.stash[_SERVERS]:
+            report.sections.append((f"journal of {server.state.container}", server.logs()))
+    return report
+
+
+@pytest.fixture(scope="session")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """A ground of this run's own, removed at its end."""
+    ensure_engine(_log.info)
+    made = Ground(tmp_path_factory.mktemp("ground"), f"e2e-{secrets.token_hex(3)}", _log.info)
+    yield made
+    made.down()
+
+
+@pytest.fixture(scope="session")
+def docker(ground: Ground) -> Docker:
+    """The docker command of this machine."""
+    return ground.docker
+
+
+@pytest.fixture(scope="session")
+def images(ground: Ground) -> Images:
+    """The images of the rehearsal, all there; `images.ensure(name)` tells a real one from a stand-in."""
+    ground.images.ensure_all()
+    return ground.images
+
+
+@pytest.fixture(scope="session")
+def registry(ground: Ground) -> LocalRegistry:
+    """A registry that anybody may use, and the mirror of all servers of this run."""
+    return ground.make_registry()
+
+
+@pytest.fixture(scope="session")
+def private_registry(ground: Ground) -> LocalRegistry:
+    """A registry that asks for the username and password in its state."""
+    return ground.make_registry(with_auth=True)
+
+
+def _server_factory(config: pytest.Config, ground: Ground, registry: LocalRegistry) -> Iterator[MakeServer]:
+    servers = config.stash[_SERVERS]
+    before = len(servers)
+
+    def make(*, with_engine: bool = False) -> Machine:
+        name = f"server-{secrets.token_hex(3)}"
+        servers.append(ground.make_server([registry.state], name=name, with_engine=with_engine))
+        if with_engine:
+            servers[-1].wait_engine()
+        return servers[-1]
+
+    yield make
+    while len(servers) > before:
+        servers.pop().remove()
+
+
+@pytest.fixture
+def make_server(request: pytest.FixtureRequest, ground: Ground, registry: LocalRegistry) -> Iterator[MakeServer]:
+    """Makes servers for one test: bare, or `with_engine=True`."""
+    yield from _server_factory(request.config, ground, registry)
+
+
+@pytest.fixture(scope="module")
+def server(request: pytest.FixtureRequest, ground: Ground, registry: LocalRegistry) -> Iterator[Machine]:
+    """One server with Docker Engine for the tests of a module."""
+    for make in _server_factory(request.config, ground, registry):
+        yield make(with_engine=True)
