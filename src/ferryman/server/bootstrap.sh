@@ -13,10 +13,11 @@ END
 
 SUDO=
 if [ "$(id -u)" != 0 ]; then
-    command -v sudo >/dev/null || fail not-root "$(id -un) is not root, and the server has no sudo" "log in as root" 3
+    me=$(id -un)
+    command -v sudo >/dev/null ||
+        fail not-root "$me is not root, and the server has no sudo" "log in as root" 3
     sudo -n true </dev/null 2>/dev/null ||
-        fail sudo-needs-password "sudo asks $(id -un) for a password, which can not be given here" \
-            "log in as root, or allow $(id -un) sudo without a password" 3
+        fail sudo-needs-password "sudo asks $me for a password, which can not be given here" "log in as root, or allow $me sudo without a password" 3
     SUDO="sudo -n"
 fi
 if ! command -v python3 >/dev/null; then

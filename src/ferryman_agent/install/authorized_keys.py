@@ -39,7 +39,8 @@ class Key:
 
 def parse_key(text: object) -> Key:
     """A key from "type base64 [comment]"; BadRequest `key-malformed` for anything else, options included."""
-    words = text.strip().split(maxsplit=2) if isinstance(text, str) else []
+    lines = text.strip().splitlines() if isinstance(text, str) else []
+    words = lines[0].split(maxsplit=2) if len(lines) == 1 else []
     if len(words) < 2 or words[0] not in KEY_KINDS:
         raise _malformed(text, f"it must be one of {', '.join(KEY_KINDS)}, then base64, then a comment")
     comment = words[2] if len(words) == 3 else ""
