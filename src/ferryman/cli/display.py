@@ -11,19 +11,19 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-MARKS = {"started": ("…", "cyan"), "done": ("✓", "green"), "skipped": ("–", "dim"), "failed": ("✗", "red")}
+MARKS = {"started": ("…", "cyan"), "done": ("✓", "green"), "skipped": ("-", "dim"), "failed": ("✗", "red")}
 LOG_LINES = 6
 
 
 class Steps:
-    """The steps of one run, as events tell them. `keep_logs` shows every log line, not only the last few."""
+    """The steps of one run, as events tell them. `is_verbose` shows every log line, not only the last few."""
 
-    def __init__(self, console: Console, *, keep_logs: bool = False) -> None:
+    def __init__(self, console: Console, *, is_verbose: bool = False) -> None:
         self._console = console
         self._rows: dict[str, dict[str, Any]] = {}
         self._began: dict[str, float] = {}
         self._logs: list[str] = []
-        self._keep_logs = keep_logs
+        self._is_verbose = is_verbose
         self._live = Live(get_renderable=self._table, console=console, refresh_per_second=8, transient=False)
 
     def __enter__(self) -> Self:
@@ -42,6 +42,8 @@ class Steps:
         """Take one event of the client or of the agent."""
         if event["kind"] == "step":
             self._show_step(event)
+        elif event["kind"] == "note":
+            self._console.print(f"        {event['text']}", markup=False, highlight=False, soft_wrap=True)
         elif event["kind"] == "log":
             self._show_log(event["text"])
 
@@ -58,10 +60,10 @@ class Steps:
                 self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _show_log(self, text: str) -> None:
-        if self._console.is_terminal and not self._keep_logs:
-            self._logs = [*self._logs, text][-LOG_LINES:]
-        else:
+        if self._is_verbose:
             self._console.print(f"        {text}", markup=False, highlight=False, soft_wrap=True)
+        else:
+            self._logs = [*self._logs, text][-LOG_LINES:]
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))

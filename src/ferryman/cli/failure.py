@@ -16,14 +16,13 @@ def print_failure(error: FerrymanError, console: Console, *, as_json: bool = Fal
     """Show what failed, in what state the server is, and the next command; returns the exit status."""
     details: dict[str, Any] = error.details if isinstance(error, DeployFailed) else {}
     if as_json:
-        shown = {"code": error.code, "message": error.message, "state": error.state, "hint": error.hint}
-        content = json.dumps({"error": {**shown, "exit": error.exit_status, "details": details}})
-        console.print(content, markup=False, highlight=False, soft_wrap=True)
+        content = {"code": error.code, "message": error.message, "state": error.state, "hint": error.hint}
+        answer = json.dumps({"error": {**content, "exit": error.exit_status, "details": details}})
+        console.print(answer, markup=False, highlight=False, soft_wrap=True)
         return error.exit_status
     lines = [f"error: {error.message} [{error.code}]"]
-    for key in SHOWN_DETAILS:
-        if details.get(key) not in (None, ""):
-            lines.append(f"{key.replace('_', ' ')}: {details[key]}")
+    shown = [key for key in SHOWN_DETAILS if details.get(key) not in (None, "")]
+    lines += [f"{key.replace('_', ' ')}: {details[key]}" for key in shown]
     if details.get("log"):
         lines += ["last log lines:", *(f"  | {line}" for line in details["log"])]
     if error.state:

@@ -15,6 +15,7 @@ from ferryman.destination import Destination, find_destination
 To = Annotated[str | None, typer.Option("--to", help="Environment of ferryman.toml, or rehearsal.", metavar="NAME")]
 Config = Annotated[Path, typer.Option("--config", help="The configuration file.", metavar="FILE")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line of the build and the push.")]
 DEFAULT_CONFIG = Path("ferryman.toml")
 
 messages = Console(stderr=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ferryman.cli.display import Steps
-from ferryman.cli.options import DEFAULT_CONFIG, Config, messages
+from ferryman.cli.options import DEFAULT_CONFIG, Config, Verbose, messages
 from ferryman.deploy import DeployOptions
 
 rehearse = typer.Typer(invoke_without_command=True)
@@ -18,6 +18,7 @@ rehearse = typer.Typer(invoke_without_command=True)
 def _rehearse(
     context: typer.Context,
     allow_dirty: Annotated[bool, typer.Option("--allow-dirty", help="Ship the working tree as it is.")] = False,
+    verbose: Verbose = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Ship the project to a throw-away server on this machine, through every real part, and leave it running."""
@@ -25,7 +26,7 @@ def _rehearse(
         return
     from ferryman.rehearsal.rehearsal import rehearse as run
 
-    with Steps(messages) as steps:
+    with Steps(messages, is_verbose=verbose) as steps:
         rehearsed = run(config, DeployOptions(allow_dirty=allow_dirty), os.environ, steps.show)
     messages.print("ship again: ferryman deploy --to rehearsal; remove it all: ferryman rehearse down", markup=False)
     typer.echo(rehearsed.url)

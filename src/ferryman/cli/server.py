@@ -20,7 +20,7 @@ STATE_FOLDER = ".ferryman"
 
 
 @server.command("setup")
-def setup(  # noqa: PLR0913 - each is an option of the command
+def setup(  # noqa: PLR0913, PLR0917 - each is an option of the command
     to: Annotated[str, typer.Option("--to", help="Environment of ferryman.toml.", metavar="NAME")],
     admin: Annotated[str, typer.Option("--admin", help="Your own user there: root, or one with sudo.")] = "root",
     identity: Annotated[Path | None, typer.Option("--identity", help="Your private key; ssh's choice without.")] = None,

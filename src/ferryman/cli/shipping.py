@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ferryman.cli.display import Steps
-from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, To, destination, messages, print_json
+from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, To, Verbose, destination, messages, print_json
 from ferryman.deploy import (
     DeployOptions,
     ask_transaction,
@@ -27,17 +27,18 @@ Sequence = Annotated[int | None, typer.Option("--sequence", help="CI run number:
 ToRelease = Annotated[int | None, typer.Argument(help="Release number; the previous healthy one without it.")]
 
 
-def build(
+def build(  # noqa: PLR0913, PLR0917 - each is an option of the command
     to: To = None,
     revision: Revision = None,
     allow_dirty: AllowDirty = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Build the image of a commit and push it."""
     target = destination(config, to)
     options = DeployOptions(revision=revision, allow_dirty=allow_dirty)
-    with Steps(messages) as steps:
+    with Steps(messages, is_verbose=verbose) as steps:
         image = ship_image(target, options, os.environ, steps.show)
     if image.unread:
         messages.print(f"migrations not recorded: {image.unread}", markup=False)
@@ -48,20 +49,21 @@ def build(
         typer.echo(f"{target.configuration.app.image}@{image.digest}")
 
 
-def deploy(  # noqa: PLR0913 - each is an option of the command
+def deploy(  # noqa: PLR0913, PLR0917 - each is an option of the command
     to: To = None,
     revision: Revision = None,
     no_build: Annotated[bool, typer.Option("--no-build", help="Only what the registry has.")] = False,
     allow_dirty: AllowDirty = False,
     sequence: Sequence = None,
     allow_older: Annotated[bool, typer.Option("--allow-older", help="Also an older CI run.")] = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Ship a commit: build and push its image where needed, then switch to it without a lost request."""
     target = destination(config, to)
     options = DeployOptions(revision, not no_build, allow_dirty, sequence, allow_older)
-    with Steps(messages) as steps:
+    with Steps(messages, is_verbose=verbose) as steps:
         image = ship_image(target, options, os.environ, steps.show)
         parameters = deploy_parameters(target, image, options, os.environ)
         result = ask_transaction(target, "deploy", parameters, steps.show)

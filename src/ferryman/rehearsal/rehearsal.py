@@ -46,7 +46,7 @@ def rehearse(path: Path, options: DeployOptions, variables: Mapping[str, str], o
     configuration = load_configuration(path)
 
     def log(line: str) -> None:
-        on_event({"kind": "log", "text": line})
+        on_event({"kind": "note", "text": line})
 
     with step("engine", on_event):
         ensure_engine(log)
@@ -118,7 +118,7 @@ def connect_harbour(destination: Destination, token_command: tuple[str, ...] | l
     wait_until(
         lambda: not link.request("outbox", {})["waiting"], "Harbour has taken all reports", seconds=OUTBOX_SECONDS
     )
-    return urlsplit(link.request("outbox", {})["url"]).path
+    return urlsplit(str(link.request("outbox", {})["url"])).path
 
 
 def _run(destination: Destination, command: list[str]) -> str:

@@ -43,7 +43,10 @@ class Docker:
     ) -> Any:
         response, connection = call(self._path, (method, self._url(path, query)), body, timeout=timeout)
         with closing(connection):
-            content = response.read()
+            try:
+                content = response.read()
+            except OSError as error:
+                raise Unavailable("engine-down", f"the Docker Engine broke off {method} {path}: {error}") from error
         return json.loads(content) if content[:1] in (b"{", b"[") else None
 
     def version(self) -> dict[str, Any]:
