@@ -1,0 +1,94 @@
+"""The parts of the rehearsal that need no engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ferryman.errors import UsageError
+from ferryman.rehearsal import stand_ins
+from ferryman.rehearsal.capabilities import grantable_capabilities
+from ferryman.rehearsal.docker import Docker, DockerError
+from ferryman.rehearsal.polling import RehearsalFailed, wait_until
+from ferryman.rehearsal.stand_ins import POSTGRES, Images, Origin
+from ferryman.rehearsal.state import GroundState, RegistryState, StateFile
+
+
+@pytest.mark.parametrize(
+    ("bounding_set", "count", "missing"),
+    [
+        ("000001ffffffffff", 38, set()),
+        ("000001fffeffffff", 37, {"SYS_RESOURCE"}),
+        ("00000000a80425fb", 14, {"SYS_ADMIN", "SYS_RESOURCE", "NET_ADMIN"}),
+    ],
+)
+def test_only_capabilities_of_the_bounding_set_are_asked_for(
+    tmp_path: Path, bounding_set: str, count: int, missing: set[str]
+) -> None:
+    status = tmp_path / "status"
+    status.write_text(f"Name:\tpython\nCapEff:\t0000000000000000\nCapBnd:\t{bounding_set}\n")
+    names = grantable_capabilities(status)
+    assert len(names) == count
+    assert not missing & set(names)
+
+
+def test_a_failed_docker_command_tells_its_status_and_output() -> None:
+    docker = Docker(["sh", "-c", "echo some words; echo no such thing >&2; exit 3", "docker"])
+    with pytest.raises(DockerError, match="no such thing") as caught:
+        docker.run(["image", "inspect", "x"])
+    assert (caught.value.returncode, caught.value.output) == (3, "some words\nno such thing\n")
+    assert not docker.succeeds(["anything"])
+
+
+def engine(tmp_path: Path, *, label: str | None, pull: bool) -> Docker:
+    """A docker command that knows one image, with this stand-in label (None: no image), and pulls or does not."""
+    inspect = "exit 1" if label is None else f"echo '{label}'"
+    script = f'case $1 in image) {inspect} ;; pull) echo "$@" >> {tmp_path}/pulled; exit {int(not pull)} ;; esac'
+    return Docker(["sh", "-c", script, "docker"])
+
+
+@pytest.mark.parametrize(
+    ("label", "hub", "pulled"), [("", True, False), ("", False, False), (None, True, True), ("true", True, True)]
+)
+def test_the_real_image_is_used_where_it_is_there_or_can_be_pulled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str | None, hub: bool, pulled: bool
+) -> None:
+    monkeypatch.setattr(stand_ins, "hub_is_reachable", lambda _: hub)
+    images = Images(lambda _: None, engine(tmp_path, label=label, pull=True))
+    assert images.ensure(POSTGRES) is Origin.REAL
+    assert (tmp_path / "pulled").exists() is pulled
+
+
+@pytest.mark.parametrize("hub", [True, False])
+def test_an_image_that_nothing_stands_in_for_is_named_with_those_that_have_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: bool
+) -> None:
+    monkeypatch.setattr(stand_ins, "hub_is_reachable", lambda _: hub)
+    images = Images(lambda _: None, engine(tmp_path, label=None, pull=False))
+    with pytest.raises(UsageError, match="redis:7") as caught:
+        images.ensure("redis:7")
+    assert caught.value.code == "image-unreachable"
+    assert POSTGRES in caught.value.hint
+
+
+def test_state_is_read_back_and_readable_by_its_owner_only(tmp_path: Path) -> None:
+    file = StateFile(tmp_path)
+    assert file.load() is None
+    state = GroundState(name="shop-1", registry=RegistryState(container="r", network="n", alias="registry", port=20001))
+    file.save(state)
+    assert file.load() == state
+    assert file.path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"name": "shop", "unknown": 1}'])
+def test_state_that_another_version_wrote_counts_as_none(tmp_path: Path, content: str) -> None:
+    file = StateFile(tmp_path)
+    file.save(GroundState(name="shop"))
+    file.path.write_text(content)
+    assert file.load() is None
+
+
+def test_waiting_ends_at_its_limit_and_says_for_what() -> None:
+    with pytest.raises(RehearsalFailed, match="the moon is up: not so after 0 s"):
+        wait_until(lambda: False, "the moon is up", seconds=0.05, pause=0.01)
