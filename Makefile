@@ -1,0 +1,47 @@
+# The targets that people and CI call; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help ship test unit e2e lint bench dev lock clean
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "%-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+ship: $(STAMP) ## carry Harbour from this checkout to a throw-away server; the last line is its URL
+	@$(BIN)/ferryman rehearse
+
+test: lint unit e2e ## lint, unit tests, end-to-end tests
+
+unit: $(STAMP) ## the fast tests of the command line, the agent and Harbour
+	@scripts/system-packages test
+	$(BIN)/pytest tests/unit tests/meta
+	cd service && ../$(BIN)/pytest
+
+e2e: $(STAMP) ## real sshd, Docker Engine, registry, PostgreSQL, HAProxy, systemd, browser
+	@scripts/system-packages test
+	$(BIN)/pytest tests/e2e
+
+lint: $(STAMP) ## Ruff, Black, mypy, shellcheck, hadolint
+	@scripts/lint
+
+bench: $(STAMP) ## speed and memory as ratios against a floor measured in the same run
+	$(BIN)/python -m bench
+
+dev: $(STAMP) ## Harbour on 127.0.0.1:8000 with SQLite and example data, no configuration needed
+	$(BIN)/python service/manage.py dev
+
+lock: $(STAMP) ## renew the hashed locks
+	scripts/lock
+
+clean: ## remove the virtual environment and caches; `ferryman rehearse down` removes a rehearsal
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist
+
+$(STAMP): requirements-dev.lock pyproject.toml scripts/system-packages
+	@scripts/system-packages python
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
