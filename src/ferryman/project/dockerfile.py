@@ -1,0 +1,186 @@
+"""Writes a Dockerfile for a Django project: small layers, no root, bytecode and static files made at build time."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+
+from ferryman.project.findings import Findings, Packaging
+
+PINNED = {
+    "3.13": "python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285",
+}
+NEWEST = {"gunicorn": "gunicorn>=23", "psycopg": "psycopg[binary]>=3.2", "uvicorn": "uvicorn[standard]>=0.34"}
+PIP = "pip --python /venv/bin/python install --no-cache-dir --no-compile"
+TOUCH = "find {} -exec touch --no-dereference --date=@0 {{}} +"
+BUILD_VARIABLES = "SECRET_KEY=only-for-the-build DATABASE_URL=sqlite://"
+COLLECT_IF_SET = (
+    'python -c "import django; from django.conf import settings; from django.core.management import call_command; '
+    "django.setup(); settings.STATIC_ROOT and call_command('collectstatic', interactive=False)\""
+)
+
+
+def dockerfile(findings: Findings) -> str:
+    """Return the text of the Dockerfile."""
+    return "\n\n".join([_base(findings), _dependencies(findings), _code(findings), _final(findings)]) + "\n"
+
+
+def _base(findings: Findings) -> str:
+    image = PINNED.get(findings.python, f"python:{findings.python}-slim-trixie")
+    return (
+        "# Layers from the most to the least lasting, so that a change of the code pushes only the last one.\n"
+        f"FROM {image} AS base\n"
+        "ENV PATH=/venv/bin:$PATH \\\n"
+        "    PYTHONUNBUFFERED=1 \\\n"
+        "    PYTHONDONTWRITEBYTECODE=1 \\\n"
+        f"    DJANGO_SETTINGS_MODULE={findings.settings.module}" + _libraries(findings, ("libpq5",))
+    )
+
+
+def _libraries(findings: Findings, packages: tuple[str, ...]) -> str:
+    if "psycopg2" not in findings.dependencies.names:
+        return ""
+    return (
+        "\n# hadolint ignore=DL3008\n"
+        "RUN apt-get update \\\n"
+        f"    && apt-get install --yes --no-install-recommends {' '.join(packages)} \\\n"
+        "    && rm -rf /var/lib/apt/lists/*"
+    )
+
+
+def _dependencies(findings: Findings) -> str:
+    steps = ["python -m venv --without-pip /venv", *_install(findings)]
+    if findings.lacking:
+        steps.append(f"{_installer(findings)} {' '.join(json.dumps(NEWEST[name]) for name in findings.lacking)}")
+    steps += ["python -m compileall -q --invalidation-mode unchecked-hash /venv/lib", TOUCH.format("/venv")]
+    return (
+        "# 1. Dependencies, compiled: a read-only container can't keep bytecode, and would compile at each start.\n"
+        "FROM base AS dependencies"
+        + _libraries(findings, ("gcc", "libc6-dev", "libpq-dev"))
+        + _copies(findings)
+        + "\nRUN "
+        + " \\\n    && ".join(steps)
+    )
+
+
+def _copies(findings: Findings) -> str:
+    files = findings.dependencies.files
+    if not files:
+        return ""
+    lines = ["\nWORKDIR /dependencies"]
+    for folder in sorted({posixpath.dirname(file) for file in files}):
+        inside = [file for file in files if posixpath.dirname(file) == folder]
+        lines.append(f"COPY {' '.join(inside)} ./{folder + '/' if folder else ''}")
+    return "\n".join(lines)
+
+
+def _install(findings: Findings) -> list[str]:
+    packaging = findings.dependencies.packaging
+    if packaging is Packaging.UV:
+        sync = "UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON_DOWNLOADS=never uv sync --frozen --no-dev --no-install-project"
+        return ['pip install --no-cache-dir "uv>=0.5"', f"{sync} --no-cache"]
+    if packaging is Packaging.POETRY:
+        return [
+            'pip install --no-cache-dir "poetry>=2"',
+            "VIRTUAL_ENV=/venv poetry install --only main --no-root --no-interaction --no-cache",
+        ]
+    if packaging is Packaging.PIPENV:
+        return [
+            'pip install --no-cache-dir "pipenv>=2024"',
+            "pipenv requirements > requirements.txt",
+            f"{PIP} --requirement requirements.txt",
+        ]
+    if packaging is Packaging.PYPROJECT:
+        script = (
+            "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\\n')"
+        )
+        return [f'python -c "{script}" > requirements.txt', f"{PIP} --requirement requirements.txt"]
+    if packaging is Packaging.REQUIREMENTS:
+        return [f"{PIP} --requirement {findings.dependencies.files[0]}"]
+    return [f'{PIP} "django>=5.2"']
+
+
+def _installer(findings: Findings) -> str:
+    if findings.dependencies.packaging is Packaging.UV:
+        return "uv pip install --no-cache --python /venv/bin/python"
+    return PIP
+
+
+def _code(findings: Findings) -> str:
+    here = f"/app/{findings.inner}".rstrip("/")
+    lines = [
+        "# 2. The code, compiled, and its static files.",
+        "FROM dependencies AS code",
+        f"WORKDIR {here}",
+        "COPY . /app",
+    ]
+    steps = [*_static(findings), "python -m compileall -q --invalidation-mode unchecked-hash /app"]
+    steps.append(TOUCH.format("/app"))
+    return "\n".join(lines) + "\nRUN " + " \\\n    && ".join(steps)
+
+
+def _static(findings: Findings) -> list[str]:
+    settings = findings.settings
+    if not settings.uses_staticfiles:
+        return []
+    required = "".join(f"{name}=unset " for name in settings.required)
+    collect = "python manage.py collectstatic --noinput" if settings.sets_static_root else COLLECT_IF_SET
+    run = f"{required}{BUILD_VARIABLES} {collect}"
+    folder = static_folder(findings)
+    if not folder:
+        return [run]
+    return [f"mkdir --parents {folder}", run, f"mv {folder} /static", TOUCH.format("/static")]
+
+
+def static_folder(findings: Findings) -> str:
+    """Return the folder below manage.py's that static files are collected in; "" when it is not known."""
+    settings = findings.settings
+    if not settings.uses_staticfiles:
+        return ""
+    return settings.static_root if settings.sets_static_root else "staticfiles"
+
+
+def _final(findings: Findings) -> str:
+    here = f"/app/{findings.inner}".rstrip("/")
+    lines = [
+        "FROM base",
+        "# The base image leaves out the standard library's bytecode.",
+        "RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin app \\",
+        "    && python -m compileall -q -x 'site-packages|dist-packages|/test/|idlelib|tkinter|ensurepip' \\",
+        '       "$(python -c \'import sysconfig; print(sysconfig.get_path("stdlib"))\')"',
+    ]
+    if findings.settings.media_root:
+        media = posixpath.join(here, findings.settings.media_root)
+        lines.append(f"RUN install --directory --owner=10001 --group=10001 {media}")
+    lines.append("COPY --from=dependencies /venv /venv")
+    folder = static_folder(findings)
+    if folder:
+        lines.append(f"COPY --from=code /static {posixpath.join(here, folder)}")
+    lines += [
+        "COPY --from=code /app /app",
+        f"WORKDIR {here}",
+        "USER 10001:10001",
+        "EXPOSE 8000",
+        "HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \\",
+        f"    CMD {json.dumps(['python', '-c', _health_check(findings.health)])}",
+        f"CMD {json.dumps(_server(findings))}",
+    ]
+    return "\n".join(lines)
+
+
+def _health_check(path: str) -> str:
+    return (
+        "import http.client; c = http.client.HTTPConnection('127.0.0.1', 8000, timeout=4); "
+        f"c.request('GET', '{path}', headers={{'Host': 'localhost'}}); raise SystemExit(c.getresponse().status >= 500)"
+    )
+
+
+def _server(findings: Findings) -> list[str]:
+    if findings.is_asgi:
+        return [
+            "uvicorn", "--host=0.0.0.0", "--port=8000", "--timeout-graceful-shutdown=28", findings.application,
+        ]  # fmt: skip
+    return [
+        "gunicorn", "--bind=0.0.0.0:8000", "--worker-class=gthread", "--workers=2", "--threads=4",
+        "--graceful-timeout=28", "--worker-tmp-dir=/tmp", "--access-logfile=-", findings.application,
+    ]  # fmt: skip

@@ -1,0 +1,139 @@
+"""Plans the files that `init` writes, and the lines that the user is to add."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ferryman.project.dockerfile import dockerfile
+from ferryman.project.findings import Findings, Packaging
+
+DOCKERIGNORE = """\
+.*
+**/.*
+**/__pycache__
+**/*.py[co]
+**/*.sqlite3
+**/node_modules
+**/venv
+Dockerfile
+ferryman.toml
+"""
+GITIGNORE_LINE = ".ferryman/"
+LOCAL_HOSTS = "localhost,127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Lines that the user is to add at the end of a file, and why."""
+
+    path: str
+    lines: tuple[str, ...]
+    why: str
+
+
+def planned_files(findings: Findings) -> Mapping[str, str]:
+    """Map each path that is to be written to its text; files that are there are not among them.
+
+    The one exception is .gitignore, which gets a line at its end.
+    """
+    context = findings.context
+    wanted = {
+        "ferryman.toml": configuration(findings),
+        posixpath.join(context, "Dockerfile"): dockerfile(findings),
+        posixpath.join(context, ".dockerignore"): DOCKERIGNORE,
+    }
+    planned = {path: text for path, text in wanted.items() if path not in findings.existing}
+    ignored = findings.gitignore
+    if GITIGNORE_LINE not in ignored.split():
+        planned[".gitignore"] = (
+            ignored + ("\n" if ignored and not ignored.endswith("\n") else "") + GITIGNORE_LINE + "\n"
+        )
+    return planned
+
+
+def configuration(findings: Findings) -> str:
+    """Return the text of ferryman.toml."""
+    settings = findings.settings
+    parts = [
+        "[app]\n"
+        f'name = "{findings.name}"\n'
+        f'image = "{findings.image}"    # Docker Hub, unless it names another registry\n'
+        + (f'context = "{findings.context}"\n' if findings.context else ""),
+        f'[app.roles.web]\nport = 8000\nhealth = "{findings.health}"\n',
+    ]
+    hosts = hosts_variable(findings)
+    required = [f'"{name}"' for name in settings.required if name != hosts]
+    if required:
+        parts.append(f"[app.env]\nrequired = [{', '.join(required)}]\n")
+    if hosts:
+        parts.append(f'[app.env.values]\n{hosts} = "{LOCAL_HOSTS}"    # add the service\'s host name\n')
+    if settings.media_root:
+        media = posixpath.join("/app", findings.inner, settings.media_root)
+        parts.append(f'[app.volumes]\nmedia = "{media}"\n')
+    parts += [
+        '[database]\nversion = 17\nmigrate = ["python", "manage.py", "migrate", "--noinput"]\n',
+        '[environments.production]\nhost = "${VPS_HOST}"\nuser = "${VPS_USERNAME}"\n'
+        f'# domain = "{findings.name}.example.com"\n',
+    ]
+    return "\n".join(parts)
+
+
+def hosts_variable(findings: Findings) -> str:
+    """Return the variable that ALLOWED_HOSTS is read from, or will be once the advice is followed."""
+    settings = findings.settings
+    if settings.hosts_variable:
+        return settings.hosts_variable
+    return "ALLOWED_HOSTS" if settings.path and "ALLOWED_HOSTS" in settings.fixed else ""
+
+
+def advised_lines(findings: Findings) -> tuple[Advice, ...]:
+    """Return what the project itself must change to run in a container: at most ten lines."""
+    settings = findings.settings
+    if not settings.path:
+        return ()
+    body = _settings_lines(findings)
+    packages = [line for line in body if "dj_database_url" in line]
+    imports = (["import os"] if any("os." in line for line in body) else []) + (
+        ["import dj_database_url"] if packages else []
+    )
+    advice = []
+    if body:
+        advice.append(Advice(settings.path, (*imports, *body), "at the end: the settings come from the environment"))
+    missing = ["dj-database-url"] if packages and "dj-database-url" not in findings.dependencies.names else []
+    if _advises_whitenoise(findings):
+        missing.append("whitenoise")
+    if missing:
+        advice.append(Advice(_dependency_file(findings), tuple(missing), "these packages are needed for it"))
+    return tuple(advice)
+
+
+def _settings_lines(findings: Findings) -> list[str]:
+    settings = findings.settings
+    lines = []
+    if "SECRET_KEY" in settings.fixed:
+        lines.append('SECRET_KEY = os.environ.get("SECRET_KEY", SECRET_KEY)')
+    if "DEBUG" in settings.fixed:
+        lines.append('DEBUG = os.environ.get("DEBUG", "") == "1"')
+    if "ALLOWED_HOSTS" in settings.fixed:
+        lines.append(f'ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "{LOCAL_HOSTS}").split(",")')
+    if not settings.reads_database_url:
+        lines.append('DATABASES["default"] |= dj_database_url.config(default="", conn_max_age=60)')
+    if _advises_whitenoise(findings):
+        lines.append('STATIC_ROOT = os.path.join(BASE_DIR, "staticfiles")')
+        lines.append('MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")')
+    return lines
+
+
+def _advises_whitenoise(findings: Findings) -> bool:
+    settings = findings.settings
+    is_served = settings.sets_static_root or "whitenoise" in findings.dependencies.names
+    return settings.uses_staticfiles and not is_served
+
+
+def _dependency_file(findings: Findings) -> str:
+    dependencies = findings.dependencies
+    if dependencies.packaging is Packaging.NONE:
+        return posixpath.join(findings.context, "requirements.txt")
+    return posixpath.join(dependencies.folder, dependencies.files[0])

@@ -1,0 +1,154 @@
+"""What `init` writes, and what it leaves alone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ferryman.config import load_configuration
+from ferryman.project import Findings, detect, inspect_project, planned_files, write_project
+
+HADOLINT = shutil.which("hadolint", path=str(Path(sys.executable).parent))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    subprocess.run([sys.executable, "-m", "django", "startproject", "shop", "."], cwd=folder, check=True)
+    (folder / "requirements.txt").write_text("django~=5.2.0\ndjangorestframework\n")
+    return folder
+
+
+def test_a_fresh_project_gets_all_it_lacks(project: Path) -> None:
+    report = write_project(project)
+
+    assert report.written == ("ferryman.toml", "Dockerfile", ".dockerignore", ".gitignore")
+    assert report.kept == ()
+    configuration = load_configuration(project / "ferryman.toml")
+    assert configuration.app.name == "shop"
+    assert configuration.app.roles.web.health == "/admin/login/"
+    assert configuration.app.env.values == {"ALLOWED_HOSTS": "localhost,127.0.0.1"}
+    assert configuration.database is not None
+    assert configuration.database.migrate == ("python", "manage.py", "migrate", "--noinput")
+    assert any("gunicorn and psycopg" in question for question in report.unknown)
+
+
+def test_a_second_run_changes_nothing(project: Path) -> None:
+    write_project(project)
+    before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+
+    report = write_project(project)
+
+    assert report.written == ()
+    assert report.kept == ("ferryman.toml", "Dockerfile", ".dockerignore")
+    assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
+
+
+def test_a_file_that_is_there_is_kept(project: Path) -> None:
+    (project / "Dockerfile").write_text("FROM scratch\n")
+    (project / ".gitignore").write_text("*.pyc")
+
+    report = write_project(project)
+
+    assert (project / "Dockerfile").read_text() == "FROM scratch\n"
+    assert report.kept == ("Dockerfile",)
+    assert any("Dockerfile was there and is kept" in question for question in report.unknown)
+    assert (project / ".gitignore").read_text() == "*.pyc\n.ferryman/\n"
+
+
+def test_the_advice_is_at_most_ten_lines_and_makes_the_settings_read_the_environment(project: Path) -> None:
+    advice = write_project(project).advice
+
+    assert sum(len(item.lines) for item in advice) <= 10
+    assert [item.path for item in advice] == ["shop/settings.py", "requirements.txt"]
+    assert advice[1].lines == ("dj-database-url", "whitenoise")
+    assert advice[0].lines == (
+        "import os",
+        "import dj_database_url",
+        'SECRET_KEY = os.environ.get("SECRET_KEY", SECRET_KEY)',
+        'DEBUG = os.environ.get("DEBUG", "") == "1"',
+        'ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1").split(",")',
+        'DATABASES["default"] |= dj_database_url.config(default="", conn_max_age=60)',
+        'STATIC_ROOT = os.path.join(BASE_DIR, "staticfiles")',
+        'MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")',
+    )
+
+
+def test_a_project_that_follows_the_advice_gets_none(project: Path) -> None:
+    for item in write_project(project).advice:
+        with (project / item.path).open("a") as file:
+            file.write("".join(f"{line}\n" for line in item.lines))
+
+    assert write_project(project).advice == ()
+
+
+def findings_with(files: dict[str, str]) -> Findings:
+    plain = {
+        "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
+        "shop/settings.py": "INSTALLED_APPS = ['django.contrib.staticfiles']\nROOT_URLCONF = 'shop.urls'\n"
+        "WSGI_APPLICATION = 'shop.wsgi.application'\nMEDIA_ROOT = BASE_DIR / 'media'\n"
+        "STATIC_ROOT = BASE_DIR / 'public'\nKEY = os.environ['STRIPE_KEY']\n",
+    }
+    return detect({**plain, **files}, "shop")
+
+
+PACKAGINGS = {
+    "requirements": {"requirements/production.txt": "-r base.txt\n", "requirements/base.txt": "django\n"},
+    "psycopg2": {"requirements.txt": "django\npsycopg2\ngunicorn\n"},
+    "uv": {"uv.lock": "", "pyproject.toml": "[project]\n"},
+    "poetry": {"poetry.lock": "", "pyproject.toml": "[project]\n"},
+    "pipenv": {"Pipfile": "", "Pipfile.lock": "{}"},
+    "pyproject": {"pyproject.toml": '[project]\ndependencies = ["django"]\n'},
+    "none": {},
+    "asgi": {"requirements.txt": "django\nuvicorn\n", "shop/asgi.py": ""},
+}
+
+
+@pytest.mark.skipif(HADOLINT is None, reason="hadolint is not installed")
+@pytest.mark.parametrize("files", PACKAGINGS.values(), ids=PACKAGINGS.keys())
+def test_the_dockerfile_has_no_finding(files: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "Dockerfile"
+    path.write_text(planned_files(findings_with(files))["Dockerfile"])
+
+    result = subprocess.run([str(HADOLINT), str(path)], capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_the_dockerfile_keeps_to_what_old_engines_know_and_runs_without_root() -> None:
+    text = planned_files(findings_with(PACKAGINGS["uv"]))["Dockerfile"]
+
+    assert "# syntax" not in text
+    assert "<<" not in text
+    assert "USER 10001:10001" in text
+    assert 'CMD ["gunicorn", ' in text
+    assert text.index("uv sync") < text.index("COPY . /app")
+    assert "@sha256:" in text
+
+
+def test_files_that_the_app_writes_get_a_volume_that_its_user_owns() -> None:
+    planned = planned_files(findings_with({"requirements.txt": "django\n"}))
+
+    assert tomllib.loads(planned["ferryman.toml"])["app"]["volumes"] == {"media": "/app/media"}
+    assert "install --directory --owner=10001 --group=10001 /app/media" in planned["Dockerfile"]
+
+
+def test_required_variables_are_written_down() -> None:
+    planned = planned_files(findings_with({}))
+
+    assert tomllib.loads(planned["ferryman.toml"])["app"]["env"] == {"required": ["STRIPE_KEY"]}
+
+
+def test_a_virtual_environment_in_the_folder_is_not_searched(project: Path) -> None:
+    inner = project / "myenv" / "lib"
+    inner.mkdir(parents=True)
+    (project / "myenv" / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    (inner / "manage.py").write_text((project / "manage.py").read_text())
+
+    assert not any("several manage.py" in question for question in inspect_project(project).unknown)
