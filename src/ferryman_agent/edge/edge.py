@@ -134,7 +134,7 @@ class Edge:
                 "NetworkMode": "host",
                 "RestartPolicy": {"Name": "always"},
                 "CapDrop": ["ALL"],
-                "CapAdd": ["NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT"],
+                "CapAdd": ["KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"],  # KILL: the master signals its worker
                 "SecurityOpt": ["no-new-privileges"],
                 "ReadonlyRootfs": True,
                 "PidsLimit": 256,
