@@ -28,7 +28,7 @@ def fold(deployment: Deployment, event: Event, releases: Releases) -> None:
 
 
 def _start(deployment: Deployment, event: Event, started: Started, releases: Releases) -> None:
-    deployment.started_at = event.at
+    deployment.started_at = min(deployment.started_at, event.at)  # its preflight may have been told before
     deployment.kind = started.kind
     deployment.sequence = started.sequence
     deployment.previous = started.previous

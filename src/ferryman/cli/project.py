@@ -23,5 +23,8 @@ def init(
         typer.echo(f"kept     {path}")
     for line in report.unknown:
         messages.print(f"not found out: {line}", markup=False, soft_wrap=True)
-    for line in report.advice:
-        messages.print(line, markup=False, highlight=False, soft_wrap=True)
+    for advice in report.advice:
+        messages.print(f"add to {advice.path}, {advice.why}:", markup=False, highlight=False, soft_wrap=True)
+        for line in advice.lines:
+            messages.print(f"    {line}", markup=False, highlight=False, soft_wrap=True)
+    messages.print("next: commit, then `ferryman rehearse`", markup=False, highlight=False)

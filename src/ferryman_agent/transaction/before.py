@@ -32,6 +32,7 @@ ROOM_BYTES = 1 << 30
 PROBE_SECONDS = 0.05
 PROBE_TIMEOUT_SECONDS = 5.0
 CONFIRM_SECONDS = 0.5
+LISTED_MIGRATIONS = 3
 
 
 @dataclass
@@ -139,10 +140,16 @@ def migrate(candidate: Candidate, image: dict[str, Any], step: Step) -> None:
     if todo == []:
         step.skip("no migration is pending")
         return
-    step.detail = "the image does not say what it knows" if todo is None else f"{len(todo)} applied: {', '.join(todo)}"
+    step.detail = "the image does not say what it knows" if todo is None else _listed(todo)
     candidate.applied_before = applied
     role = Role("migrate", database.migrate, stop_grace=1.0)
     _run_once(candidate, role, database.migrate_timeout)
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:LISTED_MIGRATIONS])
+    more = len(names) - LISTED_MIGRATIONS
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _run_once(candidate: Candidate, role: Role, limit: float) -> None:
