@@ -63,7 +63,7 @@ def require_digest(reference: str, credentials: Credentials | None = None) -> st
             "image-not-in-registry",
             f"the registry has no image {reference}",
             state="no server was touched",
-            hint="`ferryman build --push` builds and pushes it",
+            hint="`ferryman build` builds and pushes it",
         )
     return digest
 

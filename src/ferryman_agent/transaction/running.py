@@ -73,6 +73,6 @@ def _busy(journal: Journal) -> Refused:
         "busy",
         f"a {deployment.kind} of {deployment.app} runs since {deployment.started_at}, in step {journal.current_step}",
         state="nothing was changed by this call",
-        hint=f"ferryman follow {deployment.id}",
+        hint="ferryman status shows when it is over",
         deployment=deployment.id,
     )

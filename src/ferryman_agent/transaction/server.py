@@ -79,7 +79,7 @@ class Server:
             raise AgentError(
                 "image-not-in-registry",
                 f"the server can't pull {release.reference}: {error.message}",
-                hint="push it with `ferryman build --push`, or name the registry's credentials",
+                hint="push it with `ferryman build`, or name the registry's credentials",
             ) from error
         return True
 
