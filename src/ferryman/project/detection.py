@@ -84,6 +84,8 @@ def _settings(texts: Mapping[str, str], manage: str, questions: list[str]) -> Se
     settings = read_settings(texts, manage, module)
     if not settings.path:
         questions.append(f"the settings module {module} was not found; what it says is not known")
+    elif not settings.root_urlconf:
+        questions.append(f"{settings.path} names no ROOT_URLCONF that can be read; check the health path")
     if settings.required:
         names = ", ".join(settings.required)
         questions.append(
@@ -132,7 +134,8 @@ def _application(
     is_asgi = bool(settings.asgi) and bool(dependencies.names & {"channels", "daphne", "uvicorn"})
     if is_asgi:
         questions.append("the project uses ASGI: the image serves it with uvicorn; is that wanted?")
-    kind = "asgi" if is_asgi or (not settings.wsgi and _has(texts, manage, package, "asgi")) else "wsgi"
+    has_wsgi = bool(settings.wsgi) or _has(texts, manage, package, "wsgi")
+    kind = "asgi" if is_asgi or (not has_wsgi and _has(texts, manage, package, "asgi")) else "wsgi"
     named = settings.asgi if kind == "asgi" else settings.wsgi
     if named:
         module, _, attribute = named.rpartition(".")
