@@ -1,10 +1,24 @@
-"""The wall clock as the ledger writes it."""
+"""The wall clock as the ledger writes it, and the monotonic clock that waits are measured with."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import datetime, timezone
 
 
 def now() -> str:
     """RFC 3339, UTC, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = timezone.utc  # noqa: UP017 - datetime.UTC came with Python 3.11; the agent runs on 3.10 too
+    return datetime.now(utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Stopwatch:
+    """Seconds of the monotonic clock, and waiting; passed in, so that tests need not wait."""
+
+    def seconds(self) -> float:
+        """Seconds since some moment in the past."""
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        """Let this thread sleep."""
+        time.sleep(seconds)

@@ -34,9 +34,11 @@ class Ledger:
         except sqlite3.Error as error:
             raise Unavailable("ledger-unreadable", f"the ledger {path} can't be opened: {error}") from error
         self._connection.row_factory = sqlite3.Row
-        prepare(self._connection)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -256"):
-            self._connection.execute(f"PRAGMA {pragma}")
+        try:
+            prepare(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
 
     def close(self) -> None:
         """Close the file; the object can't be used afterwards."""
@@ -49,10 +51,11 @@ class Ledger:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # SQLite itself rolls back when the disk is full
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def _all(self, query: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:
@@ -244,12 +247,15 @@ class Ledger:
         )
         return (row["version"], json.loads(row["content"])) if row else (0, {})
 
-    def add_environment(self, app_id: str, values: dict[str, str], change: str) -> int:
-        """Store a new version; returns its number."""
+    def add_environment(self, app_id: str, values: dict[str, str], change: str, base: int | None = None) -> int:
+        """Store a new version; returns its number. Refused when `base` is given and not the newest any more."""
         with self._writing() as connection:
             (version,) = connection.execute(
                 "SELECT COALESCE(MAX(version), 0) + 1 FROM environment WHERE app = ?", (app_id,)
             ).fetchone()
+            if base is not None and version != base + 1:
+                message = f"another call made environment version {version - 1} in between"
+                raise Refused("environment-changed", message, state="nothing was changed", hint="ask again")
             connection.execute(
                 "INSERT INTO environment VALUES (?, ?, ?, ?, ?)",
                 (app_id, version, self._clock(), change, json.dumps(values, sort_keys=True)),

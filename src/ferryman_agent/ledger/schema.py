@@ -7,6 +7,7 @@ import sqlite3
 from ferryman_agent.errors import Unavailable
 
 FORMAT = 1
+PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -256")
 
 TABLES = """
 CREATE TABLE app (
@@ -69,26 +70,39 @@ CREATE TABLE outbox (sequence INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT N
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Create the tables in a new ledger; refuse one that a newer agent wrote or that is damaged.
+    """Create the tables in a new ledger, set the connection up; refuse a ledger of a newer agent or a damaged one.
 
     Raises Unavailable `ledger-newer` or `ledger-damaged`.
     """
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         is_new = version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        if not is_new and version != FORMAT:
+            raise _newer(version)
         if is_new:
             connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
-        raise Unavailable(
-            "ledger-damaged",
-            f"the ledger can't be read: {error}",
-            state="what serves goes on serving; nothing was changed",
-            hint="put the last good copy of ledger.db back",
-        ) from error
-    if not is_new and version != FORMAT:
-        raise Unavailable(
-            "ledger-newer",
-            f"the ledger has format {version}, this agent reads format {FORMAT}",
-            state="what serves goes on serving; nothing was changed",
-            hint="install the newer agent again with `ferryman server setup`",
-        )
+        raise _damaged(str(error)) from error
+    if verdict != "ok":
+        raise _damaged(str(verdict))
+
+
+def _newer(version: int) -> Unavailable:
+    return Unavailable(
+        "ledger-newer",
+        f"the ledger has format {version}, this agent reads format {FORMAT}",
+        state="what serves goes on serving; nothing was changed",
+        hint="install the newer agent again with `ferryman server setup`",
+    )
+
+
+def _damaged(problem: str) -> Unavailable:
+    return Unavailable(
+        "ledger-damaged",
+        f"the ledger can't be read: {problem}",
+        state="what serves goes on serving; nothing was changed",
+        hint="put the last good copy of ledger.db back",
+    )

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from ferryman_agent.containers import SUBNETS, container_name
 from ferryman_agent.engine import EngineError
-from ferryman_agent.errors import BadRequest, Refused
+from ferryman_agent.errors import AgentError, BadRequest, Refused
 from ferryman_agent.manifest import NAME, VARIABLE
 from ferryman_agent.requests.call import Call
-from ferryman_agent.transaction.order import app_id, known_app
+from ferryman_agent.transaction.order import app_id, known_app, whole_number
 
 CHUNK_BYTES = 32768
 
@@ -29,52 +29,66 @@ def environment_set(call: Call) -> dict[str, Any]:
             raise BadRequest("bad-variable", f"{name!r} is not a variable name; allowed: letters, digits, _")
         if not isinstance(value, str) or "\0" in value:
             raise BadRequest("bad-variable", f"{name}: the value must be text without NUL")
-    _, values = call.server.ledger.environment(app)
+    version, values = call.server.ledger.environment(app)
     changed = sorted(name for name, value in given.items() if values.get(name) != value)
-    return _store(call, {**values, **given}, f"set {', '.join(changed)}", changed)
+    return _store(call, version, {**values, **given}, ("set", changed))
 
 
 def environment_unset(call: Call) -> dict[str, Any]:
     """Remove variables; refuses names that are not set."""
     app = app_id(call.params)
     names = call.params.get("names")
-    if not isinstance(names, list) or not names:
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise BadRequest("bad-request", "names: must be a list of names")
-    _, values = call.server.ledger.environment(app)
-    unknown = [str(name) for name in names if name not in values]
+    version, values = call.server.ledger.environment(app)
+    unknown = [name for name in names if name not in values]
     if unknown:
         raise Refused("variable-not-set", f"not set: {', '.join(unknown)}", state="nothing was changed")
     kept = {name: value for name, value in values.items() if name not in names}
-    return _store(call, kept, f"unset {', '.join(sorted(names))}", sorted(names))
+    return _store(call, version, kept, ("unset", sorted(set(names))))
 
 
-def _store(call: Call, values: dict[str, str], change: str, changed: list[str]) -> dict[str, Any]:
-    version, _ = call.server.ledger.environment(app_id(call.params))
-    if changed:
+def _store(call: Call, version: int, values: dict[str, str], change: tuple[str, list[str]]) -> dict[str, Any]:
+    """A new version on top of `version`; `change` is what was done, and to which names."""
+    verb, names = change
+    if names:
         app = call.server.ledger.add_app(call.params["app"], call.params["environment"], SUBNETS)
-        version = call.server.ledger.add_environment(app.id, values, change)
-    return {"version": version, "changed": changed}
+        version = call.server.ledger.add_environment(app.id, values, f"{verb} {', '.join(names)}", base=version)
+    return {"version": version, "changed": names}
 
 
 def reports_set(call: Call) -> dict[str, Any]:
     """Tell the agent which Harbour it reports to, and with which token."""
     url, token = call.params.get("url"), call.params.get("token")
-    if not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+    if not isinstance(url, str) or not _is_web_address(url):
         raise BadRequest("bad-request", "url: must be an http or https address")
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
         raise BadRequest("bad-request", "token: must be printable text")
-    call.server.ledger.set_setting("reports", {"url": url, "token": token, "host": call.params.get("host") or ""})
+    host = call.params.get("host") or ""
+    if not isinstance(host, str) or not (host.isascii() and host.isprintable()):
+        raise BadRequest("bad-request", "host: must be a host name")
+    call.server.ledger.set_setting("reports", {"url": url, "token": token, "host": host})
     call.outbox.wake()
     return {"url": url}
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isascii()
+    except ValueError:  # a port that is no number, a broken IPv6 address
+        return False
 
 
 def _container_of(call: Call) -> str:
     app = known_app(call.server.ledger, call.params)
     role = str(call.params.get("role") or "web")
-    number = call.params.get("release") or app.serving
-    if not NAME.fullmatch(role) or number is None:
+    number = whole_number(call.params, "release") or app.serving
+    if not NAME.fullmatch(role):
+        raise BadRequest("bad-request", f"role: {role!r} is not a role's name")
+    if number is None:
         raise Refused("nothing-serves", f"{app.id} has no release that serves", hint="ferryman deploy")
-    name = container_name(app.id, role, int(number))
+    name = container_name(app.id, role, number)
     if call.server.docker.container(name) is None:
         raise Refused("no-container", f"there is no container {name}", hint="ferryman status")
     return name
@@ -83,9 +97,9 @@ def _container_of(call: Call) -> str:
 def logs(call: Call) -> dict[str, Any]:
     """Send the log of a role's container; with `follow` until the caller leaves or the container ends."""
     name = _container_of(call)
-    tail = call.params.get("tail")
+    tail = whole_number(call.params, "tail")
     follow = call.params.get("follow") is True
-    output = call.server.docker.logs(name, tail=None if tail is None else int(tail), follow=follow)
+    output = call.server.docker.logs(name, tail=tail, follow=follow)
     for stream, chunk in output:
         text = chunk.decode(errors="replace")
         call.channel.event({"kind": "log", "stream": stream, "text": text})
@@ -122,7 +136,7 @@ def _feed(call: Call, identifier: str, stream: socket.socket) -> None:
             elif message.get("eof"):
                 stream.shutdown(socket.SHUT_WR)
         stream.shutdown(socket.SHUT_WR)
-    except (OSError, ValueError, EngineError):
+    except (OSError, ValueError, TypeError, EngineError, AgentError):
         return  # the command has ended, or the caller sent what is no input
 
 

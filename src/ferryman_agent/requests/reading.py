@@ -12,7 +12,7 @@ from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.probe import probe
 from ferryman_agent.protocol import SUPPORTED
 from ferryman_agent.requests.call import Call
-from ferryman_agent.transaction.order import app_id, known_app, parse_deploy, rollback_target
+from ferryman_agent.transaction.order import app_id, known_app, parse_deploy, rollback_target, whole_number
 
 PROBE_TIMEOUT_SECONDS = 2.0
 
@@ -97,7 +97,7 @@ def releases(call: Call) -> dict[str, Any]:
 def deployments(call: Call) -> dict[str, Any]:
     """The newest deployments of an app, newest first."""
     app = known_app(call.server.ledger, call.params)
-    found = call.server.ledger.deployments(app.id, limit=min(int(call.params.get("limit") or 20), 500))
+    found = call.server.ledger.deployments(app.id, limit=min(whole_number(call.params, "limit") or 20, 500))
     keys = ("id", "kind", "release", "previous", "sequence", "state", "started_at", "seconds", "error")
     return {"deployments": [{key: getattr(deployment, key) for key in keys} for deployment in found]}
 
@@ -106,8 +106,7 @@ def plan(call: Call) -> dict[str, Any]:
     """What a deploy or a rollback would do; changes nothing."""
     if call.params.get("kind") == "rollback":
         app = known_app(call.server.ledger, call.params)
-        number = call.params.get("to")
-        target = rollback_target(app, call.server.ledger.releases(app.id), number)
+        target = rollback_target(app, call.server.ledger.releases(app.id), whole_number(call.params, "to"))
         return _plan(call, app, target, parse_manifest(target.manifest))
     order = parse_deploy(call.params)
     found = call.server.ledger.app(order.manifest.app_id)

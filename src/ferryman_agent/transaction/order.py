@@ -36,14 +36,11 @@ class RollbackOrder:
 
 def parse_deploy(params: dict[str, Any]) -> DeployOrder:
     """A checked deploy order; BadRequest names what is wrong."""
-    sequence = params.get("sequence")
-    if sequence is not None and (not isinstance(sequence, int) or isinstance(sequence, bool) or sequence < 0):
-        raise BadRequest("bad-request", f"sequence: {sequence!r} is not a whole number from 0")
     return DeployOrder(
         manifest=parse_manifest(params.get("manifest")),
         digest=_matching(params, "digest", DIGEST),
         revision=_matching(params, "revision", REVISION),
-        sequence=sequence,
+        sequence=whole_number(params, "sequence"),
         allow_older=params.get("allow_older") is True,
         credentials=_credentials(params),
     )
@@ -51,10 +48,17 @@ def parse_deploy(params: dict[str, Any]) -> DeployOrder:
 
 def parse_rollback(params: dict[str, Any]) -> RollbackOrder:
     """A checked rollback order."""
-    number = params.get("to")
-    if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
-        raise BadRequest("bad-request", f"to: {number!r} is not a release number")
-    return RollbackOrder(app_id(params), number, _credentials(params))
+    return RollbackOrder(app_id(params), whole_number(params, "to"), _credentials(params))
+
+
+def whole_number(params: dict[str, Any], key: str) -> int | None:
+    """An optional whole number from 0 (below 2^53, as JSON's readers agree on)."""
+    number = params.get(key)
+    if number is None:
+        return None
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**53:
+        raise BadRequest("bad-request", f"{key}: {number!r} is not a whole number from 0")
+    return number
 
 
 def app_id(params: dict[str, Any]) -> str:
