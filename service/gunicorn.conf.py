@@ -1,12 +1,18 @@
 """How gunicorn serves Harbour in its container."""
 
+import gc
 import os
+import signal
 import sys
 
 from django.core.exceptions import ImproperlyConfigured
 
 from harbour.configuration import load
 from harbour.logs import logging_configuration
+
+# The kernel drops a SIGTERM that process 1 has no handler for, so a stop during the start would wait for SIGKILL.
+# gunicorn replaces this handler when it begins to listen.
+signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
 
 try:
     configuration = load()
@@ -27,3 +33,9 @@ keepalive = 5
 worker_tmp_dir = "/tmp"  # noqa: S108
 control_socket_disable = True
 logconfig_dict = logging_configuration(configuration.log_level)
+
+
+def when_ready(_server: object) -> None:
+    """Keep the collector off what was imported: touching it would give each worker a copy of its own."""
+    gc.collect()
+    gc.freeze()
