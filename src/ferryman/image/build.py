@@ -63,8 +63,8 @@ class BuildRequest:
     @property
     def recipe(self) -> str:
         """Return what, besides the commit, decides about the image."""
-        parts = [self.context, self.dockerfile, list(self.migrate), sorted(self.stand_ins), dict(self.variables)]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        parts = [self.context, self.dockerfile, list(self.migrate), sorted(self.stand_ins)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
