@@ -1,0 +1,114 @@
+"""`python -m bench`: makes its own ground, measures, prints one table, removes what it made."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.agent import agent_rows
+from bench.link import link_rows
+from bench.loss import loss_row
+from bench.size import image_row, pushed_row
+from bench.speed import deploy_row, rehearsal_row, rollback_row
+from bench.stage import REPOSITORY, Stage
+from bench.table import Row, as_markdown, show
+from ferryman.errors import FerrymanError
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """How often each is measured."""
+
+    deploys: int
+    links: int
+    changes: int
+    pushes: int
+    many_deploys: int
+    rest_seconds: float
+
+
+FULL = Repeats(deploys=5, links=4, changes=10, pushes=3, many_deploys=100, rest_seconds=60)
+QUICK = Repeats(deploys=2, links=1, changes=2, pushes=1, many_deploys=10, rest_seconds=10)
+
+Measure = Callable[[Stage, Repeats], list[Row]]
+ROWS: dict[str, Measure] = {
+    "deploy": lambda stage, repeats: [deploy_row(stage, repeats.deploys)],
+    "link": lambda stage, repeats: link_rows(stage, repeats.links),
+    "load": lambda stage, repeats: [loss_row(stage, repeats.changes)],
+    "rollback": lambda stage, repeats: [rollback_row(stage, repeats.deploys)],
+    "agent": lambda stage, repeats: agent_rows(stage, repeats.many_deploys, repeats.rest_seconds),
+    "push": lambda stage, repeats: [pushed_row(stage, repeats.pushes)],
+    "image": lambda stage, _: [image_row(stage)],
+}
+REHEARSAL = "rehearsal"
+
+
+def main() -> int:
+    """Exit status: 0 when every limit holds, 1 when one is missed or something could not be measured."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", action="append", choices=[*ROWS, REHEARSAL], help="measure this alone (repeatable)")
+    parser.add_argument("--quick", action="store_true", help="fewer repeats: to see that it works")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the table there too, as Markdown")
+    options = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="ferryman-bench-") as folder:
+        stage = Stage(Path(folder), _log)
+        try:
+            rows = measure(stage, options.only or [REHEARSAL, *ROWS], QUICK if options.quick else FULL)
+        except FerrymanError as error:
+            _log(f"{error.code}: {error.message}")
+            return 1
+        finally:
+            _log("removing what was made")
+            stage.remove()
+    heading = f"{_circumstances()}, {time.monotonic() - began:.0f} s in all"
+    show(rows, heading)
+    if options.write:
+        options.write.write_text(as_markdown(rows, heading), encoding="utf-8")
+    return 1 if any(row.is_met is False for row in rows) else 0
+
+
+def measure(stage: Stage, wanted: Sequence[str], repeats: Repeats) -> list[Row]:
+    """Ship Harbour to a server of the bench's own, then measure one thing after the other."""
+    _log("cloning and shipping this repository")
+    stage.clone()
+    seconds = [_seconds(lambda: stage.ferryman("rehearse"))]
+    rows: list[Row] = []
+    for name in wanted:
+        _log(f"measuring: {name}")
+        if name == REHEARSAL:
+            seconds.append(_seconds(lambda: stage.ferryman("rehearse")))
+            rows.append(rehearsal_row(seconds))
+        else:
+            rows += ROWS[name](stage, repeats)
+    return rows
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    began = time.monotonic()
+    act()
+    return time.monotonic() - began
+
+
+def _circumstances() -> str:
+    command = ["git", "-C", str(REPOSITORY), "rev-parse", "--short", "HEAD"]
+    revision = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    load = os.getloadavg()[1]
+    return f"Revision {revision}, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} CPUs, load {load:.1f} at the end"
+
+
+def _log(line: str) -> None:
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

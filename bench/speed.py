@@ -1,0 +1,86 @@
+"""Rows about seconds: deploy and rollback up to the commit, and a rehearsal cold and warm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from bench.by_hand import ByHand, start_by_hand
+from bench.stage import Stage, Transaction
+from bench.table import Row
+
+RATIO_LIMIT = 1.3
+
+
+def deploy_row(stage: Stage, repeats: int) -> Row:
+    """Deploys of a changed word and starts by hand, alternating, each with an image that the server has not."""
+    deploys: list[Transaction] = []
+    floors: list[ByHand] = []
+    for _ in range(repeats):
+        deploys.append(stage.deploy(stage.ship_word()))
+        floors.append(start_by_hand(stage, stage.reference(stage.ship_word()), pull=True))
+    stage.log(f"deploy, medians of the server's steps: {_steps(deploys)}")
+    pulls, starts = median(floor.pull for floor in floors), median(floor.start for floor in floors)
+    stage.log(f"by hand: pull {pulls:.2f} s, start to healthy {starts:.2f} s")
+    return _ratio_row(
+        "deploy of a changed word, from the end of the push to the commit",
+        [deploy.to_commit for deploy in deploys],
+        [floor.total for floor in floors],
+        f"{repeats} deploys alternating with {repeats} starts by hand, each of a commit of its own that changes a word "
+        "on the page; medians. Deploy: at the client, from sending the request (SSH login included) to the arrival of "
+        "the commit's event. Floor: on the server (no SSH), `docker pull` by digest, `docker run` with the limits, "
+        "environment and network of the serving container, poll every 20 ms until 200.",
+    )
+
+
+def rollback_row(stage: Stage, repeats: int) -> Row:
+    """Rollbacks between two releases and starts by hand of the same image, alternating."""
+    newest = stage.deploy(stage.ship_word()).release
+    older = stage.rollback().release
+    rollbacks: list[Transaction] = []
+    floors: list[ByHand] = []
+    for turn in range(repeats):
+        rollbacks.append(stage.rollback(older if turn % 2 else newest))
+        floors.append(start_by_hand(stage, stage.inspected()["Config"]["Image"], pull=False))
+    stage.log(f"rollback, medians of the server's steps: {_steps(rollbacks)}")
+    return _ratio_row(
+        "rollback, to the commit",
+        [rollback.to_commit for rollback in rollbacks],
+        [floor.start for floor in floors],
+        f"{repeats} rollbacks to a named release alternating with {repeats} starts by hand of the same image on the "
+        "same server; medians. Rollback: at the client, from sending the request to the commit's event. Floor: on the "
+        "server, `docker run` to the first 200.",
+    )
+
+
+def rehearsal_row(seconds: Sequence[float]) -> Row:
+    """`seconds` of the first rehearsal, and of the second."""
+    cold, warm = seconds
+    return Row(
+        "rehearsal: second run over the first",
+        f"{warm:.1f} s",
+        f"{cold:.1f} s",
+        f"{warm / cold:.2f}",
+        note="`ferryman rehearse` in a fresh clone, where images that stand in for Docker Hub's are there and the "
+        "builder's cache is warm, but no registry, no server and no image of this commit; then the same again.",
+    )
+
+
+def _ratio_row(claim: str, measured: list[float], floor: list[float], note: str) -> Row:
+    ratio = median(measured) / median(floor)
+    spread = f"{min(measured):.2f} to {max(measured):.2f}; floor {min(floor):.2f} to {max(floor):.2f}"
+    return Row(
+        claim,
+        f"{median(measured):.2f} s",
+        f"{median(floor):.2f} s",
+        f"{ratio:.2f}",
+        f"{RATIO_LIMIT}",
+        ratio <= RATIO_LIMIT,
+        f"{note} Spread: {spread} s.",
+    )
+
+
+def _steps(transactions: list[Transaction]) -> str:
+    names = dict.fromkeys(name for transaction in transactions for name in transaction.steps)
+    found = {name: median(t.steps[name] for t in transactions if name in t.steps) for name in names}
+    return ", ".join(f"{name} {seconds:.2f}" for name, seconds in found.items())
