@@ -93,9 +93,9 @@ def parse_manifest(content: Any) -> Manifest:
         host=reader.text("host"),
         image=reader.matching("image", IMAGE),
         roles={name: _role(name, roles.mapping(name)) for name in roles.content},
-        memory=int(resources.number("memory", 6 << 20, 1 << 50)),
+        memory=resources.whole("memory", 6 << 20, 1 << 50),
         cpus=resources.number("cpus", 0.01, 1024),
-        pids=int(resources.number("pids", 1, 1 << 22)),
+        pids=resources.whole("pids", 1, 1 << 22),
         read_only=reader.truth("read_only"),
         tmpfs=tuple(_matching("tmpfs", path, PATH) for path in reader.texts("tmpfs")),
         volumes={
@@ -105,21 +105,21 @@ def parse_manifest(content: Any) -> Manifest:
         required=tuple(_matching("env.required", name, VARIABLE) for name in variables.texts("required")),
         values=variables.mapping("values").strings(VARIABLE),
         database=_database(reader.mapping("database")) if reader.content.get("database") else None,
-        retain=int(reader.number("retain", 1, 50)),
+        retain=reader.whole("retain", 1, 50),
         content=reader.content,
     )
 
 
 def _role(name: str, reader: _Reader) -> Role:
     _matching("roles", name, NAME)
-    command, stop_grace = tuple(reader.texts("command")), reader.number("stop_grace", 0)
+    command, stop_grace = tuple(reader.texts("command")), reader.number("stop_grace", 0, 86400)
     if name != "web":
         return Role(name, command, stop_grace, overlap=reader.truth("overlap"))
     return Role(
         name,
         command,
         stop_grace,
-        port=int(reader.number("port", 1, 65535)),
+        port=reader.whole("port", 1, 65535),
         health=reader.matching("health", URL_PATH),
         health_timeout=reader.number("health_timeout", 1, 3600),
         drain_timeout=reader.number("drain_timeout", 0, 86400),
@@ -128,7 +128,7 @@ def _role(name: str, reader: _Reader) -> Role:
 
 def _database(reader: _Reader) -> Database:
     migrate = tuple(reader.texts("migrate"))
-    version = int(reader.number("version", 12, 99))
+    version = reader.whole("version", 12, 99)
     return Database(version, migrate, reader.number("migrate_timeout", 1, 86400))
 
 
@@ -169,7 +169,12 @@ class _Reader:
     def matching(self, key: str, pattern: re.Pattern[str]) -> str:
         return _matching(self._key(key), self.content.get(key), pattern)
 
-    def number(self, key: str, least: float, most: float = float("inf")) -> float:
+    def whole(self, key: str, least: int, most: int) -> int:
+        if not isinstance(self._value(key, (int, float)), int):
+            raise _bad(self._key(key), f"{self.content[key]} is not a whole number")
+        return int(self.number(key, least, most))
+
+    def number(self, key: str, least: float, most: float) -> float:
         value = self._value(key, (int, float))
         if not least <= value <= most:
             raise _bad(self._key(key), f"{value} is not between {least} and {most}")

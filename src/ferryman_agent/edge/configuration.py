@@ -68,18 +68,19 @@ def render(routes: list[Route]) -> str:
     """The whole configuration: all slots are declared beforehand, so that a deploy never reloads."""
     by_slot = {route.slot: route for route in routes}
     parts = [GLOBAL]
-    if any(route.domain is None for route in routes):
+    needed = frontends(routes)
+    if "direct" in needed:
         parts.append(_frontend("direct", 8000, f"str({DIRECT_KEY})"))
-    if any(route.domain for route in routes):
+    if "named" in needed:
         parts.append(_frontend("named", 80, "req.hdr(host),host_only,lower"))
     parts.extend(_backend(slot, by_slot.get(slot)) for slot in range(1, SLOTS + 1))
     parts.append("backend none\n    http-request return status 503 default-errorfiles\n")
     return "\n".join(parts)
 
 
-def ports(configuration: str) -> set[str]:
-    """The bind lines of a configuration: only a change of these needs a restart."""
-    return {line.strip() for line in configuration.splitlines() if line.strip().startswith("bind ")}
+def frontends(routes: list[Route]) -> set[str]:
+    """The frontends, each with its port, that the routes need: only a missing one needs a restart."""
+    return {"named" if route.domain else "direct" for route in routes}
 
 
 def render_map(routes: list[Route]) -> str:

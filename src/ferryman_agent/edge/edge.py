@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ferryman_agent.edge import runtime
-from ferryman_agent.edge.configuration import FOLDER, LANES, UNAVAILABLE, Route, ports, render, render_map, server_lines
+from ferryman_agent.edge.configuration import (
+    FOLDER,
+    LANES,
+    UNAVAILABLE,
+    Route,
+    frontends,
+    render,
+    render_map,
+    server_lines,
+)
 from ferryman_agent.engine import Docker
 
 IMAGE = "haproxy:3.0"
@@ -41,17 +50,16 @@ class Edge:
         2. Start the container when it does not run; restart it only when a port is to be opened.
         3. Otherwise change the running HAProxy through its socket: enable the new lane, drain the other.
         """
-        configuration = render(routes)
-        before = self._read("haproxy.cfg")
         self._write("hosts.map", render_map(routes))
         self._write("503.http", UNAVAILABLE)
-        self._write("haproxy.cfg", configuration)
+        self._write("haproxy.cfg", render(routes))
         container = self._docker.container(NAME)
-        is_running = bool(container and container["State"]["Running"])
-        if is_running and ports(before) >= ports(configuration):
-            self._change(routes)
-        else:
-            self._start(container)
+        if container and container["State"]["Running"]:
+            self._wait_until_up()  # after a reboot the engine has just started it
+            if runtime.frontends(self._socket) >= frontends(routes):
+                self._change(routes)
+                return
+        self._start(container)
 
     def _change(self, routes: list[Route]) -> None:
         commands = []
@@ -104,13 +112,16 @@ class Edge:
         return ready[0] if len(ready) == 1 else None
 
     def _start(self, container: dict[str, Any] | None) -> None:
-        if container:
-            self._docker.remove(NAME)
         if self._docker.image(IMAGE) is None:
             self._pull(IMAGE)
+        if container:
+            self._docker.remove(NAME)
         (self._folder / "run").mkdir(mode=0o755, exist_ok=True)
         self._docker.create(NAME, self._specification())
         self._docker.start(NAME)
+        self._wait_until_up()
+
+    def _wait_until_up(self) -> None:
         limit = time.monotonic() + START_LIMIT_SECONDS
         while True:
             try:

@@ -49,6 +49,12 @@ def statistics(path: Path, slot: int) -> dict[str, dict[str, str]]:
     return {row["svname"]: row for row in rows}
 
 
+def frontends(path: Path) -> set[str]:
+    """The frontends that the running HAProxy has, whatever its configuration file says by now."""
+    rows = csv.DictReader(io.StringIO(command(path, "show stat -1 1 -1").lstrip("# ").strip()))
+    return {row["pxname"] for row in rows}
+
+
 def open_requests(path: Path, slot: int, lane: str) -> int:
     """How many requests a lane is answering now."""
     return int(statistics(path, slot)[lane]["scur"])

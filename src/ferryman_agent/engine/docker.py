@@ -11,13 +11,15 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from ferryman_agent.engine.transport import EngineError, call, frames, hijack
+from ferryman_agent.engine.transport import EngineError, call, frames, hijack, unbroken
 from ferryman_agent.errors import Unavailable
 
 __all__ = ["Docker", "EngineError"]
 
 SOCKET = "/var/run/docker.sock"
 EXIT_CODE_LIMIT_SECONDS = 10
+REMOVAL_LIMIT_SECONDS = 10
+RUN_LIMIT_SECONDS = 60
 NOT_FOUND = 404
 CONFLICT = 409
 
@@ -42,11 +44,8 @@ class Docker:
         self, method: str, path: str, body: Any = None, *, query: dict[str, object] | None = None, timeout: float = 60
     ) -> Any:
         response, connection = call(self._path, (method, self._url(path, query)), body, timeout=timeout)
-        with closing(connection):
-            try:
-                content = response.read()
-            except OSError as error:
-                raise Unavailable("engine-down", f"the Docker Engine broke off {method} {path}: {error}") from error
+        with closing(connection), unbroken(f"{method} {path}"):
+            content = response.read()
         return json.loads(content) if content[:1] in (b"{", b"[") else None
 
     def version(self) -> dict[str, Any]:
@@ -78,7 +77,7 @@ class Docker:
             name, _, tag = reference.rpartition(":")
         url = self._url("/images/create", {"fromImage": name, "tag": tag})
         response, connection = call(self._path, ("POST", url), headers=header, timeout=600)
-        with closing(connection):
+        with closing(connection), unbroken(f"the pull of {reference}"):
             for line in response:
                 if is_cancelled():
                     return
@@ -143,20 +142,29 @@ class Docker:
         self._ask("POST", f"/containers/{container}/start")
 
     def stop(self, container: str, grace: float) -> None:
-        """SIGTERM (or the image's stop signal), SIGKILL after `grace` seconds; gone already is fine."""
+        """SIGTERM (or the image's stop signal), SIGKILL after `grace` seconds; gone already, or going, is fine."""
         try:
             self._ask("POST", f"/containers/{container}/stop", query={"t": max(1, round(grace))}, timeout=grace + 60)
         except EngineError as error:
-            if error.status != NOT_FOUND:
+            if error.status not in (NOT_FOUND, CONFLICT):
                 raise
 
     def remove(self, container: str) -> None:
-        """Remove it by force, with its anonymous volumes; gone already, or going, is fine."""
+        """Remove it by force, with its anonymous volumes; gone already is fine. When it returns, the name is free."""
         try:
             self._ask("DELETE", f"/containers/{container}", query={"force": 1, "v": 1})
         except EngineError as error:
-            if error.status not in (NOT_FOUND, CONFLICT):
+            if error.status == CONFLICT:  # its removal is under way
+                self._wait_until_gone(container, error)
+            elif error.status != NOT_FOUND:
                 raise
+
+    def _wait_until_gone(self, container: str, error: EngineError) -> None:
+        limit = time.monotonic() + REMOVAL_LIMIT_SECONDS
+        while self.container(container) is not None:
+            if time.monotonic() > limit:
+                raise error
+            time.sleep(0.05)
 
     def set_restart_policy(self, container: str, policy: str) -> None:
         """Set what the engine does when the container exits, or after a reboot."""
@@ -190,7 +198,7 @@ class Docker:
         """A file of a container, running or not, as a tar archive."""
         url = self._url(f"/containers/{container}/archive", {"path": path})
         response, connection = call(self._path, ("GET", url))
-        with closing(connection):
+        with closing(connection), unbroken(f"reading {path}"):
             return response.read()
 
     def logs(
@@ -203,7 +211,7 @@ class Docker:
         response, connection = call(self._path, ("GET", url), timeout=60)
         if follow and connection.sock:
             connection.sock.settimeout(None)
-        with closing(connection):
+        with closing(connection), unbroken(f"the log of {container}"):
             yield from frames(response)
 
     # -- exec
@@ -216,7 +224,8 @@ class Docker:
 
     def exec_attach(self, identifier: str, *, tty: bool) -> socket.socket:
         """Start it; returns the two-way stream (multiplexed frames unless `tty`)."""
-        return hijack(self._path, self._url(f"/exec/{identifier}/start"), {"Detach": False, "Tty": tty})
+        with unbroken("an exec"):
+            return hijack(self._path, self._url(f"/exec/{identifier}/start"), {"Detach": False, "Tty": tty})
 
     def exec_resize(self, identifier: str, rows: int, columns: int) -> None:
         """Tell the terminal its size."""
@@ -230,7 +239,8 @@ class Docker:
     def run(self, container: str, command: list[str], user: str = "", stdin: bytes = b"") -> tuple[int, bytes, bytes]:
         """Run a command inside a running container; returns (exit code, standard output, standard error)."""
         identifier = self.exec_create(container, command, tty=False, stdin=bool(stdin), user=user)
-        with self.exec_attach(identifier, tty=False) as stream:
+        with self.exec_attach(identifier, tty=False) as stream, unbroken(command[0]):
+            stream.settimeout(RUN_LIMIT_SECONDS)
             if stdin:
                 stream.sendall(stdin)
                 stream.shutdown(socket.SHUT_WR)

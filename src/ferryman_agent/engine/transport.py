@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ferryman_agent.errors import Unavailable
@@ -71,6 +72,15 @@ def call(
         connection.close()
         raise
     return response, connection
+
+
+@contextmanager
+def unbroken(what: str) -> Iterator[None]:
+    """Unavailable `engine-down` when the engine breaks off while its answer is read."""
+    try:
+        yield
+    except (http.client.HTTPException, OSError) as error:
+        raise Unavailable("engine-down", f"the Docker Engine broke off {what}: {error!r}") from error
 
 
 def _message(body: bytes) -> str:
