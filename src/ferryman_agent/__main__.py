@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 SOCKET_PATH = "/run/ferryman/agent.sock"
 STATE_DIRECTORY = "/var/lib/ferryman"
+COMMAND = "ferryman-agent relay"
 OLDEST_PYTHON = (3, 10)
 
 
@@ -38,6 +40,11 @@ def main() -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "relay":
+        asked_for = os.environ.get("SSH_ORIGINAL_COMMAND", COMMAND)
+        if COMMAND not in asked_for:
+            sys.stderr.write("this key speaks to Ferryman's agent and runs no other command\n")
+            sys.stdout.write(json.dumps({"error": _other_command(asked_for)}) + "\n")
+            return 3
         from ferryman_agent.relay import relay
 
         return relay(arguments.role, arguments.socket)
@@ -53,6 +60,17 @@ def _run(arguments: argparse.Namespace) -> int:
         return install(sys.stdin, sys.stdout, sys.argv[0])
     sys.stdout.write(__version__ + "\n")
     return 0
+
+
+def _other_command(asked_for: str) -> dict[str, object]:
+    """Said at once: scp and sftp would wait for ever for an answer of their own kind."""
+    return {
+        "code": "not-allowed",
+        "message": f"this key runs no command, and was asked for {asked_for[:80]!r}",
+        "state": "nothing was changed",
+        "hint": "use the ferryman command",
+        "exit": 3,
+    }
 
 
 def _too_old() -> dict[str, object]:
