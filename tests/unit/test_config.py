@@ -87,7 +87,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         },
         "resources": {"memory": 536870912, "cpus": 1.0, "pids": 512},
         "read_only": True,
-        "tmpfs": ["/tmp"],  # noqa: S108 - a mount inside the container
+        "tmpfs": ["/tmp"],
         "volumes": {},
         "env": {"required": [], "values": {}},
         "database": None,
