@@ -11,6 +11,7 @@ import socketserver
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,11 @@ class Agent:
             channel.send({"error": error.as_json()})
         except EngineError as error:
             channel.send({"error": AgentError("engine-error", f"the Docker Engine refused: {error.message}").as_json()})
+        except OSError:
+            raise  # the caller is gone
+        except Exception as error:  # noqa: BLE001 - a caller must not be left without an answer
+            sys.stderr.write(f"a call failed: {traceback.format_exc()}\n")
+            channel.send({"error": AgentError("internal-error", f"the agent failed: {error!r}").as_json()})
 
     def _carry_out(self, channel: Channel, role: Any, request: dict[str, Any]) -> dict[str, Any]:
         if self.fault:

@@ -84,6 +84,8 @@ def parse_manifest(content: Any) -> Manifest:
     roles = reader.mapping("roles")
     if "web" not in roles.content:
         raise _bad("roles", "the role web is required")
+    if reader.text("strategy") != "blue-green":
+        raise _bad("strategy", "this agent knows blue-green alone")
     resources = reader.mapping("resources")
     variables = reader.mapping("env")
     return Manifest(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -201,18 +202,31 @@ class Docker:
         with closing(connection), unbroken(f"reading {path}"):
             return response.read()
 
-    def logs(
-        self, container: str, *, tail: int | None = None, follow: bool = False, since: int = 0
-    ) -> Iterator[tuple[str, bytes]]:
-        """(stream, bytes) of the log; with `follow` until the container ends or the iterator is closed."""
-        query: dict[str, object] = {"stdout": 1, "stderr": 1, "follow": int(follow), "since": since}
-        query["tail"] = "all" if tail is None else tail
+    def logs(self, container: str, *, tail: int | None = None) -> Iterator[tuple[str, bytes]]:
+        """(stream, bytes) of the log."""
+        query: dict[str, object] = {"stdout": 1, "stderr": 1, "tail": "all" if tail is None else tail}
         url = self._url(f"/containers/{container}/logs", query)
         response, connection = call(self._path, ("GET", url), timeout=60)
-        if follow and connection.sock:
-            connection.sock.settimeout(None)
         with closing(connection), unbroken(f"the log of {container}"):
             yield from frames(response)
+
+    def follow_logs(self, container: str, tail: int | None) -> tuple[Callable[[], None], Iterator[tuple[str, bytes]]]:
+        """(stop, the log as it comes): it ends with the container, or when another thread calls `stop`."""
+        query: dict[str, object] = {"stdout": 1, "stderr": 1, "follow": 1, "tail": "all" if tail is None else tail}
+        url = self._url(f"/containers/{container}/logs", query)
+        response, connection = call(self._path, ("GET", url), timeout=60)
+        stream = connection.sock
+        stream.settimeout(None)
+
+        def stop() -> None:
+            with suppress(OSError):
+                stream.shutdown(socket.SHUT_RDWR)
+
+        def output() -> Iterator[tuple[str, bytes]]:
+            with closing(connection), suppress(OSError, http.client.HTTPException):
+                yield from frames(response)
+
+        return stop, output()
 
     # -- exec
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -98,12 +100,23 @@ def logs(call: Call) -> dict[str, Any]:
     """Send the log of a role's container; with `follow` until the caller leaves or the container ends."""
     name = _container_of(call)
     tail = whole_number(call.params, "tail")
-    follow = call.params.get("follow") is True
-    output = call.server.docker.logs(name, tail=tail, follow=follow)
+    if call.params.get("follow") is True:
+        stop, output = call.server.docker.follow_logs(name, tail)
+        threading.Thread(target=_until_gone, args=(call, stop), daemon=True).start()
+    else:
+        output = call.server.docker.logs(name, tail=tail)
     for stream, chunk in output:
         text = chunk.decode(errors="replace")
         call.channel.event({"kind": "log", "stream": stream, "text": text})
     return {"container": name}
+
+
+def _until_gone(call: Call, stop: Callable[[], None]) -> None:
+    """A caller that leaves ends what it watched; a quiet log would never notice."""
+    with contextlib.suppress(OSError, ValueError, AgentError):
+        for _ in call.channel.messages():
+            pass
+    stop()
 
 
 def execute(call: Call) -> dict[str, Any]:
@@ -135,9 +148,10 @@ def _feed(call: Call, identifier: str, stream: socket.socket) -> None:
                 call.server.docker.exec_resize(identifier, rows, columns)
             elif message.get("eof"):
                 stream.shutdown(socket.SHUT_WR)
-        stream.shutdown(socket.SHUT_WR)
     except (OSError, ValueError, TypeError, EngineError, AgentError):
-        return  # the command has ended, or the caller sent what is no input
+        pass  # the command has ended, or the caller sent what is no input
+    with contextlib.suppress(OSError):
+        stream.shutdown(socket.SHUT_RDWR)  # the caller is gone
 
 
 def _drain(call: Call, stream: socket.socket, *, tty: bool) -> None:
