@@ -22,6 +22,7 @@ import pytest
 from ferryman.errors import DeployFailed, FerrymanError, OutcomeUnknown, Refused, Unreachable, UsageError
 from ferryman.link import PublicKey, SshLink, Target, scan_host_key
 from ferryman.link.protocol import LINE_LIMIT_BYTES
+from ferryman.rehearsal.ports import free_port
 
 ANSWER = """printf '%s\\n' '{"result":{"state":"serving"}}'\n"""
 
@@ -29,12 +30,6 @@ ANSWER = """printf '%s\\n' '{"result":{"state":"serving"}}'\n"""
 def new_key(path: Path, kind: str = "ed25519") -> PublicKey:
     subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(path)], check=True)
     return PublicKey.parse(path.with_suffix(".pub").read_text())
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def is_listening(port: int) -> bool:
@@ -90,7 +85,7 @@ def sshd_configuration(folder: Path, port: int, sshd: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     sshd = shutil.which("sshd") or "/usr/sbin/sshd"
     assert Path(sshd).exists(), "these tests need sshd (Debian: apt-get install openssh-server)"
     folder = tmp_path_factory.mktemp("sshd")
@@ -108,12 +103,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield Server(folder, port, host_key)
     process.terminate()
     process.wait()
-
-
-@pytest.fixture
-def server(running: Server) -> Server:
-    (running.folder / "request").unlink(missing_ok=True)
-    return running
 
 
 def failure_of(server: Server, kind: str = "deploy", **changes: Any) -> FerrymanError:
@@ -180,6 +169,7 @@ def test_agent_of_another_protocol_version_is_told(server: Server) -> None:
 
 def test_changed_host_key_is_refused_with_both_fingerprints(server: Server, tmp_path: Path) -> None:
     pinned = new_key(tmp_path / "other")
+    (server.folder / "request").unlink(missing_ok=True)
     caught = failure_of(server, host_key=pinned.text)
     assert (caught.code, caught.exit_status) == ("host-key-changed", 4)
     assert pinned.fingerprint in caught.message

@@ -82,10 +82,7 @@ def shown_host_key(target: Target, kinds: tuple[str, ...] = SERVER_KEY_KINDS) ->
     with tempfile.TemporaryDirectory(prefix="ferryman-") as folder:
         known_hosts = Path(folder) / "known_hosts"
         algorithms = ",".join(SIGNATURE_ALGORITHMS[kind] for kind in kinds)
-        try:
-            _run_ssh(probe_command(target, known_hosts, algorithms))
-        except subprocess.TimeoutExpired:
-            return None
+        _run_ssh(probe_command(target, known_hosts, algorithms))
         if not known_hosts.exists():
             return None
         for line in known_hosts.read_text(errors="replace").splitlines():
@@ -127,6 +124,8 @@ def _run_ssh(command: list[str]) -> subprocess.CompletedProcess[bytes]:
             check=False,
             start_new_session=True,
         )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 255, b"", f"no end within {PROBE_TIMEOUT_SECONDS} s".encode())
     except FileNotFoundError:
         raise ssh_missing() from None
 
