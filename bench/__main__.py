@@ -18,7 +18,7 @@ from bench.link import link_rows
 from bench.loss import loss_row
 from bench.size import image_row, pushed_row
 from bench.speed import deploy_row, rehearsal_row, rollback_row
-from bench.stage import REPOSITORY, Stage
+from bench.stage import REPOSITORY, BenchFailed, Stage
 from bench.table import Row, as_markdown, show
 from ferryman.errors import FerrymanError
 
@@ -56,12 +56,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", action="append", choices=[*ROWS, REHEARSAL], help="measure this alone (repeatable)")
     parser.add_argument("--quick", action="store_true", help="fewer repeats: to see that it works")
+    parser.add_argument("--revision", default="HEAD", metavar="REV", help="the commit to measure; HEAD without it")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table there too, as Markdown")
     options = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ferryman-bench-") as folder:
         stage = Stage(Path(folder), _log)
         try:
+            stage.clone(_revision(options.revision))
             rows = measure(stage, options.only or [REHEARSAL, *ROWS], QUICK if options.quick else FULL)
         except FerrymanError as error:
             _log(f"{error.code}: {error.message}")
@@ -69,7 +71,7 @@ def main() -> int:
         finally:
             _log("removing what was made")
             stage.remove()
-    heading = f"{_circumstances()}, {time.monotonic() - began:.0f} s in all"
+    heading = f"Revision {_revision(options.revision)[:7]}, {_circumstances()}, {time.monotonic() - began:.0f} s in all"
     show(rows, heading)
     if options.write:
         options.write.write_text(as_markdown(rows, heading), encoding="utf-8")
@@ -78,8 +80,7 @@ def main() -> int:
 
 def measure(stage: Stage, wanted: Sequence[str], repeats: Repeats) -> list[Row]:
     """Ship Harbour to a server of the bench's own, then measure one thing after the other."""
-    _log("cloning and shipping this repository")
-    stage.clone()
+    _log("shipping Harbour to a server of the bench's own")
     seconds = [_seconds(lambda: stage.ferryman("rehearse"))]
     rows: list[Row] = []
     for name in wanted:
@@ -99,10 +100,15 @@ def _seconds(act: Callable[[], object]) -> float:
 
 
 def _circumstances() -> str:
-    command = ["git", "-C", str(REPOSITORY), "rev-parse", "--short", "HEAD"]
-    revision = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    load = os.getloadavg()[1]
-    return f"Revision {revision}, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} CPUs, load {load:.1f} at the end"
+    return f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} CPUs, load {os.getloadavg()[1]:.1f} at the end"
+
+
+def _revision(name: str) -> str:
+    command = ["git", "-C", str(REPOSITORY), "rev-parse", "--verify", f"{name}^{{commit}}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BenchFailed("bench-unknown-revision", f"{name} is not a commit of this repository")
+    return done.stdout.strip()
 
 
 def _log(line: str) -> None:

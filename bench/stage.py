@@ -63,9 +63,10 @@ class Stage:
         """The docker command of this machine."""
         return Docker()
 
-    def clone(self) -> None:
-        """Clone this repository's current commit; what is not committed is not measured."""
+    def clone(self, revision: str) -> None:
+        """Clone this repository at a revision; what is not committed is not measured."""
         self._run(["git", "clone", "--quiet", "--no-hardlinks", str(REPOSITORY), str(self.project)])
+        self._run(["git", "-C", str(self.project), "checkout", "--quiet", "--detach", revision])
         self.commit_word()
 
     def commit_word(self) -> str:
@@ -87,7 +88,7 @@ class Stage:
         return self.made[-1]
 
     def ferryman(self, *words: str) -> str:
-        """Run the real command in the clone, and return what it wrote on standard output."""
+        """Run the clone's own command in the clone, and return what it wrote on standard output."""
         return self._run([str(Path(sys.executable).parent / "ferryman"), *words], folder=self.project)
 
     @property
