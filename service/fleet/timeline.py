@@ -39,7 +39,7 @@ def waterfall(deployment: Deployment, now: datetime) -> Waterfall:
     last = max([end, *(stop for _, stop in spans)])
     total = max((last - begin).total_seconds(), 0.001)
     bars = [_bar(step, span, begin, total) for step, span in zip(deployment.steps, spans, strict=True)]
-    commit = next((bar.start + bar.width for bar in bars if bar.step == COMMIT and bar.state == "done"), None)
+    commit = next((bar.start + bar.width for bar in bars if bar.step.lower() == COMMIT and bar.state == "done"), None)
     return Waterfall(bars, total, commit)
 
 
