@@ -27,11 +27,13 @@ from ferryman_agent.protocol import ROLES, SUPPORTED, Channel
 from ferryman_agent.requests import REQUESTS
 from ferryman_agent.requests.call import Call
 from ferryman_agent.systemd import notify, watchdog_seconds
+from ferryman_agent.transaction.reconciliation import keep_agreeing
 from ferryman_agent.transaction.recovery import recover
 from ferryman_agent.transaction.running import RunningTransactions
 from ferryman_agent.transaction.server import Server
 
 ENGINE_LIMIT_SECONDS = 60.0
+JOURNAL_HINT = "on the server: journalctl -u ferryman-agent"
 
 
 class Agent:
@@ -62,11 +64,13 @@ class Agent:
             channel.send({"error": error.as_json()})
         except EngineError as error:
             channel.send({"error": AgentError("engine-error", f"the Docker Engine refused: {error.message}").as_json()})
-        except OSError:
-            raise  # the caller is gone
+        except (BrokenPipeError, ConnectionResetError):  # the caller is gone
+            raise
         except Exception as error:  # noqa: BLE001 - a caller must not be left without an answer
             sys.stderr.write(f"a call failed: {traceback.format_exc()}\n")
-            channel.send({"error": AgentError("internal-error", f"the agent failed: {error!r}").as_json()})
+            channel.send(
+                {"error": AgentError("internal-error", f"the agent failed: {error!r}", hint=JOURNAL_HINT).as_json()}
+            )
 
     def _carry_out(self, channel: Channel, role: Any, request: dict[str, Any]) -> dict[str, Any]:
         if self.fault:
@@ -131,6 +135,7 @@ def run(folder: Path, path: Path, engine: str = ENGINE) -> int:
         wait_for_engine(docker)
         recover(agent.server)
         threading.Thread(target=agent.outbox.run, daemon=True).start()
+        threading.Thread(target=keep_agreeing, args=(agent.server, agent.running), daemon=True).start()
     server = _Socket(path, agent)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     notify("READY=1")
@@ -161,6 +166,8 @@ def _keep_alive(path: Path) -> None:
             connection.settimeout(period)
             try:
                 connection.connect(str(path))
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(1)  # a call without a request is answered with the end
                 notify("WATCHDOG=1")
             except OSError as error:
                 sys.stderr.write(f"the agent does not answer itself: {error}\n")

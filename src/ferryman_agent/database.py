@@ -17,14 +17,17 @@ from ferryman_agent.containers import (
     database_volume,
     labels,
 )
-from ferryman_agent.engine import Docker
+from ferryman_agent.engine import Docker, EngineError
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import App
 from ferryman_agent.manifest import Database
-from ferryman_agent.secrets_file import read_secrets
+from ferryman_agent.secrets_file import read_secrets, write_private
 
 READY_LIMIT_SECONDS = 90.0
 POLL_SECONDS = 0.1
+IS_READY = ["pg_isready", "--quiet", "--host", "127.0.0.1"]
+PSQL_NO_CONNECTION = 2
+COMPLETE = "postgres-complete"
 # psql's \\if: before the first migration the table is not there, and one call is all a deploy wants to wait for
 APPLIED = """\
 SELECT to_regclass('django_migrations') IS NOT NULL AS is_there \\gset
@@ -32,6 +35,10 @@ SELECT to_regclass('django_migrations') IS NOT NULL AS is_there \\gset
 SELECT app || '.' || name FROM django_migrations;
 \\endif
 """
+
+
+class NotConnected(AgentError):
+    """PostgreSQL is not ready for connections, or has no such database."""
 
 
 class Postgres:
@@ -57,26 +64,49 @@ class Postgres:
         Refused `database-version` when the data belongs to another major version.
         """
         container = self._docker.container(self._name)
-        if container and container["State"]["Running"] and self._has_version(container, database.version):
+        self._check_version(container, database.version)
+        if container and container["State"]["Running"] and self._is_complete(container):
             return False
-        if container and not self._has_version(container, database.version):
-            found = container["Config"]["Labels"]["ferryman.postgres"]
-            raise Refused(
-                "database-version",
-                f"the data is PostgreSQL {found}'s, ferryman.toml asks for {database.version}",
-                state="nothing was changed",
-                hint=f"set [database] version = {found}",
-            )
         if container is None:
             self._create(database.version)
-        self._docker.start(self._name)
+        self._start(database.version)
         self._wait_until_ready()
         self._ensure_role()
+        self._mark_complete()
         return True
 
-    @staticmethod
-    def _has_version(container: dict[str, Any], version: int) -> bool:
-        return bool(container["Config"]["Labels"].get("ferryman.postgres") == str(version))
+    def _check_version(self, container: dict[str, Any] | None, version: int) -> None:
+        """The container tells which version's data is there; without one, the volumes do."""
+        if container:
+            found = {str(container["Config"]["Labels"].get("ferryman.postgres"))}
+        else:
+            prefix = database_volume(self._app.id, 0)[:-1]
+            names = self._docker.volumes(labels(self._app.id, "postgres"))
+            found = {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
+        if found and str(version) not in found:
+            raise Refused(
+                "database-version",
+                f"the data is PostgreSQL {'/'.join(sorted(found))}'s, ferryman.toml asks for {version}",
+                state="nothing was changed",
+                hint=f"set [database] version = {min(found)}",
+            )
+
+    def _is_complete(self, container: dict[str, Any]) -> bool:
+        """Whether role and database were made in this very container: a crash may have come in between."""
+        path = self._folder / COMPLETE
+        return path.exists() and path.read_text() == container["Id"]
+
+    def _mark_complete(self) -> None:
+        container = self._docker.container(self._name)
+        write_private(self._folder / COMPLETE, container["Id"] if container else "")
+
+    def _start(self, version: int) -> None:
+        try:
+            self._docker.start(self._name)
+        except EngineError:  # its network is gone, for instance; the data is on a volume
+            self._docker.remove(self._name)
+            self._create(version)
+            self._docker.start(self._name)
 
     def _create(self, version: int) -> None:
         image = f"postgres:{version}"
@@ -88,38 +118,55 @@ class Postgres:
 
     def _wait_until_ready(self) -> None:
         # Over TCP: while the image initialises a new volume, PostgreSQL listens on the local socket alone
-        check = ["pg_isready", "--quiet", "--host", "127.0.0.1"]
         limit = time.monotonic() + READY_LIMIT_SECONDS
-        while not self._is_running() or self._docker.run(self._name, check)[0] != 0:
+        while not self._is_ready():
             if time.monotonic() > limit:
                 lines = b"".join(chunk for _, chunk in self._docker.logs(self._name, tail=20)).decode(errors="replace")
-                raise AgentError("database-failed", "PostgreSQL does not start", log=lines.splitlines())
+                raise AgentError("database-failed", "PostgreSQL does not start", log=self._redacted(lines).splitlines())
             time.sleep(POLL_SECONDS)
 
-    def _is_running(self) -> bool:
+    def _is_ready(self) -> bool:
         container = self._docker.container(self._name)
-        return bool(container and container["State"]["Running"])
+        try:
+            return bool(container and container["State"]["Running"]) and self._docker.run(self._name, IS_READY)[0] == 0
+        except EngineError:  # it ended in this moment
+            return False
+
+    def _redacted(self, text: str) -> str:
+        """What PostgreSQL says, without the passwords that our statements and its container hold."""
+        for name, secret in read_secrets(self._folder).items():
+            text = text.replace(secret, f"<{name}>")
+        return text
 
     def _ensure_role(self) -> None:
         password = read_secrets(self._folder)["database"]
-        # identifiers are [a-z0-9_], the password is hexadecimal: nothing needs escaping
-        make_role = f"CREATE ROLE {self._user} LOGIN PASSWORD '{password}';"
-        if self._user not in self._query("postgres", "SELECT rolname FROM pg_roles;"):
-            self._query("postgres", make_role)
+        # identifiers are [a-z0-9_] (quoted: current_user is a name, too), the password is hexadecimal
+        is_there = self._user in self._query("postgres", "SELECT rolname FROM pg_roles;")
+        verb = "ALTER" if is_there else "CREATE"
+        self._query("postgres", f"{verb} ROLE \"{self._user}\" LOGIN PASSWORD '{password}';")
         if self._user not in self._query("postgres", "SELECT datname FROM pg_database;"):
-            self._query("postgres", f"CREATE DATABASE {self._user} OWNER {self._user};")
+            self._query("postgres", f'CREATE DATABASE "{self._user}" OWNER "{self._user}";')
 
     def _query(self, database: str, statement: str) -> list[str]:
         """Rows of a statement run as PostgreSQL's superuser; the statement goes through standard input."""
         command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-f", "-"]
         code, output, errors = self._docker.run(self._name, command, user="postgres", stdin=statement.encode() + b"\n")
+        if code == PSQL_NO_CONNECTION:
+            raise NotConnected("database-down", f"PostgreSQL can't be reached: {self._complaint(errors)}")
         if code != 0:
-            raise AgentError("database-query-failed", f"PostgreSQL refused: {errors.decode(errors='replace').strip()}")
+            raise AgentError("database-query-failed", f"PostgreSQL refused: {self._complaint(errors)}")
         return output.decode().split("\n")[:-1] if output else []
 
     def applied_migrations(self) -> set[str]:
         """'app_label.name' of every applied migration; empty before the first."""
-        return set(self._query(self._user, APPLIED))
+        try:
+            return set(self._query(self._user, APPLIED))
+        except NotConnected:  # it was started again a moment ago
+            self._wait_until_ready()
+            return set(self._query(self._user, APPLIED))
+
+    def _complaint(self, errors: bytes) -> str:
+        return self._redacted(errors.decode(errors="replace").strip())
 
 
 def pending(known: list[str] | None, applied: set[str]) -> list[str] | None:

@@ -16,7 +16,7 @@ BATCH_EVENTS = 500
 TIMEOUT_SECONDS = 20.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
-REFUSED_FOR_GOOD = (400, 413, 422)
+REFUSED_FOR_GOOD = (400, 409, 413, 422)
 
 Post = Callable[[dict[str, str], bytes], int]
 
@@ -64,11 +64,18 @@ class Outbox:
         """Deliver for ever; pauses grow while Harbour does not take reports."""
         pause = FIRST_PAUSE_SECONDS
         while True:
-            delivered = self.deliver()
+            delivered = self._try_to_deliver()
             pause = FIRST_PAUSE_SECONDS if delivered is not False else min(pause * 2, LONGEST_PAUSE_SECONDS)
             if delivered is not True:
                 self._wake.wait(None if delivered is None else pause)
                 self._wake.clear()
+
+    def _try_to_deliver(self) -> bool | None:
+        try:
+            return self.deliver()
+        except Exception as error:  # noqa: BLE001 - reports wait; the thread that delivers them must not end
+            self._last = f"not delivered: {error!r}"
+            return False
 
     def deliver(self) -> bool | None:
         """One batch. True: taken; False: not taken, try again; None: nothing to do."""
@@ -79,7 +86,7 @@ class Outbox:
         body = json.dumps({"agent": __version__, "events": events}).encode()
         try:
             status = self._post(target, body)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             self._last = f"not reached: {error!r}"
             return False
         self._last = f"HTTP {status}"

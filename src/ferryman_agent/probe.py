@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 from dataclasses import dataclass
 
 BODY_LIMIT_BYTES = 2000
@@ -32,8 +33,22 @@ def probe(address: str, port: int, path: str, host: str, timeout: float = 5.0) -
     try:
         connection.request("GET", path, headers={"Host": host, "User-Agent": "ferryman-health", "Connection": "close"})
         response = connection.getresponse()
-        return Answer(response.status, response.read(BODY_LIMIT_BYTES).decode(errors="replace"))
+        return Answer(response.status, _body(response, time.monotonic() + timeout))
     except (OSError, http.client.HTTPException):
         return Answer(None)
     finally:
         connection.close()
+
+
+def _body(response: http.client.HTTPResponse, deadline: float) -> str:
+    """The beginning of a body, as much as comes in time; a body that drips must not hold the deploy."""
+    body = b""
+    try:
+        while len(body) < BODY_LIMIT_BYTES and time.monotonic() < deadline:
+            chunk = response.read1(BODY_LIMIT_BYTES - len(body))
+            if not chunk:
+                break
+            body += chunk
+    except (OSError, http.client.HTTPException):
+        pass  # the status is what counts
+    return body.decode(errors="replace").replace("\0", "")

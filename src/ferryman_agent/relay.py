@@ -40,14 +40,23 @@ def _copy(connection: socket.socket) -> None:
         for ready in select.select(waiting, [], [])[0]:
             if ready == stdin:
                 chunk = os.read(stdin, CHUNK_BYTES)
-                if chunk:
-                    connection.sendall(chunk)
-                else:
+                if not _pass_on(connection, chunk):
                     waiting.remove(stdin)
-                    connection.shutdown(socket.SHUT_WR)
                 continue
             chunk = connection.recv(CHUNK_BYTES)
             if not chunk:
                 return
             while chunk:
                 chunk = chunk[os.write(stdout, chunk) :]
+
+
+def _pass_on(connection: socket.socket, chunk: bytes) -> bool:
+    """Caller → agent; False at the end of the caller's input, or when the agent has answered and hears no more."""
+    try:
+        if chunk:
+            connection.sendall(chunk)
+        else:
+            connection.shutdown(socket.SHUT_WR)
+    except OSError:
+        return False
+    return bool(chunk)

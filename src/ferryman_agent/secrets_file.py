@@ -28,3 +28,8 @@ def write_private(path: Path, content: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    folder = os.open(path.parent, os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # or a power cut may forget the name, and with it a password that PostgreSQL keeps
+    finally:
+        os.close(folder)

@@ -40,6 +40,9 @@ def _lines(docker: Docker, container: str, path: str) -> list[list[str]]:
         archive = docker.archive(container, path)
     except EngineError:
         return []
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        file = tar.extractfile(tar.next() or tarfile.TarInfo())
-        return [line.split(":") for line in file.read().decode(errors="replace").splitlines()] if file else []
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            file = tar.extractfile(tar.next() or tarfile.TarInfo())
+            return [line.split(":") for line in file.read().decode(errors="replace").splitlines()] if file else []
+    except (tarfile.TarError, KeyError):  # a link to somewhere else in the image
+        return []

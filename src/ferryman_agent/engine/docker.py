@@ -132,6 +132,12 @@ class Docker:
         """What the engine knows of a volume, its Mountpoint on this server among it."""
         return dict(self._ask("GET", f"/volumes/{name}"))
 
+    def volumes(self, labels: dict[str, str]) -> list[str]:
+        """The names of all volumes that carry these labels."""
+        filters = json.dumps({"label": [f"{key}={value}" for key, value in labels.items()]})
+        found = self._ask("GET", "/volumes", query={"filters": filters})
+        return [str(volume["Name"]) for volume in found["Volumes"] or []]
+
     # -- containers
 
     def create(self, name: str, specification: dict[str, Any]) -> str:

@@ -8,7 +8,14 @@ from ferryman_agent.containers import SUBNETS
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import App, Deployment
 from ferryman_agent.requests.call import Call
-from ferryman_agent.transaction.order import DeployOrder, RollbackOrder, known_app, parse_deploy, parse_rollback
+from ferryman_agent.transaction.order import (
+    DeployOrder,
+    RollbackOrder,
+    known_app,
+    parse_deploy,
+    parse_rollback,
+    whole_number,
+)
 
 
 class Failed(AgentError):
@@ -40,8 +47,7 @@ def rollback(call: Call) -> dict[str, Any]:
 
 
 def _begin(call: Call, order: DeployOrder | RollbackOrder, app: App) -> dict[str, Any]:
-    transaction = call.running.begin(call.id, order, app)
-    return _watch(call, transaction.journal.deployment.id, 0)
+    return _watch(call, call.running.begin(call.id, order, app).id, 0)
 
 
 def follow(call: Call) -> dict[str, Any]:
@@ -54,7 +60,7 @@ def follow(call: Call) -> dict[str, Any]:
     deployment = call.server.ledger.deployment(str(identifier))
     if deployment is None:
         raise Refused("unknown-deployment", f"there is no deployment {identifier}", hint="ferryman status")
-    return _watch(call, deployment.id, int(call.params.get("after") or 0))
+    return _watch(call, deployment.id, whole_number(call.params, "after") or 0)
 
 
 def _watch(call: Call, identifier: str, after: int) -> dict[str, Any]:
@@ -68,6 +74,12 @@ def _watch(call: Call, identifier: str, after: int) -> dict[str, Any]:
         raise AgentError("internal-error", f"deployment {identifier} is not in the ledger")
     if deployment.error:
         raise Failed({**deployment.error, "details": {**deployment.error["details"], "deployment": identifier}})
+    if not deployment.is_over:
+        raise AgentError(
+            "outcome-not-recorded",
+            f"deployment {identifier} ended without an outcome in the ledger",
+            hint="on the server: journalctl -u ferryman-agent; the agent's next start records it",
+        )
     return outcome(call, deployment)
 
 

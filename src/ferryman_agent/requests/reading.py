@@ -9,7 +9,6 @@ from ferryman_agent.containers import container_name, lane_address
 from ferryman_agent.database import known_migrations, pending
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
-from ferryman_agent.probe import probe
 from ferryman_agent.protocol import SUPPORTED
 from ferryman_agent.requests.call import Call
 from ferryman_agent.transaction.order import app_id, known_app, parse_deploy, rollback_target, whole_number
@@ -62,7 +61,7 @@ def _app_status(call: Call, app: App) -> dict[str, Any]:
         manifest = parse_manifest(release.manifest)
         found["domain"] = manifest.domain
         found["roles"] = {role: _container(call, app, release, role) for role in manifest.roles}
-        found["health"] = _health(app, manifest)
+        found["health"] = _health(call, app, manifest)
         is_up = found["health"]["healthy"] and all(role["state"] == "running" for role in found["roles"].values())
         found["state"] = "serving" if is_up and not app.degraded else "degraded"
     return found
@@ -78,9 +77,10 @@ def _container(call: Call, app: App, release: Release, role: str) -> dict[str, A
     return {"container": name, "state": state["Status"], "since": since, "restarts": restarts}
 
 
-def _health(app: App, manifest: Manifest) -> dict[str, Any]:
+def _health(call: Call, app: App, manifest: Manifest) -> dict[str, Any]:
     web, lane = manifest.web, app.lane or "a"
-    answer = probe(lane_address(app, lane), web.port, web.health, manifest.host_header, PROBE_TIMEOUT_SECONDS)
+    address = lane_address(app, lane)
+    answer = call.server.probe(address, web.port, web.health, manifest.host_header, PROBE_TIMEOUT_SECONDS)
     return {"healthy": answer.is_healthy, "path": web.health, "status": answer.status}
 
 

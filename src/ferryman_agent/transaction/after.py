@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from typing import Any
 
 from ferryman_agent.containers import app_specification, at_address, container_name, labels, lane_address
 from ferryman_agent.engine import EngineError
+from ferryman_agent.errors import AgentError
 from ferryman_agent.ledger import App, Release
-from ferryman_agent.manifest import Manifest, Role
+from ferryman_agent.manifest import Manifest, Role, parse_manifest
 from ferryman_agent.transaction.server import Server
 
 LASTING = "unless-stopped"
 DRAIN_POLL_SECONDS = 0.05
 STAY_UP_SECONDS = 3.0
+STAY_UP_POLL_SECONDS = 0.2
+ANSWER_LIMIT_SECONDS = 10.0
+PROBE_TIMEOUT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -25,121 +29,194 @@ class Committed:
     manifest: Manifest
     release: Release
 
-    @property
-    def web_name(self) -> str:
-        """The name of its web container."""
-        return container_name(self.app.id, "web", self.release.number)
+    def container(self, role: str) -> str:
+        """The name of a role's container."""
+        return container_name(self.app.id, role, self.release.number)
 
     @property
     def old_lane(self) -> str:
         """The lane that served before."""
         return self.app.next_lane
 
+    @property
+    def other_roles(self) -> list[Role]:
+        """Every role but web."""
+        return [role for role in self.manifest.roles.values() if role.name != "web"]
 
-def switch(committed: Committed) -> None:
+
+def committed(server: Server, app: App) -> Committed | None:
+    """What the ledger says that this app serves; None before the first commit."""
+    release = server.ledger.release(app.id, app.serving) if app.serving else None
+    return Committed(server, app, parse_manifest(release.manifest), release) if release else None
+
+
+def switch(target: Committed) -> None:
     """The lasting restart policy, then the edge: new requests go to the committed release from here on."""
-    committed.server.docker.set_restart_policy(committed.web_name, LASTING)
-    committed.server.edge.agree(committed.server.routes())
+    target.server.docker.set_restart_policy(target.container("web"), LASTING)
+    target.server.agree()
 
 
-def drain(committed: Committed) -> bool:
+def drain(target: Committed) -> bool:
     """Wait until the old lane has no open request; False when the limit came first and the rest was cut."""
-    edge, slot, lane = committed.server.edge, committed.app.slot, committed.old_lane
-    deadline = time.monotonic() + committed.manifest.web.drain_timeout
+    edge, slot, lane, stopwatch = target.server.edge, target.app.slot, target.old_lane, target.server.stopwatch
+    deadline = stopwatch.seconds() + target.manifest.web.drain_timeout
     while edge.open_requests(slot, lane):
-        if time.monotonic() > deadline:
+        if stopwatch.seconds() > deadline:
             edge.cut(slot, lane)
             return False
-        time.sleep(DRAIN_POLL_SECONDS)
+        stopwatch.wait(DRAIN_POLL_SECONDS)
     return True
 
 
-def stop_old(committed: Committed) -> list[int]:
-    """Stop and remove the web containers of other releases; returns their numbers."""
-    return _stop_others(committed, committed.manifest.web)
+def stop_old(target: Committed) -> None:
+    """Stop and remove the web containers of other releases."""
+    _stop_others(target, target.manifest.web)
 
 
-def _stop_others(committed: Committed, role: Role) -> list[int]:
-    docker = committed.server.docker
-    found = committed.server.role_containers(committed.app.id, role.name)
-    others = {number: container for number, container in found.items() if number != committed.release.number}
-    for container in others.values():
-        docker.stop(container["Id"], role.stop_grace)
-        docker.remove(container["Id"])
-    return sorted(others)
+def _others(target: Committed, role: str) -> list[dict[str, Any]]:
+    found = target.server.role_containers(target.app.id, role)
+    return [container for number, container in found.items() if number != target.release.number]
 
 
-def replace_roles(committed: Committed) -> str:
-    """Replace every role other than web; returns why the release is degraded, '' when all stay up."""
-    roles = [role for role in committed.manifest.roles.values() if role.name != "web"]
-    _remove_dropped_roles(committed)
-    for role in roles:
+def _stop_others(target: Committed, role: Role) -> None:
+    for container in _others(target, role.name):
+        target.server.docker.stop(container["Id"], role.stop_grace)
+        target.server.docker.remove(container["Id"])
+
+
+def has_other_roles(target: Committed) -> bool:
+    """True when there is a role besides web, or a container of one that the release no longer has."""
+    try:
+        return bool(target.other_roles or _dropped(target))
+    except (AgentError, EngineError):
+        return True  # not known now: the step finds out
+
+
+def replace_roles(target: Committed) -> str:
+    """Replace every role other than web; returns why the release is degraded, '' when all stay up.
+
+    What runs already is left alone; it is watched again only when it was degraded.
+    """
+    for container in _dropped(target):
+        target.server.docker.stop(container["Id"], 10)
+        target.server.docker.remove(container["Id"])
+    watched = []
+    for role in target.other_roles:
         if role.overlap:
-            start_role(committed, role)
-        _stop_others(committed, role)
-        if not role.overlap:
-            start_role(committed, role)
-    return "; ".join(_watch(committed, roles))
+            is_new = start_role(target, role)
+            _stop_others(target, role)
+        else:
+            _stop_others(target, role)
+            is_new = start_role(target, role)
+        if is_new or target.app.degraded:
+            watched.append(role)
+    return "; ".join(_watch(target, watched))
 
 
-def _remove_dropped_roles(committed: Committed) -> None:
-    kept = {*committed.manifest.roles, "postgres", "network", "volume"}
-    for container in committed.server.docker.containers({"ferryman.app": committed.app.id}):
-        if container["Labels"].get("ferryman.role") not in kept:
-            committed.server.docker.stop(container["Id"], 10)
-            committed.server.docker.remove(container["Id"])
+def _dropped(target: Committed) -> list[dict[str, Any]]:
+    kept = {*target.manifest.roles, "postgres"}
+    found = target.server.docker.containers({"ferryman.app": target.app.id})
+    return [container for container in found if container["Labels"].get("ferryman.role") not in kept]
 
 
-def start_role(committed: Committed, role: Role) -> None:
-    """Have a role's container of the committed release running, with the lasting restart policy."""
-    server, app, release = committed.server, committed.app, committed.release
-    name = container_name(app.id, role.name, release.number)
-    if server.docker.container(name) is None:
-        environment = server.environment_of(app, committed.manifest, release)
-        specification = app_specification(app, committed.manifest, release, role, environment)
-        specification["HostConfig"]["RestartPolicy"] = {"Name": LASTING}
-        if role.name == "web":
-            specification = at_address(specification, app, lane_address(app, app.lane or "a"), "web")
-        server.docker.create(name, specification)
-    server.docker.start(name)
+def start_role(target: Committed, role: Role) -> bool:
+    """Have a role's container of the committed release running; True when it did not run."""
+    docker, name = target.server.docker, target.container(role.name)
+    found = docker.container(name)
+    if found and found["State"]["Running"]:
+        return False
+    if found:
+        try:
+            docker.start(name)
+            return True
+        except EngineError:  # its network is gone, for instance: made anew
+            docker.remove(name)
+    docker.create(name, _specification(target, role))
+    docker.start(name)
+    return True
 
 
-def _watch(committed: Committed, roles: list[Role]) -> list[str]:
+def _specification(target: Committed, role: Role) -> dict[str, Any]:
+    server, app, release = target.server, target.app, target.release
+    environment = server.environment_of(app, target.manifest, release)
+    specification = app_specification(app, target.manifest, release, role, environment)
+    specification["HostConfig"]["RestartPolicy"] = {"Name": LASTING}
+    if role.name != "web":
+        return specification
+    return at_address(specification, app, lane_address(app, app.lane or "a"), "web")
+
+
+def _watch(target: Committed, roles: list[Role]) -> list[str]:
     """Problems of roles that do not stay up for a few seconds."""
+    stopwatch = target.server.stopwatch
     problems: dict[str, str] = {}
-    deadline = time.monotonic() + STAY_UP_SECONDS
-    while roles and time.monotonic() < deadline:
+    restarts: dict[str, int] = {}
+    deadline = stopwatch.seconds() + STAY_UP_SECONDS
+    while roles and stopwatch.seconds() < deadline:
         for role in roles:
-            name = container_name(committed.app.id, role.name, committed.release.number)
-            container = committed.server.docker.container(name)
-            if not container or not container["State"]["Running"] or container["RestartCount"]:
-                code = container["State"]["ExitCode"] if container else None
-                last = (committed.server.tail(name, 1) or [""])[-1]
-                problems[role.name] = f"{role.name} does not stay up (exit code {code}): {last}"
-        time.sleep(0.2)
+            container = target.server.docker.container(target.container(role.name))
+            count = container["RestartCount"] if container else 0
+            # one that was degraded may have restarted long ago; a new one has not restarted yet
+            is_stable = count == restarts.setdefault(role.name, count if target.app.degraded else 0)
+            if not container or not _is_up(container) or not is_stable:
+                problems[role.name] = _problem(target, role, container)
+        stopwatch.wait(STAY_UP_POLL_SECONDS)
     return list(problems.values())
 
 
-def converge(committed: Committed) -> None:
-    """Bring containers and edge to the committed release, whatever was interrupted.
+def _is_up(container: dict[str, Any]) -> bool:
+    return bool(container["State"]["Running"] and not container["State"].get("Restarting"))
 
-    1. Its web container is there and runs; an image that is gone leaves this to the next deploy or rollback.
-    2. The edge routes to it.
-    3. Other releases' web containers drain, stop and go.
+
+def _problem(target: Committed, role: Role, container: dict[str, Any] | None) -> str:
+    if container is None:
+        return f"{role.name} has no container"
+    last = (target.server.tail(target.container(role.name), 1) or [""])[-1]
+    return f"{role.name} does not stay up (exit code {container['State']['ExitCode']}): {last}"
+
+
+def converge(target: Committed) -> None:
+    """Bring web and edge to the committed release, whatever was interrupted.
+
+    1. Its web container is there and runs; EngineError when it can't be started.
+    2. While another release that served is still up, it answers its health check; AgentError when it does not.
+    3. The edge routes to it.
+    4. Other releases' web containers drain, stop and go.
     """
-    try:
-        start_role(committed, committed.manifest.web)
-    except EngineError:
-        committed.server.ledger.set_degraded(committed.app.id, "the web container can't be started")
-        return
-    switch(committed)
-    drain(committed)
-    stop_old(committed)
+    start_role(target, target.manifest.web)
+    if any(container["State"] == "running" for container in _others(target, "web")):
+        _wait_until_it_answers(target)
+    switch(target)
+    drain(target)
+    stop_old(target)
 
 
-def leftovers_of_candidates(server: Server, app: App) -> None:
-    """Remove the containers of candidates that were never committed."""
-    for role in ("web", "migrate"):
-        for container in server.docker.containers(labels(app.id, role)):
-            if container["Labels"].get("ferryman.release") != str(app.serving):
-                server.docker.remove(container["Id"])
+def _wait_until_it_answers(target: Committed) -> None:
+    web, stopwatch = target.manifest.web, target.server.stopwatch
+    fixed = lane_address(target.app, target.app.lane or "a")
+    deadline = stopwatch.seconds() + ANSWER_LIMIT_SECONDS
+    while not target.server.probe(
+        fixed, web.port, web.health, target.manifest.host_header, PROBE_TIMEOUT_SECONDS
+    ).is_healthy:
+        if stopwatch.seconds() > deadline:
+            raise AgentError("unhealthy", f"release {target.release.number} does not answer yet")
+        stopwatch.wait(STAY_UP_POLL_SECONDS)
+
+
+def remove_candidates(server: Server, app: App) -> None:
+    """Remove what was never committed: migrations, and web containers that never got the lasting policy."""
+    for container in server.docker.containers(labels(app.id, "migrate")):
+        server.docker.remove(container["Id"])
+    for number, container in server.role_containers(app.id, "web").items():
+        found = server.docker.container(container["Id"]) if number != app.serving else None
+        if found and found["HostConfig"]["RestartPolicy"]["Name"] != LASTING:
+            server.docker.remove(container["Id"])
+
+
+def clear_lane(server: Server, app: App) -> None:
+    """Free the lane that does not serve: candidates go at once, a release that served is drained first."""
+    remove_candidates(server, app)
+    serving = committed(server, app)
+    if serving and _others(serving, "web"):
+        drain(serving)
+        stop_old(serving)

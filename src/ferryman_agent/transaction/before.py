@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,8 @@ from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, Role
-from ferryman_agent.probe import Answer, probe
+from ferryman_agent.probe import Answer
+from ferryman_agent.transaction import after
 from ferryman_agent.transaction.journal import Journal, Step
 from ferryman_agent.transaction.retention import prune
 from ferryman_agent.transaction.server import Server
@@ -70,7 +70,7 @@ def check(server: Server, app: App, manifest: Manifest, environment_version: int
 
 def open_edge(server: Server, manifest: Manifest) -> None:
     """Have the edge up, with the port that the release will need, before anything depends on it."""
-    server.edge.agree([*server.routes(), Route(0, manifest.domain, {}, None)])
+    server.agree(Route(0, manifest.domain, {}, None))
 
 
 def make_room(server: Server, app: App, step: Step) -> None:
@@ -160,10 +160,10 @@ def _run_once(candidate: Candidate, role: Role, limit: float) -> None:
     docker.create(name, app_specification(candidate.app, candidate.manifest, candidate.release, role, environment))
     try:
         _start(candidate, name)
-        deadline = time.monotonic() + limit
+        deadline = server.stopwatch.seconds() + limit
         while (code := docker.wait(name, limit=1.0)) is None:
             candidate.journal.check_cancelled()
-            if time.monotonic() > deadline:
+            if server.stopwatch.seconds() > deadline:
                 lines = server.tail(name)
                 raise AgentError("migration-timeout", f"the migrations did not end within {limit:g} s", log=lines)
         if code != 0:
@@ -176,9 +176,7 @@ def _run_once(candidate: Candidate, role: Role, limit: float) -> None:
 def start_web(candidate: Candidate) -> None:
     """Start the web container in the lane that does not serve."""
     server, app, manifest, release = candidate.server, candidate.app, candidate.manifest, candidate.release
-    for leftover in server.docker.containers(labels(app.id, "web")):
-        if leftover["Labels"].get("ferryman.release") != str(app.serving):
-            server.docker.remove(leftover["Id"])
+    after.clear_lane(server, app)
     environment = server.environment_of(app, manifest, release)
     server.write_release(app, release, environment)
     for volume in volume_names(manifest):
@@ -203,18 +201,18 @@ def wait_until_healthy(candidate: Candidate) -> None:
     Fails at once when the container exits, or answers anything but "not ready yet" (503) twice in a row;
     at the role's limit otherwise.
     """
-    web = candidate.manifest.web
+    web, stopwatch = candidate.manifest.web, candidate.server.stopwatch
     fixed = lane_address(candidate.app, candidate.app.next_lane)
-    deadline = time.monotonic() + web.health_timeout
+    deadline = stopwatch.seconds() + web.health_timeout
     refused_since: float | None = None
     while True:
         candidate.journal.check_cancelled()
         _check_runs(candidate)
-        timeout = max(0.1, min(PROBE_TIMEOUT_SECONDS, deadline - time.monotonic()))
-        answer = probe(fixed, web.port, web.health, candidate.manifest.host_header, timeout)
+        timeout = max(0.1, min(PROBE_TIMEOUT_SECONDS, deadline - stopwatch.seconds()))
+        answer = candidate.server.probe(fixed, web.port, web.health, candidate.manifest.host_header, timeout)
         if answer.is_healthy:
             return
-        now = time.monotonic()
+        now = stopwatch.seconds()
         if answer.is_waiting:
             refused_since = None
         elif refused_since is None:
@@ -225,7 +223,7 @@ def wait_until_healthy(candidate: Candidate) -> None:
             _check_runs(candidate)
             what = "does not answer" if answer.status is None else f"answers {answer.status}"
             raise _unhealthy(candidate, answer, f"the health check {web.health} {what} within {web.health_timeout:g} s")
-        time.sleep(PROBE_SECONDS)
+        stopwatch.wait(PROBE_SECONDS)
 
 
 def _check_runs(candidate: Candidate) -> None:
@@ -251,6 +249,12 @@ def take_back(candidate: Candidate) -> None:
     for role in ("web", "migrate"):
         name = container_name(candidate.app.id, role, candidate.release.number)
         candidate.server.docker.remove(name)
+
+
+def state_after_failure(app: App, stayed: list[str]) -> str:
+    """The same, with the migrations that a failure does not take back."""
+    state = serving_state(app)
+    return f"{state}; these migrations stay applied: {', '.join(stayed)}" if stayed else state
 
 
 def serving_state(app: App) -> str:

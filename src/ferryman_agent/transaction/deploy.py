@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, Cancelled, Refused
@@ -14,7 +12,7 @@ from ferryman_agent.manifest import parse_manifest
 from ferryman_agent.transaction import after, before
 from ferryman_agent.transaction.after import Committed
 from ferryman_agent.transaction.before import Candidate
-from ferryman_agent.transaction.journal import Journal
+from ferryman_agent.transaction.journal import Journal, Step
 from ferryman_agent.transaction.order import DeployOrder, RollbackOrder, rollback_target
 from ferryman_agent.transaction.retention import prune
 from ferryman_agent.transaction.server import Server
@@ -32,7 +30,7 @@ class Transaction:
     app: App
     candidate: Candidate | None = None
     to_commit_seconds: float | None = None
-    degraded: str = ""
+    open_ends: list[str] = field(default_factory=list)
 
     def carry_out(self) -> None:
         """Run the transaction; the outcome is recorded, nothing is raised."""
@@ -113,13 +111,17 @@ class Transaction:
         with step("healthy"):
             before.wait_until_healthy(candidate)
         with step("commit") as commit:
-            self.server.ledger.commit(self.journal.deployment, release.number, self.app.next_lane)
-            self.journal.is_committed = True
-            self.to_commit_seconds = round(self.journal.seconds, 3)
+            self._commit(release)
             commit.detail = f"release {release.number} serves"
 
+    def _commit(self, release: Release) -> None:
+        with self.server.commit_lock, self.journal.committing():
+            self.server.check_domain_is_free(self.app, parse_manifest(release.manifest))
+            self.server.ledger.commit(self.journal.deployment, release.number, self.app.next_lane)
+        self.to_commit_seconds = round(self.journal.seconds, 3)
+
     def _go_back(self, error: AgentError) -> None:
-        if self.journal.is_committed:  # the commit itself is durable; only its event could not be written
+        if self._is_committed():  # the commit itself is durable; only its event could not be written
             self._go_forward()
             return
         stayed: list[str] = []
@@ -127,12 +129,18 @@ class Transaction:
             stayed = self._migrations_that_stayed()
             try:
                 before.take_back(self.candidate)
-            except (AgentError, EngineError) as fault:
-                self.journal.log(f"the candidate's containers stay until the next start: {fault}")
-        error.state = error.state or self._state_after_failure(stayed)
+            except Exception as fault:  # noqa: BLE001 - the outcome must be recorded all the same
+                self.journal.log(f"the candidate's containers are left to the reconciliation: {fault!r}")
+        error.state = error.state or before.state_after_failure(self.app, stayed)
         error.details["stayed"] = stayed
         outcome = "cancelled" if isinstance(error, Cancelled) else "refused" if isinstance(error, Refused) else "failed"
         self.journal.finished(outcome, error, stayed)
+
+    def _is_committed(self) -> bool:
+        """The ledger knows, also when its answer to the commit was lost."""
+        deployment = self.server.ledger.deployment(self.journal.deployment.id)
+        self.journal.is_committed = bool(deployment and deployment.state == "committed")
+        return self.journal.is_committed
 
     def _migrations_that_stayed(self) -> list[str]:
         assert self.candidate is not None  # noqa: S101 - asked by the caller
@@ -144,39 +152,51 @@ class Transaction:
             return []
         return sorted(applied - self.candidate.applied_before)
 
-    def _state_after_failure(self, stayed: list[str]) -> str:
-        state = before.serving_state(self.app)
-        return f"{state}; these migrations stay applied: {', '.join(stayed)}" if stayed else state
-
     def _go_forward(self) -> None:
+        """Switch, drain, stop the old, replace the roles, prune. What can't be done now is left to the reconciliation.
+
+        The old release is stopped only when the edge routes to the new one.
+        """
         app = self.server.ledger.app(self.app.id)
         assert app is not None and self.candidate is not None  # noqa: S101, PT018 - it was just committed
-        committed = Committed(self.server, app, self.candidate.manifest, self.candidate.release)
-        step = self.journal.step
-        with_retries("switch", self.journal, lambda: after.switch(committed))
-        with_retries("drain", self.journal, lambda: after.drain(committed))
-        with_retries("stop old", self.journal, lambda: after.stop_old(committed))
-        if len(committed.manifest.roles) > 1:
-            self.degraded = with_retries("roles", self.journal, lambda: after.replace_roles(committed)) or ""
-            self.server.ledger.set_degraded(app.id, self.degraded)
-        with step("retain") as retain:
-            retain.detail = f"{prune(self.server, app)} images removed"
+        target = Committed(self.server, app, self.candidate.manifest, self.candidate.release)
+        if self._forward("switch", lambda _: after.switch(target)):
+            self._forward("drain", lambda step: _drain(target, step))
+            self._forward("stop old", lambda _: after.stop_old(target))
+        if after.has_other_roles(target):
+            self._forward("roles", lambda step: self._replace_roles(target, step))
+        if self.open_ends:
+            self.server.ledger.set_degraded(app.id, "; ".join(self.open_ends))
+        self._forward("retain", lambda step: _retain(target, step), tries=1)
         self.journal.finished("succeeded", None, [])
 
+    def _replace_roles(self, target: Committed, step: Step) -> None:
+        step.detail = after.replace_roles(target)
+        if step.detail:
+            self.open_ends.append(step.detail)
 
-def with_retries(name: str, journal: Journal, act: Callable[[], Any]) -> Any:
-    """Carry out a step that can't be refused; the last failure is left to the agent's next start."""
-    for attempt in range(1, FORWARD_TRIES + 1):
-        try:
-            with journal.step(name) as step:
-                found = act()
-                step.detail = found if isinstance(found, str) else ""
-                return found
-        except (AgentError, EngineError, OSError):
-            if attempt == FORWARD_TRIES:
-                return None
-            time.sleep(attempt)
-    return None
+    def _forward(self, name: str, act: Callable[[Step], None], tries: int = FORWARD_TRIES) -> bool:
+        """Carry out a step that can't be refused; False when it is left to the reconciliation."""
+        for attempt in range(1, tries + 1):
+            try:
+                with self.journal.step(name) as step:
+                    act(step)
+                return True
+            except Exception as error:  # noqa: BLE001 - nothing stops the way forward
+                if attempt < tries:
+                    self.server.stopwatch.wait(attempt)
+                elif name != "retain":  # what is not pruned now is pruned by the next deploy
+                    self.open_ends.append(f"{name}: {_as_agent_error(error).message}")
+        return False
+
+
+def _drain(target: Committed, step: Step) -> None:
+    if not after.drain(target):
+        step.detail = f"open requests were cut after {target.manifest.web.drain_timeout:g} s"
+
+
+def _retain(target: Committed, step: Step) -> None:
+    step.detail = f"{prune(target.server, target.app)} images removed"
 
 
 def _as_agent_error(error: Exception) -> AgentError:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, Cancelled
 from ferryman_agent.ledger import App, Deployment, Ledger, Release
 
@@ -34,6 +35,7 @@ class Journal:
         self._began = time.monotonic()
         self._changed = threading.Condition()
         self._cancelled = threading.Event()
+        self._deciding = threading.Lock()
         self._is_over = False
         self._version = 0
         self.is_committed = False
@@ -66,7 +68,7 @@ class Journal:
         try:
             yield step
         except BaseException as error:
-            message = error.message if isinstance(error, AgentError) else repr(error)
+            message = error.message if isinstance(error, (AgentError, EngineError)) else repr(error)
             self._step(name, "failed", time.monotonic() - began, message)
             raise
         self._step(name, step.state, time.monotonic() - began, step.detail)
@@ -85,7 +87,8 @@ class Journal:
         details = error.as_json()["details"] if error else {}
         shown = {"code": error.code, "message": error.message, **details} if error else None
         self._ledger.finish(self.deployment, outcome, seconds, error.as_json() if error else None)
-        data = {"outcome": outcome, "seconds": seconds, "error": shown, "stayed": stayed}
+        reported = "failed" if outcome == "refused" else outcome  # the error says that it was refused
+        data = {"outcome": reported, "seconds": seconds, "error": shown, "stayed": stayed}
         self._write({"kind": "finished", "outcome": outcome, "seconds": seconds}, "deployment.finished", data)
 
     def close(self) -> None:
@@ -102,10 +105,20 @@ class Journal:
             self._version += 1
             self._changed.notify_all()
 
+    @contextmanager
+    def committing(self) -> Iterator[None]:
+        """The commit goes inside: a cancel comes before it, or is told that it came too late."""
+        with self._deciding:
+            self.check_cancelled()
+            yield
+            self.is_committed = True
+
     def cancel(self) -> bool:
         """Ask to go back; False when it is committed and there is nothing to cancel."""
-        self._cancelled.set()
-        return not self.is_committed
+        with self._deciding:
+            if not self.is_committed:
+                self._cancelled.set()
+            return not self.is_committed
 
     @property
     def is_cancelled(self) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ferryman_agent.clock import Stopwatch
 from ferryman_agent.containers import (
     container_name,
     database_name,
@@ -23,8 +25,10 @@ from ferryman_agent.engine import Docker, EngineError
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import App, Ledger, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
+from ferryman_agent.probe import Answer, probe
 from ferryman_agent.secrets_file import read_secrets, write_private
 
+LOG_LINE_LIMIT = 2000
 DOCKER_HUB = "https://index.docker.io/v1/"
 
 
@@ -37,6 +41,10 @@ class Server:
     edge: Edge
     folder: Path
     report_added: Callable[[], None] = field(default=lambda: None)
+    probe: Callable[[str, int, str, str, float], Answer] = field(default=probe)
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    commit_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _edge_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def app_folder(self, app_id: str) -> Path:
         """Where an app's files live (0700)."""
@@ -113,6 +121,11 @@ class Server:
                 found.append(Route(app.slot, manifest.domain, addresses, app.lane))
         return found
 
+    def agree(self, *announced: Route) -> None:
+        """Make the edge route as the ledger says. One at a time: an older view must not overwrite a newer one."""
+        with self._edge_lock:
+            self.edge.agree([*self.routes(), *announced])
+
     def role_containers(self, app_id: str, role: str) -> dict[int, dict[str, Any]]:
         """release number → container of a role, running or not."""
         found = self.docker.containers(labels(app_id, role))
@@ -122,9 +135,10 @@ class Server:
         """The last log lines of a container."""
         try:
             output = b"".join(chunk for _, chunk in self.docker.logs(container, tail=lines))
-        except EngineError:
+        except (AgentError, EngineError):
             return []
-        return output.decode(errors="replace").splitlines()[-lines:]
+        text = output.decode(errors="replace").replace("\0", "")  # Harbour's database takes no NUL
+        return [line[:LOG_LINE_LIMIT] for line in text.splitlines()[-lines:]]
 
     def check_domain_is_free(self, app: App, manifest: Manifest) -> None:
         """Refused when another app on this server already answers for this host name."""

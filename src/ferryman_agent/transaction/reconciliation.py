@@ -1,0 +1,92 @@
+"""Reconciliation: containers and edge are brought to what the ledger says, whatever happened to them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from ferryman_agent.containers import database_name
+from ferryman_agent.edge.runtime import EdgeError
+from ferryman_agent.engine import EngineError
+from ferryman_agent.errors import AgentError
+from ferryman_agent.ledger import App
+from ferryman_agent.transaction import after
+from ferryman_agent.transaction.after import Committed
+from ferryman_agent.transaction.running import RunningTransactions
+from ferryman_agent.transaction.server import Server
+
+PERIOD_SECONDS = 30.0
+
+
+def keep_agreeing(server: Server, running: RunningTransactions) -> None:
+    """Look after every app without a running transaction, for ever."""
+    while True:
+        server.stopwatch.wait(PERIOD_SECONDS)
+        look_after(server, running)
+
+
+def look_after(server: Server, running: RunningTransactions) -> None:
+    """One round over all apps."""
+    for known in server.ledger.apps():
+        try:
+            running.when_idle(known.id, lambda app: settle(server, app))
+        except Exception as error:  # noqa: BLE001 - the next round tries again
+            sys.stderr.write(f"{known.id} could not be looked after: {error!r}\n")
+
+
+def settle(server: Server, app: App) -> None:
+    """Bring an app to its committed release unless it is there, and record what is left to do as degraded."""
+    why = "" if not app.degraded and _agrees(server, app) else bring(server, app)
+    if why != app.degraded:
+        server.ledger.set_degraded(app.id, why)
+
+
+def bring(server: Server, app: App) -> str:
+    """Bring an app to its committed release; returns why it is degraded, '' when all is as it should be.
+
+    1. What was never committed goes.
+    2. Network and PostgreSQL are there.
+    3. Web and edge are as the ledger says, then the other roles.
+    """
+    problems: list[str] = []
+    _attempt(problems, lambda: after.remove_candidates(server, app))
+    target = after.committed(server, app)
+    if target:
+        _attempt(problems, lambda: _prepare(target))
+        if _attempt(problems, lambda: after.converge(target)):
+            _attempt(problems, lambda: problems.append(after.replace_roles(target)))
+    return "; ".join(problem for problem in problems if problem)
+
+
+def _prepare(target: Committed) -> None:
+    target.server.prepare_app(target.app)
+    if target.manifest.database:
+        target.server.postgres(target.app).ensure(target.manifest.database)
+
+
+def _attempt(problems: list[str], act: Callable[[], None]) -> bool:
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001 - the rest, and the other apps, are looked after all the same
+        message = error.message if isinstance(error, (AgentError, EngineError)) else repr(error)
+        problems.append(f"not as the ledger says: {message}")
+        return False
+    return True
+
+
+def _agrees(server: Server, app: App) -> bool:
+    """One look at the containers and one at the edge; True when nothing is to be done."""
+    target = after.committed(server, app)
+    try:
+        containers = server.docker.containers({"ferryman.app": app.id})
+        names = {container["Names"][0].lstrip("/") for container in containers}
+        are_up = all(container["State"] == "running" for container in containers)
+        if target is None:
+            return names <= {database_name(app.id)}
+        return are_up and names == _wanted(target) and server.edge.serving_lane(app.slot) == app.lane
+    except EdgeError:
+        return False
+
+
+def _wanted(target: Committed) -> set[str]:
+    return set(target.server.lasting_containers(target.app, target.release))
