@@ -33,7 +33,7 @@ def test_a_fresh_project_gets_all_it_lacks(project: Path) -> None:
     configuration = load_configuration(project / "ferryman.toml")
     assert configuration.app.name == "shop"
     assert configuration.app.roles.web.health == "/admin/login/"
-    assert configuration.app.env.values == {"ALLOWED_HOSTS": "localhost,127.0.0.1"}
+    assert configuration.app.env.values == {}  # the agent sets ALLOWED_HOSTS
     assert configuration.database is not None
     assert configuration.database.migrate == ("python", "manage.py", "migrate", "--noinput")
     assert any("gunicorn and psycopg" in question for question in report.unknown)

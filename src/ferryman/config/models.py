@@ -134,6 +134,9 @@ class App(Section):
     image: Image = Field(description="The repository that images are pushed to; the tag is the revision")
     context: InnerPath = Field(default=".", description="The folder that the image is built from")
     dockerfile: InnerPath = Field(default="Dockerfile", description="The Dockerfile, inside the context")
+    platform: Annotated[Literal["linux/amd64", "linux/arm64"] | None, Allowed('"linux/amd64", "linux/arm64"')] = Field(
+        default=None, description="The server's architecture, where it is not this machine's"
+    )
     strategy: Annotated[Literal["blue-green"], Allowed('"blue-green"')] = Field(
         default="blue-green", description="How the new release takes over from the old one"
     )

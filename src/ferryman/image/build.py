@@ -43,6 +43,7 @@ class BuildRequest:
     variables: Mapping[str, str] = field(default_factory=dict)
     revision: str | None = None
     allow_dirty: bool = False
+    platform: str = ""
     stand_ins: frozenset[str] = frozenset()
     on_line: OnLine = _ignore
 
@@ -58,12 +59,13 @@ class BuildRequest:
             migrate=tuple(database.migrate) if database else (),
             variables=dict.fromkeys(app.env.required, "unset") | app.env.values,
             revision=revision,
+            platform=app.platform or "",
         )
 
     @property
     def recipe(self) -> str:
         """Return what, besides the commit, decides about the image."""
-        parts = [self.context, self.dockerfile, list(self.migrate), sorted(self.stand_ins)]
+        parts = [self.context, self.dockerfile, list(self.migrate), sorted(self.stand_ins), self.platform]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -151,6 +153,7 @@ class _Build:
         command, variables = build_command()
         arguments = [*command, "build", "--progress=plain", f"--tag={self.reference}"]
         arguments += [f"--label={name}={value}" for name, value in labels.items()]
+        arguments += [f"--platform={self.request.platform}"] if self.request.platform else []
         arguments += [f"--file={self.tree / self.request.dockerfile}", str(self.tree)]
         finished = watch(arguments, self.request.on_line, variables={**BUILD_VARIABLES, **variables})
         if finished.status != 0:

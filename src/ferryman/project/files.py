@@ -81,11 +81,9 @@ def configuration(findings: Findings) -> str:
 
 
 def hosts_variable(findings: Findings) -> str:
-    """Return the variable that ALLOWED_HOSTS is read from, or will be once the advice is followed."""
-    settings = findings.settings
-    if settings.hosts_variable:
-        return settings.hosts_variable
-    return "ALLOWED_HOSTS" if settings.path and "ALLOWED_HOSTS" in settings.fixed else ""
+    """Return the variable that ALLOWED_HOSTS is read from, where it is not the one that the agent sets."""
+    variable = findings.settings.hosts_variable
+    return "" if variable == "ALLOWED_HOSTS" else variable
 
 
 def advised_lines(findings: Findings) -> tuple[Advice, ...]:
