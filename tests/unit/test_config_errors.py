@@ -48,8 +48,8 @@ BROKEN = {
     ),
     "no app": (
         "# nothing\n",
-        "ferryman.toml:1: [app]: missing section; allowed: a table of name, image, context, dockerfile, strategy, "
-        "retain, read_only, tmpfs, roles, resources, env, volumes",
+        "ferryman.toml:1: [app]: missing section; allowed: a table of name, image, context, dockerfile, platform, "
+        "strategy, retain, read_only, tmpfs, roles, resources, env, volumes",
     ),
     "no web role": (
         APP + '[app.roles.worker]\ncommand = ["work"]\n',

@@ -19,7 +19,7 @@ TARGET = Target("vps.example.com", 22, "ferryman", ED25519, None, "production")
 
 
 def command_for(target: Target) -> list[str]:
-    return ssh_command(target, ConnectionFiles(Path("/tmp/100% link")), "relay")  # noqa: S108
+    return ssh_command(target, ConnectionFiles(Path("/tmp/100% link")), "relay")
 
 
 def test_fingerprint_is_that_of_ssh_keygen() -> None:
