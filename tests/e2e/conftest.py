@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from shop import Prepared, Shop, make_shop, prepare
 
 from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.engine import ensure_engine
@@ -106,3 +107,30 @@ def server(request: pytest.FixtureRequest, ground: Ground, registry: LocalRegist
     """One server with Docker Engine for the tests of a module."""
     for make in _server_factory(request.config, ground, registry):
         yield make(with_engine=True)
+
+
+@pytest.fixture(scope="session")
+def shared_server(request: pytest.FixtureRequest, ground: Ground, registry: LocalRegistry) -> Iterator[Machine]:
+    """One server with Docker Engine for all modules whose tests keep to an app of their own."""
+    for make in _server_factory(request.config, ground, registry):
+        yield make(with_engine=True)
+
+
+@pytest.fixture(scope="session")
+def prepared(shared_server: Machine, registry: LocalRegistry, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """The shared server after `ferryman server setup`."""
+    return prepare(shared_server, registry, tmp_path_factory.mktemp("setup"))
+
+
+@pytest.fixture(scope="module")
+def new_shop(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Shop]]:
+    """Makes projects, each with an app of its own on the shared server: `new_shop(name, domain)`."""
+    made: list[Shop] = []
+
+    def make(name: str, domain: str | None = None) -> Shop:
+        made.append(make_shop(prepared, tmp_path_factory.mktemp(name), name, domain))
+        return made[-1]
+
+    yield make
+    for call in (call for shop in made for call in shop.calls if call.process.poll() is None):
+        call.kill()

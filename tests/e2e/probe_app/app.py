@@ -20,11 +20,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Health and the release's own word."""
         if self.path == "/health":
+            if BEHAVIOUR.get("health_hangs"):
+                threading.Event().wait()
             self.answer(BEHAVIOUR.get("health", 200), BEHAVIOUR.get("health_body", "fine"))
         elif self.path == "/host":
             self.answer(200, self.headers.get("Host", ""))
         elif self.path == "/environment":
             self.answer(200, json.dumps(dict(os.environ)))
+        elif self.path.startswith("/say/"):
+            print(self.path.removeprefix("/say/"), flush=True)
+            self.answer(200, "said")
         else:
             self.answer(200, BEHAVIOUR.get("word", "hello"))
 
@@ -60,6 +65,9 @@ def main() -> int:
     """Serve until SIGTERM, then finish what is open."""
     if sys.argv[1:] == ["migrate"]:
         return migrate()
+    if sys.argv[1:2] == ["shell"]:
+        print("ferryman.migrations=" + json.dumps(BEHAVIOUR.get("migrations", [])))
+        return 0
     if sys.argv[1:] == ["worker"]:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         while not BEHAVIOUR.get("worker_exits"):
@@ -68,6 +76,8 @@ def main() -> int:
     if "exit" in BEHAVIOUR:
         print("no such module: shop", file=sys.stderr)
         return int(BEHAVIOUR["exit"])
+    if "memory_mb" in BEHAVIOUR:
+        print(f"holds {len(b'x' * (BEHAVIOUR['memory_mb'] << 20))} bytes", flush=True)
     if BEHAVIOUR.get("hang"):
         signal.pause()
     time.sleep(BEHAVIOUR.get("start_seconds", 0))

@@ -1,0 +1,112 @@
+"""Load from clients that never retry: each lost request, and each connection closed on it, is counted."""
+
+from __future__ import annotations
+
+import collections
+import http.client
+import select
+import threading
+from types import TracebackType
+from typing import Self
+
+from ferryman.rehearsal.polling import wait_until
+
+PAUSE_SECONDS = 0.02
+SLOW_BODY_SECONDS = 1.5
+SLOW_PIECES = 10
+PIECE = b"x" * 1000
+
+
+class Client:
+    """One keep-alive connection to the edge; a failure is told, and a new connection made."""
+
+    def __init__(self, load: Load) -> None:
+        self.load = load
+        self.connection = self._connect()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.load.port, timeout=15)
+
+    def get(self) -> None:
+        """GET."""
+        self._request("GET", lambda: self.connection.request("GET", "/", headers=self.load.headers))
+
+    def post(self) -> None:
+        """POST with a body that is there at once."""
+        self._request("POST", lambda: self.connection.request("POST", "/", body=PIECE, headers=self.load.headers))
+
+    def slow_post(self) -> None:
+        """POST with a body that takes its time."""
+        self._request("slow POST", self._send_slowly)
+
+    def _send_slowly(self) -> None:
+        self.connection.putrequest("POST", "/", skip_host=bool(self.load.headers))
+        for name, value in {**self.load.headers, "Content-Length": str(SLOW_PIECES * len(PIECE))}.items():
+            self.connection.putheader(name, value)
+        self.connection.endheaders()
+        for _ in range(SLOW_PIECES):
+            self.connection.send(PIECE)
+            threading.Event().wait(SLOW_BODY_SECONDS / SLOW_PIECES)
+
+    def _request(self, kind: str, send: object) -> None:
+        if self._is_closed():
+            self._failed(kind, "the connection was closed between two requests")
+        try:
+            if callable(send):
+                send()
+            response = self.connection.getresponse()
+            response.read()
+        except (http.client.HTTPException, OSError) as error:
+            self._failed(kind, repr(error))
+            return
+        self.load.counts[kind] += 1
+        if response.status != 200:
+            self._failed(kind, f"status {response.status}")
+        elif response.will_close:
+            self._failed(kind, "the answer ends the connection")
+
+    def _is_closed(self) -> bool:
+        socket = self.connection.sock
+        return socket is not None and bool(select.select([socket], [], [], 0)[0])
+
+    def _failed(self, kind: str, why: str) -> None:
+        self.load.failures.append(f"{kind} {self.load.counts[kind]}: {why}")
+        self.connection.close()
+        self.connection = self._connect()
+
+
+class Load:
+    """Clients that run as long as the `with` block: two GET and one POST connection; `slow` adds slow bodies."""
+
+    def __init__(self, port: int, host: str | None, *, slow: bool = False) -> None:
+        self.port = port
+        self.headers = {"Host": host} if host else {}
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.failures: list[str] = []
+        self._over = threading.Event()
+        kinds = ["get", "get", "post", *(["post", "slow_post", "slow_post"] if slow else [])]
+        self._threads = [threading.Thread(target=self._run, args=(kind,), daemon=True) for kind in kinds]
+
+    def _run(self, kind: str) -> None:
+        client = Client(self)
+        while not self._over.wait(PAUSE_SECONDS):
+            getattr(client, kind)()
+        client.connection.close()
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        wait_until(lambda: self.counts["GET"] > 4, "the load has begun", seconds=20)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    @property
+    def total(self) -> int:
+        """How many requests were answered."""
+        return sum(self.counts.values())
