@@ -1,0 +1,25 @@
+"""Fakes of what the agent works on, for tests of this project and of others."""
+
+from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
+from ferryman_agent.testing.crash import Crash, CrashPoint, crashing
+from ferryman_agent.testing.docker import Behaviour, FakeDatabase, FakeDocker
+from ferryman_agent.testing.edge import FakeEdge
+from ferryman_agent.testing.machine import FakeMachine, carry_out, digest, manifest
+from ferryman_agent.testing.promises import broken_promises
+
+__all__ = [
+    "Behaviour",
+    "Crash",
+    "CrashPoint",
+    "FakeClock",
+    "FakeDatabase",
+    "FakeDocker",
+    "FakeEdge",
+    "FakeMachine",
+    "FakeStopwatch",
+    "broken_promises",
+    "carry_out",
+    "crashing",
+    "digest",
+    "manifest",
+]

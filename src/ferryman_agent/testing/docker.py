@@ -1,0 +1,284 @@
+"""An engine in memory, with the semantics that the agent relies on, and images that behave as told."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.probe import Answer
+from ferryman_agent.testing.clock import FakeStopwatch
+
+
+@dataclass
+class Behaviour:
+    """How an image behaves: it serves, and its migrations succeed, unless told otherwise.
+
+    `exits`: role → exit code right after the start. `answers` of the health check, in order, the last for ever;
+    none: nothing listens. `stays`: migrations that are applied although `migrate` exits with an error.
+    """
+
+    migrations: list[str] | None = None
+    exits: dict[str, int] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=lambda: [Answer(200, "ok")])
+    stays: list[str] = field(default_factory=list)
+    migrate_hangs: bool = False
+    log: str = ""
+    user: str = ""
+    architecture: str = "amd64"
+
+
+@dataclass
+class FakeDatabase:
+    """What PostgreSQL keeps on its volume: roles with passwords, databases with their applied migrations."""
+
+    roles: dict[str, str] = field(default_factory=dict)
+    databases: dict[str, set[str]] = field(default_factory=dict)
+
+    def psql(self, database: str, statement: str) -> tuple[int, bytes, bytes]:
+        """Answer the agent's own statements as psql does."""
+        if database != "postgres" and database not in self.databases:
+            return 2, b"", f'database "{database}" does not exist'.encode()
+        words = statement.replace('"', "").replace("'", "").rstrip(";\n").split()
+        rows: list[str] = []
+        if "to_regclass" in statement:
+            rows = sorted(self.databases[database])
+        elif words[:2] == ["SELECT", "rolname"]:
+            rows = list(self.roles)
+        elif words[:2] == ["SELECT", "datname"]:
+            rows = list(self.databases)
+        elif words[:2] == ["CREATE", "DATABASE"]:
+            self.databases[words[2]] = set()
+        elif words[1] == "ROLE":
+            self.roles[words[2]] = words[-1]
+        else:
+            return 3, b"", f"syntax error in {statement}".encode()
+        return 0, "".join(f"{row}\n" for row in rows).encode(), b""
+
+
+class FakeDocker(Docker):
+    """An engine in memory. `registry` is what can be pulled: reference → behaviour; so are `images` that are here."""
+
+    def __init__(self, folder: Path, stopwatch: FakeStopwatch) -> None:
+        super().__init__("/nowhere")
+        self.folder = folder
+        self.stopwatch = stopwatch
+        self.registry: dict[str, Behaviour] = {"postgres:17": Behaviour(), "haproxy:3.0": Behaviour()}
+        self.images_here: dict[str, Behaviour] = {}
+        self.networks: dict[str, dict[str, Any]] = {}
+        self.volume_labels: dict[str, dict[str, str]] = {}
+        self.databases: dict[str, FakeDatabase] = {}
+        self.by_name: dict[str, dict[str, Any]] = {}
+        self.calls: list[str] = []
+        self.pulls: list[tuple[str, dict[str, str] | None]] = []
+        self.probes: list[tuple[str, int, str, str, float]] = []
+        self.wrong_password = "wrong"  # noqa: S105 - the one that is refused
+        self._numbers = itertools.count(1)
+
+    def _number(self) -> str:
+        return f"{next(self._numbers):064x}"
+
+    def _found(self, container: str) -> dict[str, Any]:
+        for name, known in self.by_name.items():
+            if container in (name, known["Id"]):
+                return known
+        raise EngineError(404, f"No such container: {container}")
+
+    def version(self) -> dict[str, Any]:
+        return {"Version": "26.1.5", "ApiVersion": "1.45", "Arch": "amd64", "Os": "linux"}
+
+    def info(self) -> dict[str, Any]:
+        return {"DockerRootDir": str(self.folder)}
+
+    # -- images
+
+    def image(self, reference: str) -> dict[str, Any] | None:
+        behaviour = self.images_here.get(reference)
+        if behaviour is None:
+            return None
+        labels = {} if behaviour.migrations is None else {"ferryman.migrations": json.dumps(behaviour.migrations)}
+        config = {"Labels": labels, "User": behaviour.user}
+        return {"Id": reference, "Architecture": behaviour.architecture, "Config": config}
+
+    def pull(self, reference: str, auth: dict[str, str] | None, is_cancelled: Callable[[], bool]) -> None:
+        self.pulls.append((reference, auth))
+        if is_cancelled():
+            return
+        if reference not in self.registry:
+            raise EngineError(404, f"manifest for {reference} not found")
+        self.images_here[reference] = self.registry[reference]
+
+    def login(self, auth: dict[str, str]) -> bool:
+        return auth["password"] != self.wrong_password
+
+    def images(self, repository: str) -> list[dict[str, Any]]:
+        return [{"Id": name, "RepoDigests": [name]} for name in self.images_here if name.startswith(f"{repository}@")]
+
+    def remove_image(self, reference: str) -> bool:
+        if any(container["Config"]["Image"] == reference for container in self.by_name.values()):
+            return False
+        return self.images_here.pop(reference, None) is not None
+
+    # -- networks and volumes
+
+    def ensure_network(self, name: str, subnet: dict[str, str], labels: dict[str, str]) -> None:
+        if name not in self.networks:
+            self.networks[name] = {"Id": self._number(), "Subnet": subnet, "Labels": labels}
+
+    def ensure_volume(self, name: str, labels: dict[str, str]) -> None:
+        self.volume_labels.setdefault(name, labels)
+        (self.folder / "volumes" / name).mkdir(parents=True, exist_ok=True)
+
+    def volume(self, name: str) -> dict[str, Any]:
+        if name not in self.volume_labels:
+            raise EngineError(404, f"no such volume: {name}")
+        return {"Name": name, "Mountpoint": str(self.folder / "volumes" / name)}
+
+    def volumes(self, labels: dict[str, str]) -> list[str]:
+        return [name for name, found in self.volume_labels.items() if labels.items() <= found.items()]
+
+    # -- containers
+
+    def create(self, name: str, specification: dict[str, Any]) -> str:
+        if name in self.by_name:
+            raise EngineError(409, f"Conflict. The container name {name} is already in use")
+        if specification["Image"] not in self.images_here:
+            raise EngineError(404, f"No such image: {specification['Image']}")
+        network = specification["HostConfig"]["NetworkMode"]
+        endpoints = specification.get("NetworkingConfig", {}).get("EndpointsConfig", {})
+        identifier = self._number()
+        keys = ("Image", "Env", "Labels", "Cmd")
+        self.by_name[name] = {
+            "Id": identifier,
+            "Name": f"/{name}",
+            "Config": {**{key: copy.deepcopy(specification.get(key)) for key in keys}, "User": ""},
+            "HostConfig": copy.deepcopy(specification["HostConfig"]),
+            "State": {"Status": "created", "Running": False, "ExitCode": 0, "StartedAt": ""},
+            "RestartCount": 0,
+            "NetworkID": self.networks.get(network, {}).get("Id", ""),
+            "Address": endpoints.get(network, {}).get("IPAMConfig", {}).get("IPv4Address"),
+        }
+        return identifier
+
+    def start(self, container: str) -> None:
+        found = self._found(container)
+        if found["State"]["Running"]:
+            return
+        network, address = found["HostConfig"]["NetworkMode"], found["Address"]
+        if network != "host" and self.networks.get(network, {}).get("Id") != found["NetworkID"]:
+            raise EngineError(404, f"network {found['NetworkID']} not found")
+        if address and any(c["Address"] == address and c["State"]["Running"] for c in self.by_name.values()):
+            raise EngineError(403, "Address already in use")
+        self.calls.append(f"start {found['Name'][1:]}")
+        found["State"].update(Status="running", Running=True, StartedAt=f"{self.stopwatch.now}")
+        behaviour = self.images_here.get(found["Config"]["Image"], Behaviour())
+        role = (found["Config"]["Labels"] or {}).get("ferryman.role", "")
+        if role == "migrate":
+            self._migrate(found, behaviour)
+        if role in behaviour.exits:
+            self.exit(container, behaviour.exits[role])
+
+    def _migrate(self, found: dict[str, Any], behaviour: Behaviour) -> None:
+        if behaviour.migrate_hangs:
+            return
+        url = next(line for line in found["Config"]["Env"] if line.startswith("DATABASE_URL="))
+        app, name = found["Config"]["Labels"]["ferryman.app"], url.rpartition("/")[2]
+        applied = self.databases[f"ferryman.{app}.postgres-17"].databases[name]
+        applied |= set(behaviour.stays if behaviour.exits.get("migrate") else behaviour.migrations or [])
+        if "migrate" not in behaviour.exits:
+            self.exit(found["Id"], 0)
+
+    def exit(self, container: str, code: int) -> None:
+        """The container's process ends by itself; its restart policy is followed."""
+        found = self._found(container)
+        if found["HostConfig"]["RestartPolicy"]["Name"] in ("always", "unless-stopped"):
+            found["RestartCount"] += 1
+            return
+        found["State"].update(Status="exited", Running=False, ExitCode=code)
+
+    def reboot(self) -> None:
+        """Everything ends; what has a lasting policy, and was not stopped, comes up again."""
+        for found in self.by_name.values():
+            is_lasting = found["HostConfig"]["RestartPolicy"]["Name"] in ("always", "unless-stopped")
+            is_up = is_lasting and found["State"]["Running"]
+            found["State"].update(Status="running" if is_up else "exited", Running=is_up)
+
+    def stop(self, container: str, grace: float) -> None:
+        found = self.container(container)
+        if found:
+            self.calls.append(f"stop {found['Name'][1:]} within {grace:g} s")
+            self._found(container)["State"].update(Status="exited", Running=False, ExitCode=143)
+
+    def remove(self, container: str) -> None:
+        found = self.container(container)
+        if found:
+            del self.by_name[found["Name"][1:]]
+
+    def set_restart_policy(self, container: str, policy: str) -> None:
+        self._found(container)["HostConfig"]["RestartPolicy"] = {"Name": policy}
+
+    def container(self, name: str) -> dict[str, Any] | None:
+        try:
+            return copy.deepcopy(self._found(name))
+        except EngineError:
+            return None
+
+    def containers(self, labels: dict[str, str]) -> list[dict[str, Any]]:
+        found = []
+        for known in self.by_name.values():
+            carried = known["Config"]["Labels"] or {}
+            if all(carried.get(key) == value for key, value in labels.items()):
+                state = known["State"]["Status"]
+                found.append({"Id": known["Id"], "Names": [known["Name"]], "Labels": carried, "State": state})
+        return found
+
+    def wait(self, container: str, limit: float) -> int | None:
+        state = self._found(container)["State"]
+        if state["Running"]:
+            self.stopwatch.wait(limit)
+            return None
+        return int(state["ExitCode"])
+
+    def archive(self, container: str, path: str) -> bytes:
+        raise EngineError(404, f"{path} is not in {container}")
+
+    def logs(
+        self,
+        container: str,
+        *,
+        tail: int | None = None,
+        follow: bool = False,  # noqa: ARG002 - the log has ended
+        since: int = 0,  # noqa: ARG002 - and is short
+    ) -> Iterator[tuple[str, bytes]]:
+        behaviour = self.images_here.get(self._found(container)["Config"]["Image"], Behaviour())
+        lines = behaviour.log.splitlines(keepends=True)
+        yield from (("stdout", line.encode()) for line in (lines if tail is None else lines[-tail:]))
+
+    # -- exec
+
+    def run(self, container: str, command: list[str], user: str = "", stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+        """pg_isready and psql inside a PostgreSQL container."""
+        found = self._found(container)
+        if not found["State"]["Running"]:
+            raise EngineError(409, f"container {container} is not running")
+        volume = found["HostConfig"]["Mounts"][0]["Source"]
+        database = self.databases.setdefault(volume, FakeDatabase())
+        if command[0] == "pg_isready":
+            return 0, b"", b""
+        if user != "postgres":
+            return 2, b"", b"role does not exist"
+        return database.psql(command[command.index("-d") + 1], stdin.decode())
+
+    def probe(self, address: str, port: int, path: str, host: str, timeout: float) -> Answer:
+        """What a container at this address answers to its health check."""
+        self.probes.append((address, port, path, host, timeout))
+        for found in self.by_name.values():
+            if found["Address"] == address and found["State"]["Running"] and f"PORT={port}" in found["Config"]["Env"]:
+                answers = self.images_here.get(found["Config"]["Image"], Behaviour()).answers
+                return answers.pop(0) if len(answers) > 1 else answers[0] if answers else Answer(None)
+        return Answer(None)

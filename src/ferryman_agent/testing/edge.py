@@ -1,0 +1,78 @@
+"""An edge in memory: what the running HAProxy does, and what its configuration would have it do after a restart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ferryman_agent.edge import Edge, Route
+from ferryman_agent.edge.configuration import DIRECT_KEY, LANES, frontends, server_lines
+from ferryman_agent.edge.runtime import EdgeError
+
+
+class FakeEdge(Edge):
+    """Lanes are `ready`, `drain` or `maint`; `requests` is how many are open: (slot, lane) → counts, one per look."""
+
+    def __init__(self) -> None:
+        self.is_running = False
+        self.is_broken = False
+        self.restarts = 0
+        self.open_frontends: set[str] = set()
+        self.configured: list[Route] = []
+        self.lanes: dict[tuple[int, str], str] = {}
+        self.addresses: dict[tuple[int, str], str] = {}
+        self.hosts: dict[str, int] = {}
+        self.requests: dict[tuple[int, str], list[int]] = {}
+
+    def agree(self, routes: list[Route]) -> None:
+        self._check()
+        self.configured = list(routes)
+        if not self.is_running or not self.open_frontends >= frontends(routes):
+            self.restart()
+            return
+        for route in (route for route in routes if route.slot):
+            for lane, (address, serves) in server_lines(route).items():
+                if serves:
+                    self.addresses[route.slot, lane] = address
+                    self.lanes[route.slot, lane] = "ready"
+                elif route.lane:
+                    self.lanes[route.slot, lane] = "drain"
+        self.hosts = {route.key: route.slot for route in routes if route.lane}
+
+    def restart(self) -> None:
+        """What HAProxy does with its configuration when it starts."""
+        self.restarts += 1
+        self.is_running = True
+        self.open_frontends = frontends(self.configured)
+        served = [route for route in self.configured if route.lane]
+        self.lanes = {(r.slot, lane): "ready" if lane == r.lane else "maint" for r in served for lane in LANES}
+        self.addresses = {(route.slot, lane): route.addresses[lane] for route in served for lane in LANES}
+        self.hosts = {route.key: route.slot for route in served}
+
+    def _check(self) -> None:
+        if self.is_broken:
+            raise EdgeError("edge-down", "the edge's runtime socket does not answer")
+
+    def open_requests(self, slot: int, lane: str) -> int:
+        counts = self.requests.get((slot, lane), [])
+        return counts.pop(0) if counts else 0
+
+    def cut(self, slot: int, lane: str) -> None:
+        self._check()
+        self.requests.pop((slot, lane), None)
+        self.lanes[slot, lane] = "maint"
+
+    def state(self) -> dict[str, Any]:
+        return {"state": "running" if self.is_running else "missing", "since": None}
+
+    def serving_lane(self, slot: int) -> str | None:
+        self._check()
+        ready = [lane for lane in LANES if self.lanes.get((slot, lane)) == "ready"]
+        return ready[0] if len(ready) == 1 else None
+
+    def targets(self, domain: str | None) -> list[str]:
+        """The addresses that a new request for this host name may reach now."""
+        key, frontend = domain or DIRECT_KEY, "named" if domain else "direct"
+        slot = self.hosts.get(key)
+        if not self.is_running or slot is None or frontend not in self.open_frontends:
+            return []
+        return [self.addresses[slot, lane] for lane in LANES if self.lanes.get((slot, lane)) == "ready"]

@@ -1,0 +1,99 @@
+"""A server in memory, on which agents start, crash and start again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ferryman_agent.containers import SUBNETS
+from ferryman_agent.ledger import Deployment, Ledger
+from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
+from ferryman_agent.testing.crash import DOCKER_EFFECTS, EDGE_EFFECTS, LEDGER_EFFECTS, CrashPoint, crashing
+from ferryman_agent.testing.docker import Behaviour, FakeDocker
+from ferryman_agent.testing.edge import FakeEdge
+from ferryman_agent.transaction.deploy import Transaction
+from ferryman_agent.transaction.journal import Journal
+from ferryman_agent.transaction.order import DeployOrder, RollbackOrder, parse_deploy
+from ferryman_agent.transaction.server import Server
+
+
+def manifest(**changed: Any) -> dict[str, Any]:
+    """A manifest as the command line sends it: app `shop` in `production`, on port 8000, with a database."""
+    web = {"command": [], "port": 8000, "health": "/health", "health_timeout": 20.0, "drain_timeout": 5.0}
+    return {
+        "app": "shop",
+        "environment": "production",
+        "domain": None,
+        "host": "shop.example.com",
+        "image": "acme/shop",
+        "strategy": "blue-green",
+        "roles": {"web": {**web, "stop_grace": 10.0}},
+        "resources": {"memory": 256 << 20, "cpus": 1.0, "pids": 128},
+        "read_only": True,
+        "tmpfs": ["/tmp"],  # noqa: S108 - a path inside the container
+        "volumes": {},
+        "env": {"required": [], "values": {}},
+        "database": {"version": 17, "migrate": ["migrate"], "migrate_timeout": 60.0},
+        "retain": 5,
+        **changed,
+    }
+
+
+def digest(word: str) -> str:
+    """A digest that a word stands for."""
+    return f"sha256:{word.encode().hex():0>64}"
+
+
+@dataclass
+class FakeMachine:
+    """Engine, edge and files outlive the agent; `agent` starts a new process of it."""
+
+    folder: Path
+    stopwatch: FakeStopwatch = field(default_factory=FakeStopwatch)
+    clock: FakeClock = field(default_factory=FakeClock)
+    edge: FakeEdge = field(default_factory=FakeEdge)
+
+    def __post_init__(self) -> None:
+        self.docker = FakeDocker(self.folder, self.stopwatch)
+
+    def agent(self, point: CrashPoint | None = None) -> Server:
+        """A new agent on what is there; with `point` it crashes where that says."""
+        ledger = Ledger(self.folder / "ledger.db", self.clock)
+        if point is None:
+            server = Server(ledger, self.docker, self.edge, self.folder)
+        else:
+            server = Server(
+                crashing(ledger, point, LEDGER_EFFECTS),
+                crashing(self.docker, point, DOCKER_EFFECTS),
+                crashing(self.edge, point, EDGE_EFFECTS),
+                self.folder,
+            )
+        server.probe, server.stopwatch = self.docker.probe, self.stopwatch
+        return server
+
+    def publish(self, word: str, behaviour: Behaviour | None = None, image: str = "acme/shop") -> None:
+        """Put an image into the registry under the digest that the word stands for."""
+        self.docker.registry[f"{image}@{digest(word)}"] = behaviour or Behaviour()
+
+    def order(self, word: str, content: dict[str, Any] | None = None, **params: Any) -> DeployOrder:
+        """The order to deploy the image that the word stands for."""
+        revision = f"{word.encode().hex():0>40}"
+        return parse_deploy({"manifest": content or manifest(), "digest": digest(word), "revision": revision, **params})
+
+
+def carry_out(server: Server, order: DeployOrder | RollbackOrder, request: str) -> Deployment:
+    """Run one transaction in this thread; returns what the ledger has of it."""
+    if isinstance(order, DeployOrder):
+        app, kind = server.ledger.add_app(order.manifest.app, order.manifest.environment, SUBNETS), "deploy"
+    else:
+        found = server.ledger.app(order.app_id)
+        if found is None:
+            raise LookupError(order.app_id)
+        app, kind = found, "rollback"
+    deployment = server.ledger.begin(app, request, kind, order.sequence if isinstance(order, DeployOrder) else None)
+    Transaction(server, Journal(server.ledger, app, deployment), order, app).carry_out()
+    recorded = server.ledger.deployment(deployment.id)
+    if recorded is None:
+        raise LookupError(deployment.id)
+    return recorded

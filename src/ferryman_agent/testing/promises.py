@@ -1,0 +1,53 @@
+"""What must hold whenever an agent has recovered and no transaction runs, as a list of what does not."""
+
+from __future__ import annotations
+
+from ferryman_agent.containers import container_name, database_name, lane_address
+from ferryman_agent.ledger import App, Release
+from ferryman_agent.manifest import parse_manifest
+from ferryman_agent.testing.machine import FakeMachine
+from ferryman_agent.transaction.server import Server
+
+
+def broken_promises(machine: FakeMachine, server: Server) -> list[str]:
+    """Deployments without an outcome, and what is not as the ledger says, for every app."""
+    broken = [f"{deployment.id} has no outcome" for deployment in server.ledger.unfinished()]
+    for app in server.ledger.apps():
+        release = server.ledger.release(app.id, app.serving) if app.serving else None
+        broken += _broken(machine, app, release) if release else _left_over(machine, app, {database_name(app.id)})
+    return broken
+
+
+def _left_over(machine: FakeMachine, app: App, allowed: set[str]) -> list[str]:
+    names = {container["Names"][0][1:] for container in machine.docker.containers({"ferryman.app": app.id})}
+    return [f"{name} is left over" for name in sorted(names - allowed)]
+
+
+def _broken(machine: FakeMachine, app: App, release: Release) -> list[str]:
+    manifest = parse_manifest(release.manifest)
+    place = lane_address(app, app.lane or "?")
+    names = {container_name(app.id, role, release.number) for role in manifest.roles}
+    names |= {database_name(app.id)} if manifest.database else set()
+    broken = _left_over(machine, app, names)
+    for name in sorted(names):
+        broken += _not_lasting(machine, name)
+    web = machine.docker.container(container_name(app.id, "web", release.number))
+    if web and (web["Address"], web["Config"]["Image"]) != (place, release.reference):
+        broken.append(f"the web container is {web['Config']['Image']} at {web['Address']}")
+    targets = machine.edge.targets(manifest.domain)
+    if targets != [f"{place}:{manifest.web.port}"]:
+        broken.append(f"the edge routes to {targets} and not to {place}:{manifest.web.port}")
+    if release.state != "healthy":
+        broken.append(f"release {release.number} serves and is {release.state}")
+    if app.degraded:
+        broken.append(f"degraded: {app.degraded}")
+    return broken
+
+
+def _not_lasting(machine: FakeMachine, name: str) -> list[str]:
+    container = machine.docker.container(name)
+    if container is None:
+        return [f"{name} is not there"]
+    policy = container["HostConfig"]["RestartPolicy"]["Name"]
+    is_up = container["State"]["Running"] and policy == "unless-stopped"
+    return [] if is_up else [f"{name} is {container['State']['Status']} with the restart policy {policy}"]

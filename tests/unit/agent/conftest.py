@@ -1,0 +1,28 @@
+"""What the tests of the agent share: machines in memory whose ledger is a real file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ferryman_agent.testing import Behaviour, FakeMachine
+
+IN_MEMORY = Path("/dev/shm")  # the ledger syncs at every write, which a disk makes slow
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def machine(folder: Path) -> FakeMachine:
+    """A server that carries nothing yet; three releases of one app can be pulled."""
+    made = FakeMachine(folder)
+    for number, word in enumerate(("one", "two", "three"), start=1):
+        made.publish(word, Behaviour(migrations=[f"shop.{n:04}" for n in range(1, number + 1)]))
+    return made
