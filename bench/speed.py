@@ -13,12 +13,12 @@ RATIO_LIMIT = 1.3
 
 
 def deploy_row(stage: Stage, repeats: int) -> Row:
-    """Deploys of a changed word and starts by hand, alternating, each with an image that the server has not."""
+    """Starts by hand and deploys of the same image, alternating; each image changes a word, and is new to the server."""
     deploys: list[Transaction] = []
     floors: list[ByHand] = []
-    for _ in range(repeats):
-        deploys.append(stage.deploy(stage.ship_word()))
-        floors.append(start_by_hand(stage, stage.reference(stage.ship_word()), pull=True))
+    for image in [stage.ship_word() for _ in range(repeats)]:
+        floors.append(start_by_hand(stage, stage.reference(image), pull=True))
+        deploys.append(stage.deploy(image))
     stage.log(f"deploy, medians of the server's steps: {_steps(deploys)}")
     pulls, starts = median(floor.pull for floor in floors), median(floor.start for floor in floors)
     stage.log(f"by hand: pull {pulls:.2f} s, start to healthy {starts:.2f} s")
@@ -26,8 +26,8 @@ def deploy_row(stage: Stage, repeats: int) -> Row:
         "deploy of a changed word, from the end of the push to the commit",
         [deploy.to_commit for deploy in deploys],
         [floor.total for floor in floors],
-        f"{repeats} deploys alternating with {repeats} starts by hand, each of a commit of its own that changes a word "
-        "on the page; medians. Deploy: at the client, from sending the request (SSH login included) to the arrival of "
+        f"{repeats} commits that change a word on the page, each started by hand (and removed with its image), then "
+        "deployed; medians. Deploy: at the client, from sending the request (SSH login included) to the arrival of "
         "the commit's event. Floor: on the server (no SSH), `docker pull` by digest, `docker run` with the limits, "
         "environment and network of the serving container, poll every 20 ms until 200.",
     )
