@@ -1,0 +1,142 @@
+"""What a release can do wrong: the deploy ends soon after it, says why, and the old release loses no request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from command import Call
+from load import Load
+from shop import Shop
+
+SOON_SECONDS = 5.0
+HEALTH_LIMIT_SECONDS = 4
+MIGRATE_LIMIT_SECONDS = 3
+DOCKERFILE_WITHOUT_COMMAND = 'FROM python:3.13-slim-trixie\nENTRYPOINT ["/no/such/command"]\n'
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A behaviour, what the deploy says of it, in which step, and the limit that it runs into, if any.
+
+    `after` is the last step before the fact, from whose end the seconds count.
+    """
+
+    behaviour: dict[str, Any]
+    told: tuple[str, ...]
+    after: str = "start web"
+    limit: float = 0.0
+    files: dict[str, str] = field(default_factory=dict)
+
+
+FAULTS = {
+    "exits at start": Fault({"exit": 3}, ("[container-exited]", "exit code: 3", "| no such module: shop")),
+    "answers 500": Fault(
+        {"health": 500, "health_body": "no such table: cart"},
+        ("[unhealthy]", "http status: 500", "http body: no such table: cart"),
+    ),
+    "answers a redirect": Fault(
+        {"health": 302}, ("[unhealthy]", "http status: 302", "hint: is [app.roles.web] health")
+    ),
+    "hangs before it listens": Fault({"hang": True}, ("[unhealthy]", "4 s"), limit=HEALTH_LIMIT_SECONDS),
+    "hangs in the health check": Fault({"health_hangs": True}, ("[unhealthy]", "4 s"), limit=HEALTH_LIMIT_SECONDS),
+    "says 503 for ever": Fault(
+        {"health": 503, "health_body": "warming up"},
+        ("[unhealthy]", "http status: 503", "http body: warming up"),
+        limit=HEALTH_LIMIT_SECONDS,
+    ),
+    "needs too much memory": Fault({"memory_mb": 400}, ("[container-exited]", "exit code: 137", "out of memory")),
+    "has a command that is not there": Fault(
+        {}, ("[start-failed]", "/no/such/command"), after="database", files={"Dockerfile": DOCKERFILE_WITHOUT_COMMAND}
+    ),
+    "fails to migrate": Fault(
+        {"migrations": ["shop.0002_cart"], "migrate": "fail"},
+        ("[migration-failed]", "exit code: 3", "| migrating", "| relation does not exist"),
+        after="pull",
+    ),
+    "hangs in a migration": Fault(
+        {"migrations": ["shop.0002_cart"], "migrate": "hang"},
+        ("[migration-timeout]", "3 s", "| migrating"),
+        after="pull",
+        limit=MIGRATE_LIMIT_SECONDS,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def shop(new_shop: Callable[..., Shop]) -> Shop:
+    """An app with a database whose first release serves."""
+    made = new_shop("kiosk", "kiosk.test")
+
+    def limits(settings: dict[str, Any]) -> None:
+        settings["database"] = {"version": 17, "migrate": ["migrate"], "migrate_timeout": f"{MIGRATE_LIMIT_SECONDS}s"}
+        settings["app"]["roles"]["web"]["health_timeout"] = f"{HEALTH_LIMIT_SECONDS}s"
+
+    made.configure(limits)
+    made.deploy(word="good")
+    return made
+
+
+@pytest.fixture
+def load(shop: Shop) -> Iterator[Load]:
+    """Clients that go on during the whole test."""
+    with Load(shop.port, shop.domain) as running:
+        yield running
+    assert running.failures == [], f"{running.total} requests"
+
+
+def web_of(shop: Shop) -> set[str]:
+    return {name for name in shop.containers() if name != "postgres"}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_release_that_fails_leaves_the_old_one_serving(shop: Shop, load: Load, name: str) -> None:
+    fault = FAULTS[name]
+    before, containers, word = shop.serving(), shop.containers(), shop.word()
+    shop.commit(fault.files, **fault.behaviour)
+    call = shop.ferryman("deploy").ended_with(1, *fault.told, f"state: release {before} goes on serving")
+    seconds = call.seconds_after(f" {fault.after} ")
+    assert fault.limit <= seconds <= fault.limit + SOON_SECONDS, call.told
+    assert (shop.containers(), shop.word(), shop.serving()) == (containers, word, before)
+    newest = shop.ferryman("deployments", "--limit", "1", "--json").json()["deployments"][0]
+    assert newest["state"] == "failed"
+    assert f"[{newest['error']['code']}]" == fault.told[0]
+
+
+def test_next_good_release_takes_over(shop: Shop, load: Load) -> None:
+    before = shop.serving()
+    call = shop.deploy(word="mended")
+    assert shop.word() == "mended"
+    assert shop.serving() > before
+    assert web_of(shop) == {f"web.{shop.serving()}"}
+    assert call.steps()["database"][0] == "skipped"
+
+
+def test_migrations_that_stayed_are_told(shop: Shop) -> None:
+    def query(statement: str) -> str:
+        database = f"ferryman.{shop.id}.postgres"
+        psql = ["docker", "exec", "-u", "postgres", database, "psql", "-q", "-d", "kiosk_production", "-c", statement]
+        return shop.prepared.server.run(psql)
+
+    before = shop.serving()
+    query("CREATE TABLE django_migrations (app text, name text); GRANT ALL ON django_migrations TO kiosk_production;")
+    shop.commit(migrations=["shop.0002_cart"], migrate="hang")
+    call = shop.start("deploy")
+    call.wait_for(" pull ")
+    query("INSERT INTO django_migrations VALUES ('shop', '0002_cart')")
+    call.end().ended_with(1, "[migration-timeout]", f"release {before} goes on serving", "stay applied: shop.0002_cart")
+
+
+def test_worker_that_exits_makes_the_release_degraded(shop: Shop) -> None:
+    shop.settings["app"]["roles"]["worker"] = {"command": ["worker"], "stop_grace": "1s"}
+    shop.configure()
+    call: Call = shop.deploy(word="no worker", worker_exits=True)
+    assert "degraded: worker does not stay up (exit code 5)" in call.stderr.text
+    assert shop.word() == "no worker"
+    found = shop.status()
+    assert (found["state"], found["health"]["healthy"]) == ("degraded", True)
+    assert "worker does not stay up" in found["degraded"]
+    shop.deploy(word="with worker")
+    assert shop.status()["state"] == "serving"
