@@ -13,7 +13,7 @@ RATIO_LIMIT = 1.3
 
 
 def deploy_row(stage: Stage, repeats: int) -> Row:
-    """Starts by hand and deploys of the same image, alternating; each image changes a word, and is new to the server."""
+    """Starts by hand and deploys of the same image, alternating; each image changes a word and is new to the server."""
     deploys: list[Transaction] = []
     floors: list[ByHand] = []
     for image in [stage.ship_word() for _ in range(repeats)]:
