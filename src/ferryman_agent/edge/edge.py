@@ -139,7 +139,7 @@ class Edge:
         return {
             "Image": IMAGE,
             "User": "0:0",  # to bind port 80 on the host's network; HAProxy gives root up after it
-            "Cmd": ["haproxy", "-W", "-db", "-f", f"{FOLDER}/haproxy.cfg"],
+            "Cmd": ["haproxy", "-f", f"{FOLDER}/haproxy.cfg"],
             "Labels": {"ferryman.role": "edge"},
             "HostConfig": {
                 "NetworkMode": "host",
