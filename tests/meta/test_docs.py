@@ -1,0 +1,149 @@
+"""The documentation says what is there: every command, option, request and error code, and no link leads nowhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+import ferryman
+import ferryman_agent
+from ferryman.cli.main import app
+from ferryman_agent.requests import REQUESTS
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+HELP_TARGETS = 10
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+# A registry of packages or a mirror of one; in parts, so that this file passes its own test
+PACKAGE_HOSTS = re.compile(
+    r"https?://[\w.-]*("
+    + "|".join(("py" + "pi", "python" + "hosted", "npm" + "js", "mir" + "ror", "arti" + "factory", "ne" + "xus"))
+    + r")|--(extra-)?index"
+    + r"-url|"
+    + "deb"
+    + r"\.debian\.org|"
+    + "/wo"
+    + "rk/",
+    re.IGNORECASE,
+)
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def tracked(*patterns: str) -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every command that can be called, groups without a function of their own left out."""
+    children = getattr(command, "commands", {})
+    if not children or getattr(command, "invoke_without_command", False):
+        yield name, command
+    for child, found in children.items():
+        yield from commands(found, f"{name} {child}")
+
+
+COMMANDS = dict(commands(typer.main.get_command(app), "ferryman"))
+
+
+def section(text: str, heading: str) -> str:
+    """The part below a heading, up to the next of its level."""
+    _, found, rest = text.partition(f"\n## {heading}\n")
+    assert found, f"there is no heading {heading!r}"
+    return rest.partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"ferryman"}))
+def test_a_command_and_its_options_stand_in_the_commands_page(name: str) -> None:
+    described = section(text_of("docs/commands.md"), name)
+    options = [parameter.opts for parameter in COMMANDS[name].params if parameter.param_type_name == "option"]
+    assert options or name == "ferryman init"
+    missing = [opts for opts in options if not any(f"`{option}`" in described for option in opts)]
+    assert missing == []
+
+
+def test_the_commands_page_has_no_command_that_is_gone() -> None:
+    described = re.findall(r"^## (ferryman .*)$", text_of("docs/commands.md"), re.MULTILINE)
+    assert sorted(described) == sorted(set(COMMANDS) - {"ferryman"})
+
+
+def test_no_option_is_described_that_is_gone() -> None:
+    known = {option for command in COMMANDS.values() for parameter in command.params for option in parameter.opts}
+    described = set(re.findall(r"`(--[a-z-]+)", text_of("docs/commands.md")))
+    assert described - known - {"--help", "--version"} == set()
+
+
+def test_examples_name_options_that_exist() -> None:
+    for page in tracked("*.md"):
+        for line in re.findall(r"^(?:.*\| |\.venv/bin/)?(ferryman [a-z].*)$", text_of(page), re.MULTILINE):
+            words = re.split(r" -- | && |#|<", line)[0].split()
+            name = max((n for n in COMMANDS if words[: len(n.split())] == n.split()), key=len)
+            known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+            given = {word for word in words if word.startswith("-")}
+            assert given - known <= {"--help", "--version"}, f"{page}: {line}"
+
+
+def test_every_request_stands_in_the_protocol_with_its_role() -> None:
+    rows = dict(re.findall(r"^\| `([a-z.]+)` \| (pipeline|operator) \|", text_of("docs/protocol.md"), re.MULTILINE))
+    roles = {name: "pipeline" if "pipeline" in request.roles else "operator" for name, request in REQUESTS.items()}
+    assert rows == roles
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors that GitHub gives to a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", CODE_BLOCK.sub("", page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", tracked("*.md"))
+def test_links_lead_somewhere(page: str) -> None:
+    for link in LINK.findall(CODE_BLOCK.sub("", text_of(page))):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), f"{page}: {link}"
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), f"{page}: {link}"
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    linked = {link.partition("#")[0] for link in LINK.findall(text_of("README.md"))}
+    assert {f"docs/{path.name}" for path in DOCS.glob("*.md")} <= linked
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    newest = re.search(r"^## \[([^\]]+)\]", text_of("CHANGELOG.md"), re.MULTILINE)
+    version = tomllib.loads(text_of("pyproject.toml"))["project"]["version"]
+    assert newest
+    assert {version, ferryman.__version__, ferryman_agent.__version__} == {newest[1]}
+
+
+def test_make_help_lists_few_targets_and_each_is_explained() -> None:
+    command = ["make", "--no-print-directory", "help"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    targets = [line.split()[0] for line in listed.splitlines()]
+    assert 0 < len(targets) <= HELP_TARGETS
+    explained = text_of("README.md") + text_of("CONTRIBUTING.md")
+    assert [target for target in targets if f"make {target}" not in explained] == []
+
+
+def test_no_file_names_a_package_registry_or_a_path_of_one_machine() -> None:
+    found = []
+    for name in tracked():
+        content = (ROOT / name).read_bytes()
+        if b"\0" not in content and (match := PACKAGE_HOSTS.search(content.decode("utf-8", errors="replace"))):
+            found.append(f"{name}: {match[0]}")
+    assert found == []
