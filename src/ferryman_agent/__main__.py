@@ -51,6 +51,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "daemon":
         from pathlib import Path
 
+        from ferryman_agent.openssl import import_http_client
+
+        import_http_client()
         from ferryman_agent.daemon import run
 
         return run(Path(arguments.state), Path(arguments.socket))

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from ferryman_agent import __version__
 from ferryman_agent.ledger import Ledger
+from ferryman_agent.openssl import secure_connection
 
 BATCH_EVENTS = 500
 TIMEOUT_SECONDS = 20.0
@@ -24,11 +25,8 @@ Post = Callable[[dict[str, str], bytes], int]
 def post(target: dict[str, str], body: bytes) -> int:
     """POST to Harbour; returns the HTTP status. OSError or HTTPException when it can't be reached."""
     url = urlsplit(target["url"])
-    connection: http.client.HTTPConnection
-    if url.scheme == "https":
-        connection = http.client.HTTPSConnection(url.hostname or "", url.port, timeout=TIMEOUT_SECONDS)
-    else:
-        connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=TIMEOUT_SECONDS)
+    connect = secure_connection if url.scheme == "https" else http.client.HTTPConnection
+    connection = connect(url.hostname or "", url.port, timeout=TIMEOUT_SECONDS)
     headers = {"Authorization": f"Bearer {target['token']}", "Content-Type": "application/json"}
     if target["host"]:
         headers["Host"] = target["host"]

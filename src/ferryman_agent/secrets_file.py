@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from pathlib import Path
 
 NAME = "secrets.json"
@@ -15,7 +14,7 @@ def read_secrets(folder: Path) -> dict[str, str]:
     """postgres: superuser's password; database: the app's; secret_key: Django's. Made on first use (hexadecimal)."""
     path = folder / NAME
     if not path.exists():
-        write_private(path, json.dumps({name: secrets.token_hex(size) for name, size in SECRETS.items()}))
+        write_private(path, json.dumps({name: os.urandom(size).hex() for name, size in SECRETS.items()}))
     return dict(json.loads(path.read_text()))
 
 

@@ -35,7 +35,7 @@ AGENT_LAYERS = [
     {"containers", "probe"},
     {"engine", "manifest"},
     {"ledger"},
-    {"protocol", "secrets_file", "systemd", "clock"},
+    {"protocol", "secrets_file", "systemd", "clock", "openssl"},
     {"errors"},
 ]
 # `--to rehearsal` is resolved where destinations are; the import is made when it is asked for.
