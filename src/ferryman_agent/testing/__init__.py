@@ -2,7 +2,7 @@
 
 from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
 from ferryman_agent.testing.crash import Crash, CrashPoint, crashing
-from ferryman_agent.testing.docker import Behaviour, FakeDatabase, FakeDocker
+from ferryman_agent.testing.docker import Behaviour, FakeDatabase, FakeDocker, refuse
 from ferryman_agent.testing.edge import FakeEdge
 from ferryman_agent.testing.machine import FakeMachine, carry_out, digest, manifest
 from ferryman_agent.testing.promises import broken_promises
@@ -22,4 +22,5 @@ __all__ = [
     "crashing",
     "digest",
     "manifest",
+    "refuse",
 ]

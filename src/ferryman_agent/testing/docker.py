@@ -15,6 +15,11 @@ from ferryman_agent.probe import Answer
 from ferryman_agent.testing.clock import FakeStopwatch
 
 
+def refuse(*_: object, **__: object) -> Any:
+    """In the place of a method: the engine that can't do it now."""
+    raise EngineError(500, "not now")
+
+
 @dataclass
 class Behaviour:
     """How an image behaves: it serves, and its migrations succeed, unless told otherwise.

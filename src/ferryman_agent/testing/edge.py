@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ferryman_agent.edge import Edge, Route
-from ferryman_agent.edge.configuration import DIRECT_KEY, LANES, frontends, server_lines
+from ferryman_agent.edge.configuration import DIRECT_KEY, LANES, UNUSED_ADDRESS, frontends, server_lines
 from ferryman_agent.edge.runtime import EdgeError
 
 
@@ -75,4 +75,8 @@ class FakeEdge(Edge):
         slot = self.hosts.get(key)
         if not self.is_running or slot is None or frontend not in self.open_frontends:
             return []
-        return [self.addresses[slot, lane] for lane in LANES if self.lanes.get((slot, lane)) == "ready"]
+        return [
+            self.addresses.get((slot, lane), UNUSED_ADDRESS)
+            for lane in LANES
+            if self.lanes.get((slot, lane)) == "ready"
+        ]

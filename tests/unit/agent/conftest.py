@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ferryman_agent.testing import Behaviour, FakeMachine
+from ferryman_agent.testing import Behaviour, FakeMachine, carry_out
+from ferryman_agent.transaction.server import Server
 
 IN_MEMORY = Path("/dev/shm")  # the ledger syncs at every write, which a disk makes slow
 
@@ -25,4 +26,12 @@ def machine(folder: Path) -> FakeMachine:
     made = FakeMachine(folder)
     for number, word in enumerate(("one", "two", "three"), start=1):
         made.publish(word, Behaviour(migrations=[f"shop.{n:04}" for n in range(1, number + 1)]))
+    return made
+
+
+@pytest.fixture
+def server(machine: FakeMachine) -> Server:
+    """An agent whose app serves release 1."""
+    made = machine.agent()
+    assert carry_out(made, machine.order("one"), "one").state == "succeeded"
     return made
