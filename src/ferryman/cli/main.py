@@ -48,12 +48,17 @@ def _main(
     """Carry a Django REST Framework service from a Git repository to a server, and keep it healthy there."""
 
 
+def _own_arguments() -> list[str]:
+    """What stands before `--`; what follows is another command's."""
+    return sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
+
+
 def main() -> None:
     """Run the command; every error of ours ends here."""
     try:
         app()
     except FerrymanError as error:
-        sys.exit(print_failure(error, messages, as_json="--json" in sys.argv))
+        sys.exit(print_failure(error, messages, as_json="--json" in _own_arguments()))
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

@@ -71,13 +71,18 @@ def _show_outcome(outcome: SetupOutcome, *, as_json: bool) -> None:
 
 @server.command("reports")
 def reports(
-    url: Annotated[str, typer.Argument(help="Harbour's address of reports: https://…/api/v1/reports/")],
+    url: Annotated[str | None, typer.Argument(help="Harbour's address; [reports] url without it.")] = None,
     to: To = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Let the server report its deployments to a Harbour; the token is read from standard input."""
+    target = destination(config, to)
+    reports = target.configuration.reports
+    address = url or (reports.url if reports else None)
+    if not address:
+        raise UsageError("url-missing", "where to? no URL was given, and [reports] has no url")
     token = typer.prompt("token", hide_input=True) if sys.stdin.isatty() else sys.stdin.read().strip()
     if not token:
         raise UsageError("token-missing", "no token on standard input", hint="ferryman server reports URL < token-file")
-    destination(config, to).link.request("reports.set", {"url": url, "token": token})
-    typer.echo(f"reports go to {url}")
+    target.link.request("reports.set", {"url": address, "token": token})
+    typer.echo(f"reports go to {address}")
