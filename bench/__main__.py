@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,7 @@ def main() -> int:
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table there too, as Markdown")
     options = parser.parse_args()
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="ferryman-bench-") as folder:
         stage = Stage(Path(folder), _log)
         try:
