@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ferryman.destination import Destination
-from ferryman.errors import FerrymanError, OutcomeUnknown
+from ferryman.errors import FerrymanError, OutcomeUnknown, Unreachable
 from ferryman.events import OnEvent, step
 from ferryman.image import (
     BuildRequest,
@@ -26,7 +26,7 @@ from ferryman.image import (
 from ferryman.image.source import find_repository, resolve_revision
 
 NO_DIGEST = f"sha256:{'0' * 64}"
-RESUME_TRIES = 5
+RESUME_TRIES = 20
 RESUME_PAUSE_SECONDS = 2.0
 
 
@@ -123,7 +123,8 @@ def ask_transaction(destination: Destination, kind: str, parameters: Mapping[str
     """Ask for a deploy or a rollback, and stay with it when the connection is cut.
 
     Repeating a request attaches to the transaction that it began, so the same request is simply sent again; events
-    that were seen are not passed on twice. Raises OutcomeUnknown when the server can't be reached again.
+    that were seen are not passed on twice. A server that restarts meanwhile is waited for. Raises OutcomeUnknown when
+    it can't be reached again.
     """
     request_id = str(uuid.uuid4())
     seen = 0
@@ -134,21 +135,26 @@ def ask_transaction(destination: Destination, kind: str, parameters: Mapping[str
             seen = event["sequence"]
             on_event(event)
 
-    for attempt in range(RESUME_TRIES):
+    lost: OutcomeUnknown | None = None
+    for _ in range(RESUME_TRIES):
         try:
+            if lost:
+                on_event({"kind": "log", "text": "the connection was lost; the server goes on; attaching again"})
+                time.sleep(RESUME_PAUSE_SECONDS)
             return destination.link.request(kind, parameters, on_event=unseen, request_id=request_id)
-        except OutcomeUnknown:
-            if attempt + 1 == RESUME_TRIES:
+        except OutcomeUnknown as error:
+            lost = lost or error
+        except Unreachable:
+            if lost is None:
                 raise
-            on_event({"kind": "log", "text": "the connection was lost; the server goes on; attaching again"})
-            time.sleep(RESUME_PAUSE_SECONDS)
         except KeyboardInterrupt:
             raise OutcomeUnknown(
                 "detached",
                 "this call stopped watching; the server goes on by itself",
                 hint=f"ferryman status --to {destination.name}",
             ) from None
-    raise AssertionError("the loop returns or raises")
+    assert lost is not None  # noqa: S101 - the loop ends otherwise only by returning or raising
+    raise lost
 
 
 def move_latest(destination: Destination, digest: str, variables: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from ferryman import deploy
 from ferryman.config import load_configuration, manifest
 from ferryman.deploy import ask_transaction
 from ferryman.destination import Destination, find_destination
-from ferryman.errors import ConfigurationError, OutcomeUnknown, Refused, UsageError
+from ferryman.errors import ConfigurationError, OutcomeUnknown, Refused, Unreachable, UsageError
 from ferryman.testing import FakeLink
 
 CONFIGURATION = """\
@@ -63,6 +63,31 @@ def test_a_server_that_stays_away_leaves_the_outcome_unknown(destination: Destin
     with pytest.raises(OutcomeUnknown):
         ask_transaction(destination, "deploy", {}, lambda _: None)
     assert len(link.requests) == deploy.RESUME_TRIES
+
+
+def test_a_server_that_restarts_meanwhile_is_waited_for(destination: Destination, link: FakeLink) -> None:
+    link.answer("deploy", OutcomeUnknown("connection-lost", "lost"), events=[event(1)])
+    link.answer("deploy", Unreachable("server-unreachable", "nothing listens there"))
+    link.answer("deploy", Unreachable("agent-not-running", "the agent does not answer"))
+    link.answer("deploy", {"outcome": "succeeded"}, events=[event(1), event(2)])
+    assert ask_transaction(destination, "deploy", {}, lambda _: None) == {"outcome": "succeeded"}
+
+
+def test_a_server_that_is_gone_after_the_request_leaves_the_outcome_unknown(
+    destination: Destination, link: FakeLink
+) -> None:
+    link.answer("deploy", OutcomeUnknown("connection-lost", "lost", hint="ferryman status"))
+    link.answer("deploy", Unreachable("server-unreachable", "nothing listens there"))
+    with pytest.raises(OutcomeUnknown) as caught:
+        ask_transaction(destination, "deploy", {}, lambda _: None)
+    assert (caught.value.code, caught.value.hint) == ("connection-lost", "ferryman status")
+
+
+def test_a_server_that_was_never_reached_is_not_asked_again(destination: Destination, link: FakeLink) -> None:
+    link.answer("deploy", Unreachable("server-unreachable", "nothing listens there"))
+    with pytest.raises(Unreachable):
+        ask_transaction(destination, "deploy", {}, lambda _: None)
+    assert len(link.requests) == 1
 
 
 def test_a_refusal_is_not_repeated(destination: Destination, link: FakeLink) -> None:
