@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import termios
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -74,13 +72,11 @@ class Terminal:
         self.before = termios.tcgetattr(theirs)
         variables = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
-            [str(FERRYMAN), "exec", "--config", str(config), "--", *words],
+            ["setsid", "--ctty", str(FERRYMAN), "exec", "--config", str(config), "--", *words],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             env=variables,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         self.theirs = theirs
         self.seen = b""
@@ -90,11 +86,15 @@ class Terminal:
         """Wait until the terminal shows it."""
 
         def shows() -> bool:
-            with contextlib.suppress(BlockingIOError, OSError):
-                self.seen += os.read(self.ours, 65536)
+            self.read()
             return text in self.seen
 
-        wait_until(shows, f"the terminal shows {text!r}, not {self.seen!r}", seconds=30, pause=0.02)
+        wait_until(shows, f"the terminal shows {text!r}", seconds=30, pause=0.02)
+
+    def read(self) -> None:
+        """Take in what the terminal shows by now."""
+        with contextlib.suppress(BlockingIOError, OSError):
+            self.seen += os.read(self.ours, 65536)
 
     def type(self, keys: bytes) -> None:
         """Type keys."""
@@ -102,7 +102,13 @@ class Terminal:
 
     def end(self) -> int:
         """Its exit status."""
-        return self.process.wait(30)
+
+        def has_ended() -> bool:
+            self.read()
+            return self.process.poll() is not None
+
+        wait_until(has_ended, "the command ends", seconds=30, pause=0.02)
+        return self.process.wait()
 
 
 @pytest.fixture
@@ -127,10 +133,10 @@ def test_exec_on_a_terminal_has_its_size_and_its_ctrl_c(terminal: Callable[..., 
     opened.type(b"stty size; tty\n")
     opened.wait_for(f"{ROWS} {COLUMNS}".encode())
     opened.wait_for(b"/dev/pts/")
-    opened.type(b"trap 'echo caught-it; exit 42' INT; echo rea''dy; while :; do read -t 1 x || :; done\n")
+    opened.type(b"trap 'echo caug\"\"ht; exit 42' INT; echo rea''dy; while :; do sleep 0.1; done\n")
     opened.wait_for(b"ready")
     opened.type(b"\x03")
-    opened.wait_for(b"caught-it")
+    opened.wait_for(b"caught")
     assert opened.end() == 42
     assert termios.tcgetattr(opened.theirs) == opened.before
 
@@ -140,10 +146,7 @@ def test_exec_on_a_terminal_follows_its_window(terminal: Callable[..., Terminal]
     opened.type(b"stty size\n")
     opened.wait_for(f"{ROWS} {COLUMNS}".encode())
     termios.tcsetwinsize(opened.theirs, (20, 60))
-    deadline = time.monotonic() + 20
-    while b"20 60" not in opened.seen and time.monotonic() < deadline:
-        opened.type(b"stty size\n")
-        opened.wait_for(b"\n")
-    assert b"20 60" in opened.seen
+    opened.type(b"until [ \"$(stty size)\" = '20 60' ]; do sleep 0.1; done; echo resi''zed\n")
+    opened.wait_for(b"resized")
     opened.type(b"exit 3\n")
     assert opened.end() == 3

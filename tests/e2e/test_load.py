@@ -25,7 +25,7 @@ def test_ten_deploys_and_rollbacks_lose_no_request(new_shop: Callable[..., Shop]
             assert back["release"]["number"] == deployed["release"]["number"] - 1
             seconds += [deployed["seconds"], back["seconds"]]
     told = f"{load.total} requests {dict(load.counts)}, {len(load.failures)} lost; at most {max(seconds):.1f} s a call"
-    print(told)  # noqa: T201 - the numbers of this proof
+    print(told)
     assert load.failures == [], told
     assert load.counts["slow POST"] >= 2 * ROUNDS
     assert load.counts["POST"] > load.counts["slow POST"]
