@@ -15,11 +15,11 @@ SETTLE_SECONDS = 1.0
 def loss_row(stage: Stage, changes: int) -> Row:
     """Deploys and rollbacks in turn, under load."""
     load = Load(stage.url, server_token(stage))
-    stage.ship_word()
+    images = [stage.ship_word() for _ in range(changes // 2)]
     with load.running() as tally:
         time.sleep(SETTLE_SECONDS)
-        for _ in range(changes // 2):
-            stage.deploy(stage.ship_word())
+        for image in images:
+            stage.deploy(image)
             stage.rollback()
         time.sleep(SETTLE_SECONDS)
     for fault in tally.faults[:SHOWN_FAULTS]:
