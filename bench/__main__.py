@@ -36,7 +36,7 @@ class Repeats:
     rest_seconds: float
 
 
-FULL = Repeats(deploys=7, links=4, changes=10, pushes=3, many_deploys=100, rest_seconds=60)
+FULL = Repeats(deploys=7, links=3, changes=10, pushes=3, many_deploys=100, rest_seconds=60)
 QUICK = Repeats(deploys=2, links=1, changes=2, pushes=1, many_deploys=10, rest_seconds=10)
 
 Measure = Callable[[Stage, Repeats], list[Row]]
