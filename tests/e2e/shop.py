@@ -158,10 +158,10 @@ class Shop:
         """What the command line would talk to."""
         return find_destination(self.folder / file, "production", {})
 
-    def deploy_parameters(self, revision: str) -> dict[str, Any]:
-        """What a deploy of an image that is in the registry asks of the agent."""
-        destination, options = self.destination(), DeployOptions(revision=revision)
-        return deploy_parameters(destination, published_image(destination, options, {}), options, {})
+    def deploy_parameters(self, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """What a deploy of HEAD, whose image is in the registry, asks of the agent."""
+        destination, options, given = self.destination(), DeployOptions(), variables or {}
+        return deploy_parameters(destination, published_image(destination, options, given), options, given)
 
     # -- the server
 
@@ -180,6 +180,10 @@ class Shop:
             ["docker", "ps", "--all", "--filter", f"label=ferryman.app={self.id}", "--format", "{{.Names}}"]
         ).split()
         return {name.removeprefix(f"ferryman.{self.id}.") for name in names}
+
+    def footprint(self) -> tuple[set[str], str]:
+        """What must stay as it is when a deploy goes back: the containers, with their release numbers, and the page."""
+        return self.containers(), self.word()
 
     def inspect(self, container: str) -> dict[str, Any]:
         """What the engine knows of one of its containers."""

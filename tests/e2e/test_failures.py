@@ -87,19 +87,20 @@ def load(shop: Shop) -> Iterator[Load]:
     assert running.failures == [], f"{running.total} requests"
 
 
-def web_of(shop: Shop) -> set[str]:
-    return {name for name in shop.containers() if name != "postgres"}
+def web_of(shop: Shop) -> set[int]:
+    return {int(name.removeprefix("web.")) for name in shop.containers() if name != "postgres"}
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_release_that_fails_leaves_the_old_one_serving(shop: Shop, load: Load, name: str) -> None:
     fault = FAULTS[name]
-    before, containers, word = shop.serving(), shop.containers(), shop.word()
+    before = shop.footprint()
+    (number,) = web_of(shop)
     shop.commit(fault.files, **fault.behaviour)
-    call = shop.ferryman("deploy").ended_with(1, *fault.told, f"state: release {before} goes on serving")
+    call = shop.ferryman("deploy").ended_with(1, *fault.told, f"state: release {number} goes on serving")
     seconds = call.seconds_after(f" {fault.after} ")
     assert fault.limit <= seconds <= fault.limit + SOON_SECONDS, call.told
-    assert (shop.containers(), shop.word(), shop.serving()) == (containers, word, before)
+    assert shop.footprint() == before
     newest = shop.ferryman("deployments", "--limit", "1", "--json").json()["deployments"][0]
     assert newest["state"] == "failed"
     assert f"[{newest['error']['code']}]" == fault.told[0]
@@ -110,7 +111,7 @@ def test_next_good_release_takes_over(shop: Shop, load: Load) -> None:
     call = shop.deploy(word="mended")
     assert shop.word() == "mended"
     assert shop.serving() > before
-    assert web_of(shop) == {f"web.{shop.serving()}"}
+    assert web_of(shop) == {shop.serving()}
     assert call.steps()["database"][0] == "skipped"
 
 

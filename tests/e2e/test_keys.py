@@ -77,7 +77,7 @@ def test_pipeline_key_may_not_look_inside(shop: Shop, words: list[str]) -> None:
 
 
 def test_agent_that_is_killed_before_the_commit_goes_back(shop: Shop, server: Machine) -> None:
-    before, word, containers = shop.serving(), shop.word(), shop.containers()
+    before, footprint = shop.serving(), shop.footprint()
     shop.commit(word="never seen", start_seconds=15)
     with Load(shop.port, shop.domain) as load:
         call = shop.start("deploy")
@@ -88,7 +88,7 @@ def test_agent_that_is_killed_before_the_commit_goes_back(shop: Shop, server: Ma
         found = shop.status()
         assert (found["release"]["number"], found["state"], found["running"]) == (before, "serving", None)
     assert load.failures == []
-    assert (shop.word(), shop.containers()) == (word, containers)
+    assert shop.footprint() == footprint
 
 
 def test_client_that_is_killed_takes_nothing_with_it(shop: Shop) -> None:
