@@ -1,0 +1,268 @@
+"""The edge's configuration as text, and the edge beside an HAProxy whose runtime socket is simulated."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ferryman_agent.edge import Edge, Route, runtime
+from ferryman_agent.edge.configuration import UNUSED_ADDRESS, frontends, render, render_map
+from ferryman_agent.edge.runtime import EdgeError
+from ferryman_agent.testing import FakeDocker, FakeMachine
+
+ADDRESSES = {"a": "10.213.1.10:8000", "b": "10.213.1.11:8000"}
+DIRECT = Route(1, None, ADDRESSES, "a")
+NAMED = Route(2, "shop.example.com", {"a": "10.213.2.10:9000", "b": "10.213.2.11:9000"}, "b")
+ANNOUNCED = Route(0, "new.example.com", {}, None)
+
+FRONTEND_DIRECT = """\
+frontend direct
+    bind :8000
+    unique-id-format %[uuid]
+    http-request del-header X-Forwarded-For
+    http-request del-header X-Forwarded-Host
+    http-request del-header Forwarded
+    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Request-ID %[unique-id]
+    option forwardfor
+    use_backend %[str(*),map(/usr/local/etc/haproxy/hosts.map,none)]
+    default_backend none
+"""
+FRONTEND_NAMED = FRONTEND_DIRECT.replace("direct", "named").replace(":8000", ":80")
+FRONTEND_NAMED = FRONTEND_NAMED.replace("str(*)", "req.hdr(host),host_only,lower")
+
+
+def section(configuration: str, name: str) -> str:
+    """The lines of one section."""
+    begin = configuration.index(f"{name}\n")
+    end = configuration.find("\n\n", begin)
+    return configuration[begin:] if end < 0 else configuration[begin : end + 1]
+
+
+def test_every_slot_is_declared_beforehand_and_only_the_serving_lane_is_enabled() -> None:
+    text = render([NAMED, DIRECT])
+    assert section(text, "backend slot1") == (
+        "backend slot1\n    server a 10.213.1.10:8000\n    server b 10.213.1.11:8000 disabled\n"
+    )
+    assert section(text, "backend slot2") == (
+        "backend slot2\n    server a 10.213.2.10:9000 disabled\n    server b 10.213.2.11:9000\n"
+    )
+    for slot in range(3, 17):
+        unused = f"backend slot{slot}\n    server a {UNUSED_ADDRESS} disabled\n    server b {UNUSED_ADDRESS} disabled\n"
+        assert section(text, f"backend slot{slot}") == unused
+    assert "slot17" not in text
+    assert "\nbackend slot0" not in text
+
+
+def test_frontends_are_there_for_the_names_that_are_served() -> None:
+    text = render([DIRECT, NAMED])
+    assert section(text, "frontend direct") == FRONTEND_DIRECT
+    assert section(text, "frontend named") == FRONTEND_NAMED
+    assert "frontend named" not in render([DIRECT])
+    assert "frontend direct" not in render([NAMED])
+    assert "frontend named" in render([DIRECT, ANNOUNCED])
+    assert "frontend" not in render([])
+
+
+def test_what_keeps_requests_from_being_lost_is_configured() -> None:
+    words = {line.strip() for line in render([DIRECT]).splitlines()}
+    assert {"option http-server-close", "timeout http-request 15s", "hard-stop-after 60s"} <= words
+    assert "stats socket /usr/local/etc/haproxy/run/admin.sock mode 600 level admin" in words
+
+
+def test_the_same_routes_give_the_same_text_in_any_order() -> None:
+    assert render([DIRECT, NAMED]) == render([NAMED, DIRECT])
+    assert render_map([DIRECT, NAMED, ANNOUNCED]) == "* slot1\nshop.example.com slot2\n"
+    assert render_map([ANNOUNCED, Route(3, "x", ADDRESSES, None)]) == ""
+    assert frontends([DIRECT, NAMED]) == {"direct", "named"}
+
+
+class FakeHaproxy:
+    """A runtime socket that answers what the edge asks, and remembers what it was told."""
+
+    def __init__(self, path: Path, has: set[str]) -> None:
+        self.has = has
+        self.map: dict[str, str] = {}
+        self.told: list[str] = []
+        self.complaint = ""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.bind(str(path))
+        self._socket.listen()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(10)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                line = connection.makefile().readline().strip()
+                connection.sendall("".join(self._answer(command) for command in line.split(";")).encode())
+
+    def _answer(self, command: str) -> str:
+        if command == "show stat -1 1 -1":
+            return "# pxname,svname,scur,\n" + "".join(f"{name},FRONTEND,0,\n" for name in self.has) + "\n"
+        if command.startswith("show stat"):
+            return "# pxname,svname,scur,status,\nslot1,a,3,no check,\nslot1,b,0,DRAIN,\n\n"
+        if command.startswith("show map"):
+            return "".join(f"0x1 {key} {slot}\n" for key, slot in self.map.items()) + "\n"
+        if command.startswith("show"):
+            return "Name: HAProxy\n\n"
+        self.told.append(command)
+        return f"{self.complaint}\n"
+
+
+class EngineWithHaproxy(FakeDocker):
+    """Starting the edge's container starts HAProxy on the configuration that is there."""
+
+    haproxy: FakeHaproxy | None = None
+
+    def start(self, container: str) -> None:
+        super().start(container)
+        socket_path = self.folder / "edge" / "run" / "admin.sock"
+        socket_path.unlink(missing_ok=True)
+        text = (self.folder / "edge" / "haproxy.cfg").read_text()
+        self.haproxy = FakeHaproxy(socket_path, {name for name in ("direct", "named") if f"frontend {name}" in text})
+
+    def remove(self, container: str) -> None:
+        super().remove(container)
+        if self.haproxy:
+            self.haproxy.close()
+            self.haproxy = None
+
+
+@pytest.fixture
+def engine(machine: FakeMachine) -> Iterator[EngineWithHaproxy]:
+    made = EngineWithHaproxy(machine.folder, machine.stopwatch)
+    yield made
+    made.remove("ferryman.edge")
+
+
+@pytest.fixture
+def edge(engine: EngineWithHaproxy) -> Edge:
+    return Edge(engine, engine.folder / "edge", lambda image: engine.pull(image, None, lambda: False))
+
+
+def told(engine: EngineWithHaproxy) -> list[str]:
+    assert engine.haproxy is not None
+    found, engine.haproxy.told = engine.haproxy.told, []
+    return found
+
+
+def test_the_first_agreement_starts_the_edge_fenced_in(edge: Edge, engine: EngineWithHaproxy) -> None:
+    edge.agree([DIRECT])
+    container = engine.container("ferryman.edge")
+    assert container is not None
+    settings = container["HostConfig"]
+    assert (settings["NetworkMode"], settings["ReadonlyRootfs"], settings["CapDrop"]) == ("host", True, ["ALL"])
+    assert (settings["SecurityOpt"], settings["RestartPolicy"]) == (["no-new-privileges"], {"Name": "always"})
+    assert edge.state()["state"] == "running"
+    assert (engine.folder / "edge" / "hosts.map").read_text() == "* slot1\n"
+
+
+def test_a_switch_enables_the_new_lane_before_it_drains_the_old_and_restarts_nothing(
+    edge: Edge, engine: EngineWithHaproxy
+) -> None:
+    edge.agree([DIRECT])
+    started = list(engine.calls)
+    edge.agree([Route(1, None, ADDRESSES, "b")])
+    assert told(engine) == [
+        "set server slot1/b addr 10.213.1.11 port 8000",
+        "set server slot1/b state ready",
+        "set server slot1/a state drain",
+        "add map /usr/local/etc/haproxy/hosts.map * slot1",
+    ]
+    assert engine.calls == started
+    assert "server b 10.213.1.11:8000\n" in (engine.folder / "edge" / "haproxy.cfg").read_text()
+
+
+def test_a_domain_that_moves_is_mapped_anew(edge: Edge, engine: EngineWithHaproxy) -> None:
+    edge.agree([NAMED])
+    assert engine.haproxy is not None
+    engine.haproxy.map = {"old.example.com": "slot2", "shop.example.com": "slot9"}
+    edge.agree([NAMED])
+    hosts = "/usr/local/etc/haproxy/hosts.map"
+    assert told(engine)[-2:] == [f"set map {hosts} shop.example.com slot2", f"del map {hosts} old.example.com"]
+
+
+def test_a_port_is_opened_by_a_restart_also_when_a_crash_came_before_it(
+    edge: Edge, engine: EngineWithHaproxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge.agree([DIRECT])
+
+    class Died(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Died
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "create", die)  # the new configuration is written, the edge not yet restarted
+        with pytest.raises(Died):
+            edge.agree([DIRECT, ANNOUNCED])
+    edge.agree([DIRECT, ANNOUNCED])
+    assert engine.haproxy is not None
+    assert engine.haproxy.has == {"direct", "named"}
+    started = list(engine.calls)
+    edge.agree([DIRECT])
+    assert engine.calls == started  # a port too many is no reason to restart
+
+
+def test_a_configuration_that_the_running_edge_does_not_have_yet_is_not_believed(
+    edge: Edge, engine: EngineWithHaproxy
+) -> None:
+    edge.agree([DIRECT])
+    (engine.folder / "edge" / "haproxy.cfg").write_text(render([DIRECT, NAMED]))
+    edge.agree([DIRECT, NAMED])
+    assert engine.haproxy is not None
+    assert engine.haproxy.has == {"direct", "named"}
+
+
+def test_what_the_edge_refuses_is_an_error(edge: Edge, engine: EngineWithHaproxy) -> None:
+    edge.agree([DIRECT])
+    assert engine.haproxy is not None
+    engine.haproxy.complaint = "no need to change the addr, IP changed from 'x' to 'y'"
+    edge.agree([DIRECT])
+    engine.haproxy.complaint = "No such server."
+    with pytest.raises(EdgeError, match="No such server"):
+        edge.agree([DIRECT])
+
+
+def test_counters_are_read_from_the_edge(edge: Edge, engine: EngineWithHaproxy) -> None:
+    assert edge.open_requests(1, "a") == 0  # it does not run: nobody is being answered
+    edge.agree([DIRECT])
+    assert (edge.open_requests(1, "a"), edge.open_requests(1, "b")) == (3, 0)
+    assert edge.serving_lane(1) == "a"
+    edge.cut(1, "b")
+    assert told(engine) == ["shutdown sessions server slot1/b", "set server slot1/b state maint"]
+
+
+def test_an_edge_that_never_answers_is_an_error_with_its_log(
+    edge: Edge, engine: EngineWithHaproxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ferryman_agent.edge.edge.START_LIMIT_SECONDS", 0.0)
+    monkeypatch.setattr(FakeHaproxy, "_serve", lambda self: self._socket.close())
+    engine.registry["haproxy:3.0"].log = "cannot bind :8000\n"
+    with pytest.raises(EdgeError) as caught:
+        edge.agree([DIRECT])
+    assert (caught.value.code, caught.value.details) == ("edge-failed", {"log": ["cannot bind :8000"]})
+    monkeypatch.undo()
+    engine.haproxy = None
+
+
+def test_a_socket_that_is_not_there_is_an_edge_that_is_down(folder: Path) -> None:
+    with pytest.raises(EdgeError) as caught:
+        runtime.command(folder / "nothing.sock", "show info")
+    assert caught.value.code == "edge-down"

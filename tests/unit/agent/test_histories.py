@@ -1,0 +1,123 @@
+"""Random histories: deploys, rollbacks, crashes, reboots and damage in any order; the promises hold after each."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from ferryman_agent.ledger import Ledger
+from ferryman_agent.testing import (
+    Behaviour,
+    Crash,
+    CrashPoint,
+    FakeMachine,
+    broken_promises,
+    carry_out,
+    manifest,
+)
+from ferryman_agent.transaction.order import DeployOrder, RollbackOrder
+from ferryman_agent.transaction.reconciliation import look_after
+from ferryman_agent.transaction.recovery import recover
+from ferryman_agent.transaction.running import RunningTransactions
+from ferryman_agent.transaction.server import Server
+
+APP = "shop.production"
+IMAGES = {
+    "good": Behaviour(migrations=["a.1"]),
+    "better": Behaviour(migrations=["a.1", "a.2"]),
+    "unlabelled": Behaviour(),
+    "crashing": Behaviour(migrations=["a.1"], exits={"web": 1}),
+    "broken": Behaviour(migrations=["a.1", "a.3"], exits={"migrate": 1}),
+}
+WORKER = {"command": ["work"], "stop_grace": 1.0, "overlap": True}
+points = st.one_of(st.none(), st.integers(0, 140))
+SHARED_MEMORY = Path("/dev/shm")
+
+
+class Histories(RuleBasedStateMachine):
+    """One server; `committed` is what the model says that the app serves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory(dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None)
+        self.machine = FakeMachine(Path(self.folder.name))
+        for word, behaviour in IMAGES.items():
+            self.machine.publish(word, behaviour)
+        self.ledgers: list[Ledger] = []
+        self.requests = 0
+        self.server = self.started(None)
+
+    def started(self, point: CrashPoint | None) -> Server:
+        server = self.machine.agent(point)
+        self.ledgers.append(server.ledger)
+        return server
+
+    def teardown(self) -> None:
+        for ledger in self.ledgers:
+            ledger.close()
+        self.folder.cleanup()
+
+    @property
+    def serving(self) -> int | None:
+        app = self.server.ledger.app(APP)
+        return app.serving if app else None
+
+    def transact(self, order: DeployOrder | RollbackOrder, crash: int | None) -> None:
+        before = self.serving
+        self.requests += 1
+        request = str(self.requests)
+        try:
+            carry_out(self.started(CrashPoint(crash)), order, request)
+        except Crash:
+            self.server = self.started(None)
+            recover(self.server)
+        deployment = self.server.ledger.deployment(request)
+        if deployment and deployment.state == "succeeded":
+            assert self.serving == deployment.release
+        else:
+            assert self.serving == before
+
+    @rule(word=st.sampled_from(sorted(IMAGES)), has_worker=st.booleans(), crash=points)
+    def deploy(self, word: str, has_worker: bool, crash: int | None) -> None:
+        content = manifest(retain=2)
+        if has_worker:
+            content["roles"]["worker"] = WORKER
+        self.transact(self.machine.order(word, content), crash)
+
+    @rule(to=st.one_of(st.none(), st.integers(1, 6)), crash=points)
+    def roll_back(self, to: int | None, crash: int | None) -> None:
+        if self.server.ledger.app(APP):
+            self.transact(RollbackOrder(APP, to, None), crash)
+
+    @rule()
+    def reboot(self) -> None:
+        self.machine.docker.reboot()
+        self.machine.edge.restart()
+        self.server = self.started(None)
+        recover(self.server)
+
+    @rule(number=st.integers(0, 5))
+    def lose_a_container(self, number: int) -> None:
+        names = sorted(self.machine.docker.by_name)
+        if names:
+            self.machine.docker.remove(names[number % len(names)])
+        look_after(self.server, RunningTransactions(self.server))
+
+    @invariant()
+    def promises_hold(self) -> None:
+        assert broken_promises(self.machine, self.server) == []
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(
+    max_examples=150,
+    stateful_step_count=15,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

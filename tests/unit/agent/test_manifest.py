@@ -1,0 +1,124 @@
+"""The manifest as the server checks it: whatever a client sends, a fault names its key."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import pytest
+
+from ferryman_agent.errors import BadRequest
+from ferryman_agent.manifest import parse_manifest
+from ferryman_agent.testing import manifest
+
+BAD: list[tuple[str, Any]] = [
+    ("app", "Shop"),
+    ("app", "../etc"),
+    ("app", "x" * 32),
+    ("app", None),
+    ("environment", ""),
+    ("environment", "pro.duction"),
+    ("domain", "shop_example"),
+    ("domain", "a.example\nbind :22"),
+    ("domain", "-a.example"),
+    ("domain", 5),
+    ("host", None),
+    ("image", "acme/shop@sha256:0"),
+    ("image", "Acme"),
+    ("roles", {}),
+    ("roles", []),
+    ("roles.web", "x"),
+    ("roles.Worker", {"command": [], "stop_grace": 1, "overlap": False}),
+    ("roles.worker.command", "run"),
+    ("roles.worker.overlap", None),
+    ("roles.worker.stop_grace", "3s"),
+    ("roles.web.command", ["a\0b"]),
+    ("roles.web.command", [1]),
+    ("roles.web.port", 0),
+    ("roles.web.port", 65536),
+    ("roles.web.port", 80.5),
+    ("roles.web.port", True),
+    ("roles.web.port", "80"),
+    ("roles.web.health", "health"),
+    ("roles.web.health", "/a b"),
+    ("roles.web.health", "/a\r\nHost: b"),
+    ("roles.web.health_timeout", 0),
+    ("roles.web.health_timeout", math.nan),
+    ("roles.web.drain_timeout", -1),
+    ("roles.web.stop_grace", math.inf),
+    ("roles.web.stop_grace", None),
+    ("resources", None),
+    ("resources.memory", 1),
+    ("resources.memory", 300e6),
+    ("resources.cpus", 0),
+    ("resources.cpus", False),
+    ("resources.pids", 0),
+    ("read_only", "yes"),
+    ("tmpfs", "/tmp"),
+    ("tmpfs", ["tmp"]),
+    ("volumes", []),
+    ("volumes", {"Media": "/a"}),
+    ("volumes.media", "relative"),
+    ("volumes.media", "/a:/b"),
+    ("env.required", "A"),
+    ("env.required", ["A-B"]),
+    ("env.values", {"A=B": "x"}),
+    ("env.values.A", 1),
+    ("env.values.A", "a\0b"),
+    ("database.version", 11),
+    ("database.version", 17.5),
+    ("database.migrate", "migrate"),
+    ("database.migrate_timeout", 0),
+    ("retain", 0),
+    ("retain", 51),
+    ("retain", 1.5),
+]
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    content = copy.deepcopy(manifest(volumes={"media": "/app/media"}))
+    content["roles"]["worker"] = {"command": [], "stop_grace": 1, "overlap": False}
+    *parents, key = path.split(".")
+    place = content
+    for parent in parents:
+        place = place[parent]
+    place[key] = value
+    return content
+
+
+@pytest.mark.parametrize(("path", "value"), BAD, ids=[f"{path}={value!r}"[:60] for path, value in BAD])
+def test_a_bad_key_is_named(path: str, value: Any) -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse_manifest(changed(path, value))
+    assert caught.value.code == "bad-manifest"
+    named = caught.value.message.removeprefix("manifest: ").partition(": ")[0]
+    assert path.startswith(named)
+    assert named.split(".")[0] == path.split(".", maxsplit=1)[0]
+    assert caught.value.exit_status == 2
+
+
+@pytest.mark.parametrize("content", [None, [], "x", 5, {}])
+def test_what_is_no_manifest_is_refused(content: Any) -> None:
+    with pytest.raises(BadRequest):
+        parse_manifest(content)
+
+
+def test_a_manifest_is_read_into_its_units() -> None:
+    content = manifest(domain="shop.example.com", volumes={"media": "/app/media"})
+    content["roles"]["worker"] = {"command": ["work"], "stop_grace": 3, "overlap": True}
+    content["env"] = {"required": ["TOKEN"], "values": {"A": "1"}}
+    found = parse_manifest(content)
+    assert (found.app_id, found.host_header) == ("shop.production", "shop.example.com")
+    assert (found.web.port, found.web.health, found.web.health_timeout) == (8000, "/health", 20.0)
+    assert (found.roles["worker"].command, found.roles["worker"].overlap) == (("work",), True)
+    assert (found.memory, found.cpus, found.pids, found.retain) == (256 << 20, 1.0, 128, 5)
+    assert (found.volumes, found.required, found.values) == ({"media": "/app/media"}, ("TOKEN",), {"A": "1"})
+    assert found.database is not None
+    assert (found.database.version, found.database.migrate_timeout) == (17, 60.0)
+    assert found.content == content
+
+
+def test_without_a_domain_health_checks_go_to_localhost() -> None:
+    found = parse_manifest(manifest(domain=None, database=None))
+    assert (found.host_header, found.database) == ("localhost", None)
