@@ -16,21 +16,24 @@ CHUNK_BYTES = 65536
 
 def relay(role: str, path: str = SOCKET) -> int:
     """Copy until the agent ends the conversation; returns the exit status."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connection.connect(path)
-    except OSError as error:
-        answer = Unavailable(
-            "agent-not-running",
-            f"the agent does not answer: {error.strerror}",
-            state="what serves goes on serving",
-            hint="on the server: systemctl status ferryman-agent",
-        )
-        sys.stdout.write(json.dumps({"error": answer.as_json()}) + "\n")
-        return 4
-    connection.sendall(json.dumps({"role": role}).encode() + b"\n")
-    _copy(connection)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.connect(path)
+        except OSError as error:
+            sys.stdout.write(json.dumps({"error": _not_running(error).as_json()}) + "\n")
+            return 4
+        connection.sendall(json.dumps({"role": role}).encode() + b"\n")
+        _copy(connection)
     return 0
+
+
+def _not_running(error: OSError) -> Unavailable:
+    return Unavailable(
+        "agent-not-running",
+        f"the agent does not answer: {error.strerror}",
+        state="what serves goes on serving",
+        hint="on the server: systemctl status ferryman-agent",
+    )
 
 
 def _copy(connection: socket.socket) -> None:
