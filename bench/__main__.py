@@ -65,7 +65,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ferryman-bench-") as folder:
         stage = Stage(Path(folder), _log)
         try:
-            stage.clone(_revision(options.revision))
+            revision = _revision(options.revision)
+            stage.clone(revision)
             rows = measure(stage, options.only or [REHEARSAL, *ROWS], QUICK if options.quick else FULL)
         except FerrymanError as error:
             _log(f"{error.code}: {error.message}")
@@ -73,7 +74,7 @@ def main() -> int:
         finally:
             _log("removing what was made")
             stage.remove()
-    heading = f"Revision {_revision(options.revision)[:7]}, {_circumstances()}, {time.monotonic() - began:.0f} s in all"
+    heading = f"Revision {revision[:7]}, {_circumstances()}, {time.monotonic() - began:.0f} s in all"
     show(rows, heading)
     if options.write:
         options.write.write_text(as_markdown(rows, heading), encoding="utf-8")
