@@ -190,6 +190,16 @@ class Ledger:
         )
         return [deployment_from(row) for row in self._all(query, *values)]
 
+    def served_before(self, app_id: str) -> int | None:
+        """The number of the release that served until the serving one took over; None before the second."""
+        row = self._one(
+            "SELECT d.previous FROM deployment d JOIN app ON app.id = d.app"
+            " WHERE app.id = ? AND d.release = app.serving AND d.previous != d.release AND d.state IN ('committed', 'succeeded')"
+            " ORDER BY d.started_at DESC, d.rowid DESC LIMIT 1",
+            app_id,
+        )
+        return None if row is None else int(row["previous"])
+
     def unfinished(self) -> list[Deployment]:
         """Deployments whose process died before it recorded an outcome, oldest first."""
         query = "SELECT * FROM deployment WHERE state IN ('running', 'committed') ORDER BY started_at, rowid"

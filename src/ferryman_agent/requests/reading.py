@@ -106,7 +106,8 @@ def plan(call: Call) -> dict[str, Any]:
     """What a deploy or a rollback would do; changes nothing."""
     if call.params.get("kind") == "rollback":
         app = known_app(call.server.ledger, call.params)
-        target = rollback_target(app, call.server.ledger.releases(app.id), whole_number(call.params, "to"))
+        ledger, number = call.server.ledger, whole_number(call.params, "to")
+        target = rollback_target(app, ledger.releases(app.id), number, ledger.served_before(app.id))
         return _plan(call, app, target, parse_manifest(target.manifest))
     order = parse_deploy(call.params)
     found = call.server.ledger.app(order.manifest.app_id)

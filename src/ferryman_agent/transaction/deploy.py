@@ -70,7 +70,8 @@ class Transaction:
     def _chosen(self) -> Release:
         ledger, order = self.server.ledger, self.order
         if isinstance(order, RollbackOrder):
-            return rollback_target(self.app, ledger.releases(self.app.id), order.number)
+            earlier = ledger.served_before(self.app.id)
+            return rollback_target(self.app, ledger.releases(self.app.id), order.number, earlier)
         version, _ = ledger.environment(self.app.id)
         manifest = order.manifest
         found = (self.app.id, 0, manifest.image, order.digest, order.revision, manifest.content, version)

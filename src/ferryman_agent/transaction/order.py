@@ -81,8 +81,12 @@ def known_app(ledger: Ledger, params: dict[str, Any]) -> App:
     return app
 
 
-def rollback_target(app: App, releases: list[Release], number: int | None) -> Release:
-    """Pure: the retained release a rollback goes to. Refused lists what can be chosen."""
+def rollback_target(app: App, releases: list[Release], number: int | None, before: int | None = None) -> Release:
+    """Pure: the retained release a rollback goes to. Refused lists what can be chosen.
+
+    Without a number it is an earlier one: the release that served `before`, so that nobody lands on a release that was
+    rolled back from; the newest where that one is not retained.
+    """
     choices = [r for r in releases if r.state == "healthy" and r.number != app.serving]
     listed = [r.summary() for r in choices]
     state = f"release {app.serving} goes on serving; nothing was changed" if app.serving else "nothing serves yet"
@@ -92,7 +96,7 @@ def rollback_target(app: App, releases: list[Release], number: int | None) -> Re
         if not earlier:
             message = f"no earlier healthy release is retained; others that can be chosen: {names}"
             raise Refused("no-earlier-release", message, state=state, choices=listed)
-        return earlier[0]
+        return next((r for r in earlier if r.number == before), earlier[0])
     if number == app.serving:
         raise Refused("already-serving", f"release {number} serves already", state=state, choices=listed)
     for release in choices:

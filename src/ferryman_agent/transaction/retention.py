@@ -8,10 +8,13 @@ from ferryman_agent.ledger import App, Release
 from ferryman_agent.transaction.server import Server
 
 
-def beyond(app: App, releases: list[Release], retain: int) -> list[Release]:
-    """Pure: the releases that retention does not hold (newest first given). Failures never evict a healthy one."""
+def beyond(app: App, releases: list[Release], retain: int, before: int | None = None) -> list[Release]:
+    """Pure: the releases that retention does not hold (newest first given). Failures never evict a healthy one.
+
+    The release that served `before` is held too, however old it is: it is where the next rollback goes.
+    """
     healthy = [release for release in releases if release.state == "healthy"]
-    kept = {release.number for release in healthy[:retain]} | {app.serving}
+    kept = {release.number for release in healthy[:retain]} | {app.serving, before}
     return [r for r in releases if r.number not in kept and r.state in ("healthy", "failed")]
 
 
@@ -21,7 +24,7 @@ def prune(server: Server, app: App) -> int:
     releases = server.ledger.releases(app.id)
     serving = next((r for r in releases if r.number == current.serving), None)
     retain = int(serving.manifest["retain"]) if serving else 1
-    going = beyond(current, releases, retain)
+    going = beyond(current, releases, retain, server.ledger.served_before(app.id))
     numbers = {release.number for release in going}
     held = {
         release.reference
