@@ -194,7 +194,8 @@ class Ledger:
         """The number of the release that served until the serving one took over; None before the second."""
         row = self._one(
             "SELECT d.previous FROM deployment d JOIN app ON app.id = d.app"
-            " WHERE app.id = ? AND d.release = app.serving AND d.previous != d.release AND d.state IN ('committed', 'succeeded')"
+            " WHERE app.id = ? AND d.release = app.serving"
+            " AND d.previous != d.release AND d.state IN ('committed', 'succeeded')"
             " ORDER BY d.started_at DESC, d.rowid DESC LIMIT 1",
             app_id,
         )
