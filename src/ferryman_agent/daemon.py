@@ -21,7 +21,7 @@ from ferryman_agent.edge import Edge
 from ferryman_agent.engine import Docker, EngineError
 from ferryman_agent.engine.docker import SOCKET as ENGINE
 from ferryman_agent.errors import AgentError, BadRequest, Refused, Unavailable
-from ferryman_agent.ledger import Ledger
+from ferryman_agent.ledger import Ledger, Reserve
 from ferryman_agent.outbox import Outbox
 from ferryman_agent.protocol import ROLES, SUPPORTED, Channel
 from ferryman_agent.requests import REQUESTS
@@ -43,7 +43,7 @@ class Agent:
         self.fault: AgentError | None = None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            ledger = Ledger(_private(folder / "ledger.db"), now)
+            ledger = Ledger(_private(folder / "ledger.db"), now, Reserve(folder / "ledger.reserve"))
         except AgentError as error:
             self.fault = error
             return

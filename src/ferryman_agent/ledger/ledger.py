@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ferryman_agent.errors import Refused, Unavailable
+from ferryman_agent.ledger.reserve import Reserve
 from ferryman_agent.ledger.rows import App, Deployment, Release, deployment_from, release_from
 from ferryman_agent.ledger.schema import prepare
 
@@ -26,8 +27,9 @@ class Ledger:
     `clock` gives the wall time as RFC 3339 text; it is passed in so that tests decide it.
     """
 
-    def __init__(self, path: Path | str, clock: Callable[[], str]) -> None:
+    def __init__(self, path: Path, clock: Callable[[], str], reserve: Reserve | None = None) -> None:
         self._clock = clock
+        self._reserve = reserve
         self._lock = threading.RLock()
         try:
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -39,6 +41,8 @@ class Ledger:
         except BaseException:
             self._connection.close()
             raise
+        if reserve:
+            reserve.make()
 
     def close(self) -> None:
         """Close the file; the object can't be used afterwards."""
@@ -48,6 +52,8 @@ class Ledger:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
+            if self._reserve:
+                self._reserve.give()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection

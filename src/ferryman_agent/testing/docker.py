@@ -252,17 +252,13 @@ class FakeDocker(Docker):
     def archive(self, container: str, path: str) -> bytes:
         raise EngineError(404, f"{path} is not in {container}")
 
-    def logs(
-        self,
-        container: str,
-        *,
-        tail: int | None = None,
-        follow: bool = False,  # noqa: ARG002 - the log has ended
-        since: int = 0,  # noqa: ARG002 - and is short
-    ) -> Iterator[tuple[str, bytes]]:
+    def logs(self, container: str, *, tail: int | None = None) -> Iterator[tuple[str, bytes]]:
         behaviour = self.images_here.get(self._found(container)["Config"]["Image"], Behaviour())
         lines = behaviour.log.splitlines(keepends=True)
         yield from (("stdout", line.encode()) for line in (lines if tail is None else lines[-tail:]))
+
+    def follow_logs(self, container: str, tail: int | None) -> tuple[Callable[[], None], Iterator[tuple[str, bytes]]]:
+        return (lambda: None), self.logs(container, tail=tail)
 
     # -- exec
 

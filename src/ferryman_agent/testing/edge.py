@@ -24,7 +24,7 @@ class FakeEdge(Edge):
         self.requests: dict[tuple[int, str], list[int]] = {}
 
     def agree(self, routes: list[Route]) -> None:
-        self._check()
+        self._check(is_needed=False)
         self.configured = list(routes)
         if not self.is_running or not self.open_frontends >= frontends(routes):
             self.restart()
@@ -48,8 +48,8 @@ class FakeEdge(Edge):
         self.addresses = {(route.slot, lane): route.addresses[lane] for route in served for lane in LANES}
         self.hosts = {route.key: route.slot for route in served}
 
-    def _check(self) -> None:
-        if self.is_broken:
+    def _check(self, is_needed: bool = True) -> None:
+        if self.is_broken or (is_needed and not self.is_running):
             raise EdgeError("edge-down", "the edge's runtime socket does not answer")
 
     def open_requests(self, slot: int, lane: str) -> int:

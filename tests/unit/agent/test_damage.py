@@ -58,6 +58,10 @@ def restart_edge_elsewhere(machine: FakeMachine) -> None:
     machine.edge.lanes = {(1, "a"): "drain", (1, "b"): "ready"}
 
 
+def remove_edge(machine: FakeMachine) -> None:
+    machine.edge.is_running = False
+
+
 def leave_a_candidate(machine: FakeMachine) -> None:
     machine.docker.by_name[f"ferryman.{APP}.web.7"] = {
         **json.loads(json.dumps(machine.docker.by_name[f"ferryman.{APP}.web.1"])),
@@ -70,7 +74,15 @@ def leave_a_candidate(machine: FakeMachine) -> None:
     found["HostConfig"]["RestartPolicy"] = {"Name": "no"}
 
 
-DAMAGES = [remove_network, remove_postgres, remove_web, stop_web, restart_edge_elsewhere, leave_a_candidate]
+DAMAGES = [
+    remove_network,
+    remove_postgres,
+    remove_web,
+    stop_web,
+    restart_edge_elsewhere,
+    remove_edge,
+    leave_a_candidate,
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -11,6 +11,7 @@ import pytest
 from ferryman_agent.errors import Refused, Unavailable
 from ferryman_agent.ledger import App, Deployment, Ledger, Release
 from ferryman_agent.ledger import ledger as module
+from ferryman_agent.ledger.reserve import NEEDED_BYTES, PLENTY_BYTES, RESERVE_BYTES, Reserve
 from ferryman_agent.testing import FakeClock, digest, manifest
 
 APP = "shop.production"
@@ -209,3 +210,28 @@ def test_a_request_begins_one_deployment(ledger: Ledger, app: App) -> None:
     ledger.begin(app, "r", "deploy", None)
     with pytest.raises(sqlite3.IntegrityError):
         ledger.begin(app, "r", "deploy", None)
+
+
+def test_the_reserve_is_given_up_on_a_full_disk_and_made_again_when_there_is_plenty(folder: Path) -> None:
+    free, held = [PLENTY_BYTES], folder / "ledger.reserve"
+    reserve = Reserve(held, lambda _: free[0])
+    reserve.make()
+    assert held.stat().st_blocks * 512 >= RESERVE_BYTES
+    for left, is_held in ((NEEDED_BYTES, True), (NEEDED_BYTES - 1, False), (PLENTY_BYTES - 1, False)):
+        free[0] = left
+        reserve.give()
+        assert held.exists() is is_held
+    reserve.make()
+    assert not held.exists()
+    free[0] = PLENTY_BYTES
+    reserve.make()
+    assert held.exists()
+
+
+def test_the_ledger_gives_up_its_reserve_before_a_write(folder: Path) -> None:
+    free = [PLENTY_BYTES]
+    ledger = Ledger(folder / "ledger.db", FakeClock(), Reserve(folder / "ledger.reserve", lambda _: free[0]))
+    assert (folder / "ledger.reserve").exists()
+    free[0] = 0
+    ledger.set_setting("a", 1)
+    assert not (folder / "ledger.reserve").exists()
