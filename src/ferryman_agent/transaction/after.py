@@ -158,7 +158,9 @@ def _watch(target: Committed, roles: list[Role]) -> list[str]:
             count = container["RestartCount"] if container else 0
             # one that was degraded may have restarted long ago; a new one has not restarted yet
             is_stable = count == restarts.setdefault(role.name, count if target.app.degraded else 0)
-            if not container or not _is_up(container) or not is_stable:
+            # while it is up again it does not tell why it had ended
+            is_news = role.name not in problems and not is_stable
+            if not container or not _is_up(container) or is_news:
                 problems[role.name] = _problem(target, role, container)
         stopwatch.wait(STAY_UP_POLL_SECONDS)
     return list(problems.values())
@@ -172,7 +174,8 @@ def _problem(target: Committed, role: Role, container: dict[str, Any] | None) ->
     if container is None:
         return f"{role.name} has no container"
     last = (target.server.tail(target.container(role.name), 1) or [""])[-1]
-    return f"{role.name} does not stay up (exit code {container['State']['ExitCode']}): {last}"
+    code = "" if _is_up(container) else f" (exit code {container['State']['ExitCode']})"
+    return f"{role.name} does not stay up{code}" + (f": {last}" if last else "")
 
 
 def converge(target: Committed) -> None:

@@ -221,7 +221,7 @@ def test_a_role_that_does_not_stay_up_degrades_until_it_does(machine: FakeMachin
     assert carried.state == "succeeded"
     app = server.ledger.app(APP)
     assert app is not None
-    assert app.degraded == "worker does not stay up (exit code 0): no queue"
+    assert app.degraded == "worker does not stay up: no queue"
     settle(server)  # it has restarted, and runs since
     assert broken_promises(machine, server) == []
 
