@@ -44,6 +44,9 @@ class Call:
     """One call that runs. The last lines of both streams are in the message of every assertion."""
 
     def __init__(self, arguments: Sequence[str], variables: Mapping[str, str], stdin: bytes = b"") -> None:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # a shell in the background ignores Ctrl-C, and so would every process below it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         self.arguments = list(arguments)
         self.stdout, self.stderr = Output(), Output()
         self.began = time.monotonic()
