@@ -90,6 +90,7 @@ def link_rows(stage: Stage, repeats: int) -> list[Row]:
 def through_proxy(stage: Stage) -> Iterator[Proxy]:
     """Have the real command line reach the server through the proxy: its state names the proxy's port."""
     file, state, server = StateFile(stage.project), stage.state, stage.server
+    assert stage.destination.link, "found once, and before the state names another port than sshd's"
     with Proxy(server.ssh_port).running() as proxy:
         machine = server.model_copy(update={"ssh_port": proxy.port})
         file.save(state.model_copy(update={"machine": machine}))
