@@ -11,10 +11,13 @@ from ferryman_agent.errors import BadRequest
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
-IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]*")
+HOST = re.compile(r"[!-~]{0,255}")
+_COMPONENT = r"[a-z0-9]+([._-]+[a-z0-9]+)*"
+IMAGE = re.compile(rf"(?!.{{256}})([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?/)?{_COMPONENT}(/{_COMPONENT})*")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-PATH = re.compile(r"/[A-Za-z0-9._/-]*")
+PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)+")
 URL_PATH = re.compile(r"/[!-~]*")
+RESERVED_ROLES = ("migrate", "postgres")  # the agent's own containers beside an app
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,8 @@ def parse_manifest(content: Any) -> Manifest:
     return Manifest(
         app=reader.matching("app", NAME),
         environment=reader.matching("environment", NAME),
-        domain=reader.matching("domain", DOMAIN) if reader.content.get("domain") else None,
-        host=reader.text("host"),
+        domain=reader.matching("domain", DOMAIN) if reader.content.get("domain") is not None else None,
+        host=reader.matching("host", HOST),
         image=reader.matching("image", IMAGE),
         roles={name: _role(name, roles.mapping(name)) for name in roles.content},
         memory=resources.whole("memory", 6 << 20, 1 << 50),
@@ -114,6 +117,8 @@ def parse_manifest(content: Any) -> Manifest:
 
 def _role(name: str, reader: _Reader) -> Role:
     _matching("roles", name, NAME)
+    if name in RESERVED_ROLES:
+        raise _bad("roles", f"{name} is the name of a container of the agent's own")
     command, stop_grace = tuple(reader.texts("command")), reader.number("stop_grace", 0, 86400)
     if name != "web":
         return Role(name, command, stop_grace, overlap=reader.truth("overlap"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -11,9 +12,10 @@ from ferryman_agent.errors import BadRequest
 
 PROTOCOL = 1
 SUPPORTED = (1,)
-LINE_LIMIT_BYTES = 8 << 20
+LINE_LIMIT_BYTES = 1 << 20  # parsed, a line may take thirty times its size of the 128 MB that the agent has
 SOCKET = "/run/ferryman/agent.sock"
 ROLES = ("pipeline", "operator")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Channel:
@@ -33,6 +35,8 @@ class Channel:
             raise BadRequest("bad-request", f"a line is longer than {LINE_LIMIT_BYTES} bytes")
         try:
             found = json.loads(line)
+            if _SURROGATE.search(line):
+                json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text: nothing can store it
         except (ValueError, RecursionError) as error:
             raise BadRequest("bad-request", f"not a JSON line: {error}") from error
         if not isinstance(found, dict):

@@ -10,6 +10,7 @@ from ferryman import __version__
 from ferryman.errors import DeployFailed, FerrymanError, OutcomeUnknown, Refused, Unreachable, UsageError
 
 PROTOCOL = 1
+REQUEST_LIMIT_BYTES = 1024 * 1024
 LINE_LIMIT_BYTES = 8 * 1024 * 1024
 READING_REQUESTS = frozenset(
     {"hello", "plan", "status", "releases", "deployments", "follow", "logs", "env.list", "env.history", "outbox"}
@@ -36,9 +37,9 @@ def request_message(kind: str, params: Mapping[str, Any], request_id: str) -> di
 def encode_line(message: Mapping[str, Any]) -> bytes:
     """One message as one line; UsageError when the other side would refuse its length."""
     line = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-    if len(line) > LINE_LIMIT_BYTES:
+    if len(line) > REQUEST_LIMIT_BYTES:
         raise UsageError(
-            "request-too-large", f"the request is {len(line)} bytes long; at most {LINE_LIMIT_BYTES} can be sent"
+            "request-too-large", f"the request is {len(line)} bytes long; at most {REQUEST_LIMIT_BYTES} can be sent"
         )
     return line
 

@@ -18,6 +18,7 @@ from ferryman_agent.requests.call import Call
 from ferryman_agent.transaction.order import app_id, known_app, whole_number
 
 CHUNK_BYTES = 32768
+VARIABLE_LIMIT_BYTES = (128 << 10) - 1  # NAME=value: Linux starts no process with a longer one
 
 
 def environment_set(call: Call) -> dict[str, Any]:
@@ -31,6 +32,8 @@ def environment_set(call: Call) -> dict[str, Any]:
             raise BadRequest("bad-variable", f"{name!r} is not a variable name; allowed: letters, digits, _")
         if not isinstance(value, str) or "\0" in value:
             raise BadRequest("bad-variable", f"{name}: the value must be text without NUL")
+        if len(f"{name}={value}".encode()) > VARIABLE_LIMIT_BYTES:
+            raise BadRequest("bad-variable", f"{name}: longer than 128 KiB, with which Linux starts no process")
     version, values = call.server.ledger.environment(app)
     changed = sorted(name for name, value in given.items() if values.get(name) != value)
     return _store(call, version, {**values, **given}, ("set", changed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from ferryman_agent.errors import BadRequest, Refused
 from ferryman_agent.ledger import App, Ledger, Release
 from ferryman_agent.manifest import DIGEST, NAME, Manifest, parse_manifest
 
+MANIFEST_LIMIT_BYTES = 64 << 10  # it is kept with every release
 REVISION = re.compile(r"[0-9a-f]{40}(-dirty-[0-9a-f]{8})?")
 
 
@@ -36,8 +38,12 @@ class RollbackOrder:
 
 def parse_deploy(params: dict[str, Any]) -> DeployOrder:
     """A checked deploy order; BadRequest names what is wrong."""
+    manifest = parse_manifest(params.get("manifest"))
+    size = len(json.dumps(manifest.content))
+    if size > MANIFEST_LIMIT_BYTES:
+        raise BadRequest("bad-manifest", f"the manifest has {size} bytes; at most {MANIFEST_LIMIT_BYTES} are kept")
     return DeployOrder(
-        manifest=parse_manifest(params.get("manifest")),
+        manifest=manifest,
         digest=_matching(params, "digest", DIGEST),
         revision=_matching(params, "revision", REVISION),
         sequence=whole_number(params, "sequence"),
