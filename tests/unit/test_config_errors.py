@@ -22,6 +22,8 @@ BROKEN = {
         "ferryman.toml:4: not valid TOML: expected ']' at the end of a table declaration",
     ),
     "not TOML at its end": (APP + 'context = "service', "ferryman.toml:4: not valid TOML: unterminated string"),
+    "too deep": ("a = " + "[" * 20_000, "ferryman.toml: holds too deep an array, or too long a number"),
+    "an endless number": ("a = " + "1" * 5000, "ferryman.toml: holds too deep an array, or too long a number"),
     "the same key twice": (APP + 'name = "x"\n' + WEB, "ferryman.toml:4: not valid TOML: cannot overwrite a value"),
     "unknown key": (
         APP + WEB + "prot = 8000\n",
@@ -62,7 +64,13 @@ BROKEN = {
     ),
     "a role's name": (
         APP + WEB + "[app.roles.Worker]\n",
-        f"ferryman.toml:5: [app.roles.Worker]: this name can't be used; allowed: {NAME}",
+        f"ferryman.toml:5: [app.roles.Worker]: this name can't be used; allowed: {NAME}; "
+        "migrate and postgres are taken",
+    ),
+    "a role that is called like a container of the agent's": (
+        APP + WEB + "[app.roles.migrate]\n",
+        f"ferryman.toml:5: [app.roles.migrate]: this name can't be used; allowed: {NAME}; "
+        "migrate and postgres are taken",
     ),
     "an image with a tag": (
         APP.replace("team/shop", "team/shop:latest") + WEB,

@@ -11,7 +11,7 @@ import pytest
 from ferryman.errors import Refused, UsageError
 from ferryman.link import Link, PublicKey, SshLink, Target
 from ferryman.link.command import ConnectionFiles, ssh_command
-from ferryman.link.protocol import LINE_LIMIT_BYTES, encode_line
+from ferryman.link.protocol import REQUEST_LIMIT_BYTES, encode_line
 from ferryman.testing import FakeLink
 
 ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
@@ -99,9 +99,14 @@ def test_private_key_readable_by_others_is_named_with_its_remedy(tmp_path: Path)
     assert caught.value.hint == f"chmod 600 {key}"
 
 
+def test_a_private_key_is_a_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a file"):
+        SshLink(replace(TARGET, identity=tmp_path)).request("status", {})
+
+
 def test_request_that_the_other_side_would_refuse_is_not_sent() -> None:
     with pytest.raises(UsageError, match="bytes long"):
-        encode_line({"value": "x" * LINE_LIMIT_BYTES})
+        encode_line({"value": "x" * REQUEST_LIMIT_BYTES})
 
 
 def test_fake_link_answers_as_scripted_and_remembers() -> None:

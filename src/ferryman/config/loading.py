@@ -16,7 +16,7 @@ from ferryman.config.problems import Problem, Source, configuration_error, probl
 from ferryman.config.variables import broken_variables
 from ferryman.errors import ConfigurationError
 
-ROLE_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+ROLE_NAME = re.compile(r"(?!(migrate|postgres)$)[a-z][a-z0-9-]{0,30}")
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -53,6 +53,9 @@ def _read(path: Path) -> Source:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError("configuration-invalid", _syntax_problem(shown, text, str(error))) from None
+    except (RecursionError, ValueError):
+        problem = f"{shown}: holds too deep an array, or too long a number"
+        raise ConfigurationError("configuration-invalid", problem) from None
     return Source(path, data, key_lines(text))
 
 
@@ -70,7 +73,7 @@ def _role_names(data: Mapping[str, Any]) -> list[Problem]:
     roles = data.get("app", {}).get("roles", {}) if isinstance(data.get("app"), dict) else {}
     allowed = "lower-case letters, digits and -, beginning with a letter, at most 31 characters"
     return [
-        Problem(("app", "roles", name), f"this name can't be used; allowed: {allowed}")
+        Problem(("app", "roles", name), f"this name can't be used; allowed: {allowed}; migrate and postgres are taken")
         for name in (roles if isinstance(roles, dict) else ())
         if not ROLE_NAME.fullmatch(name)
     ]

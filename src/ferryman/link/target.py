@@ -56,6 +56,8 @@ class Target:
             raise UsageError(
                 "identity-unreadable", f"the private key {self.identity} can't be read: {error.strerror}"
             ) from error
+        if not stat.S_ISREG(status.st_mode):
+            raise UsageError("identity-unreadable", f"the private key {self.identity} is not a file")
         if status.st_uid == os.getuid() and stat.S_IMODE(status.st_mode) & 0o077:
             raise UsageError(
                 "identity-exposed",
