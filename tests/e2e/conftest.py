@@ -132,5 +132,10 @@ def new_shop(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> It
         return made[-1]
 
     yield make
-    for call in (call for shop in made for call in shop.calls if call.process.poll() is None):
-        call.kill()
+    for shop in made:
+        for call in shop.calls:
+            if call.process.poll() is None:
+                call.kill()
+        tags = prepared.server.docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", shop.image]).split()
+        if tags:
+            prepared.server.docker.run(["rmi", "--force", *tags])
