@@ -10,6 +10,7 @@ from importlib.resources.abc import Traversable
 
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 SHEBANG = b"#!/usr/bin/env python3\n"
+LEFT_OUT = {"__pycache__", "testing"}
 MAIN = """\
 import sys
 
@@ -34,7 +35,7 @@ def _contents(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
     for entry in folder.iterdir():
         name = f"{prefix}/{entry.name}"
         if entry.is_dir():
-            if entry.name != "__pycache__":
+            if entry.name not in LEFT_OUT:
                 yield from _contents(entry, name)
         elif not name.endswith(".pyc"):
             yield name, entry.read_bytes()

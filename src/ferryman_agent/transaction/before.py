@@ -112,7 +112,7 @@ def pull(candidate: Candidate, step: Step) -> dict[str, Any]:
             "wrong-architecture",
             f"the image is for {image['Architecture']}, this server is {ours}",
             state=serving_state(candidate.app),
-            hint=f"build it with --platform linux/{ours}",
+            hint=f'set [app] platform = "linux/{ours}" and build it again',
         )
     if not was_pulled:
         step.skip("the image is here already")
