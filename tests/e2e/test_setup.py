@@ -85,7 +85,7 @@ def set_up(
 
     yield SetUp(server, asked_for, setup_server(asked_for, steps.append, confirm), steps, asked)
     if request.session.testsfailed > failed_before:
-        print(server.logs())  # noqa: T201 - pytest shows it with the failure
+        print(server.logs())
     server.remove()
 
 
