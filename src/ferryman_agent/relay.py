@@ -46,11 +46,18 @@ def _copy(connection: socket.socket) -> None:
                 if not _pass_on(connection, chunk):
                     waiting.remove(stdin)
                 continue
-            chunk = connection.recv(CHUNK_BYTES)
+            chunk = _answer(connection)
             if not chunk:
                 return
             while chunk:
                 chunk = chunk[os.write(stdout, chunk) :]
+
+
+def _answer(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(CHUNK_BYTES)
+    except ConnectionResetError:  # it closed with our bytes unread, for the line was too long; all it said was heard
+        return b""
 
 
 def _pass_on(connection: socket.socket, chunk: bytes) -> bool:

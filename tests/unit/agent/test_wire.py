@@ -132,6 +132,17 @@ def test_an_answer_arrives_although_the_agent_hears_no_more(listen: Callable[...
     assert streams.received() == b'{"error":{}}\n'
 
 
+def test_an_agent_that_closes_with_bytes_unread_ends_the_relay(listen: Callable[..., Path], streams: Streams) -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.recv(1)
+        connection.sendall(b'{"error":{}}\n')
+
+    path = listen(talk)
+    streams.sending.write(b"x" * 60000)
+    assert streams.relay(path) == 0
+    assert streams.received() == b'{"error":{}}\n'
+
+
 def test_without_an_agent_the_relay_answers_itself(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert relay("pipeline", str(folder / "nothing.sock")) == 4
     error = json.loads(capsys.readouterr().out)["error"]
