@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 import uuid
@@ -82,7 +83,7 @@ def ship_image(
 def published_image(destination: Destination, options: DeployOptions, variables: Mapping[str, str]) -> ShippedImage:
     """The image of a revision that the registry has; Refused `image-not-in-registry` when it has none."""
     repository = find_repository(destination.configuration.root)
-    sha = resolve_revision(repository.root, options.revision or "HEAD")
+    sha = resolve_revision(repository.root, "HEAD" if options.revision is None else options.revision)
     reference = rerouted(f"{destination.configuration.app.image}:{sha}", destination.registry)
     digest = require_digest(reference, find_credentials(split_reference(reference), variables))
     return ShippedImage(sha, digest, 0, 0, was_there=True)
@@ -91,7 +92,7 @@ def published_image(destination: Destination, options: DeployOptions, variables:
 def planned_image(destination: Destination, options: DeployOptions, variables: Mapping[str, str]) -> ShippedImage:
     """The image that a deploy would ship; `was_there` False when it would have to be built first."""
     repository = find_repository(destination.configuration.root)
-    sha = resolve_revision(repository.root, options.revision or "HEAD")
+    sha = resolve_revision(repository.root, "HEAD" if options.revision is None else options.revision)
     reference = rerouted(f"{destination.configuration.app.image}:{sha}", destination.registry)
     digest = manifest_digest(reference, find_credentials(split_reference(reference), variables))
     return ShippedImage(sha, digest or NO_DIGEST, 0, 0, was_there=digest is not None)
@@ -133,7 +134,8 @@ def ask_transaction(destination: Destination, kind: str, parameters: Mapping[str
         nonlocal seen
         if event.get("sequence", 0) > seen:
             seen = event["sequence"]
-            on_event(event)
+            with contextlib.suppress(OSError):  # what can't be shown here goes on there, and has an outcome
+                on_event(event)
 
     lost: OutcomeUnknown | None = None
     for _ in range(RESUME_TRIES):

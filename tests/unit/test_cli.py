@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +223,24 @@ def test_an_error_says_what_failed_the_state_and_what_to_do(capsys: pytest.Captu
         "state: release 2 goes on serving",
         "hint: look",
     ]
+
+
+def test_a_command_goes_on_when_nobody_reads_its_messages() -> None:
+    program = (
+        "import sys; from ferryman.cli.options import messages\n"
+        "for line in range(3): messages.print('a step')\n"
+        "print('the outcome'); sys.exit(5)"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=writing, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stdout) == (5, b"the outcome\n")
+
+
+def test_a_full_disk_is_an_error_like_others() -> None:
+    program = "import sys; sys.argv = ['ferryman', '--version']; from ferryman.cli.main import main; main()"
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run([sys.executable, "-uc", program], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.decode().endswith("No space left on device [local-failure]\n")

@@ -58,6 +58,14 @@ def test_a_lost_connection_repeats_the_same_request_and_no_event_is_seen_twice(
     assert first.request_id == second.request_id is not None
 
 
+def test_a_deploy_goes_on_when_its_events_can_not_be_shown(destination: Destination, link: FakeLink) -> None:
+    def full_disk(_: dict[str, Any]) -> None:
+        raise OSError("no space left on device")
+
+    link.answer("deploy", {"outcome": "succeeded"}, events=[event(1), event(2)])
+    assert ask_transaction(destination, "deploy", {}, full_disk) == {"outcome": "succeeded"}
+
+
 def test_a_server_that_stays_away_leaves_the_outcome_unknown(destination: Destination, link: FakeLink) -> None:
     link.answer("deploy", OutcomeUnknown("connection-lost", "lost"))
     with pytest.raises(OutcomeUnknown):

@@ -11,7 +11,7 @@ from ferryman import __version__
 from ferryman.cli import operating, project, reading, rehearsing, server, shipping
 from ferryman.cli.failure import print_failure
 from ferryman.cli.options import messages
-from ferryman.errors import FerrymanError
+from ferryman.errors import DeployFailed, FerrymanError
 
 app = typer.Typer(
     name="ferryman",
@@ -63,3 +63,6 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        failure = DeployFailed("local-failure", f"this machine refuses: {error}")
+        sys.exit(print_failure(failure, messages, as_json="--json" in _own_arguments()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,17 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard out
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line of the build and the push.")]
 DEFAULT_CONFIG = Path("ferryman.toml")
 
-messages = Console(stderr=True)
+
+class Messages(Console):
+    """Standard error. When its reader leaves, the command goes on, and its exit status still tells the outcome."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing more, instead of ending the command."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+messages = Messages(stderr=True)
 
 
 def destination(config: Path, to: str | None) -> Destination:

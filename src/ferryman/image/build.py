@@ -97,7 +97,7 @@ def build_image(request: BuildRequest) -> BuiltImage:
     """
     repository = source.find_repository(request.project)
     context = repository.context(request.context)
-    sha = source.resolve_revision(repository.root, request.revision or "HEAD")
+    sha = source.resolve_revision(repository.root, "HEAD" if request.revision is None else request.revision)
     is_dirty = _check_tree(request, repository.root, context)
     if not is_dirty and (found := _built_before(request, sha)):
         return found
