@@ -25,11 +25,11 @@ def deploy_row(stage: Stage, repeats: int) -> Row:
     return _ratio_row(
         "deploy of a changed word, from the end of the push to the commit",
         [deploy.to_commit for deploy in deploys],
-        [floor.total for floor in floors],
+        floors,
         f"{repeats} commits that change a word on the page, each started by hand (and removed with its image), then "
-        "deployed; medians. Deploy: at the client, from sending the request (SSH login included) to the arrival of "
-        "the commit's event. Floor: on the server (no SSH), `docker pull` by digest, `docker run` with the limits, "
-        "environment and network of the serving container, poll every 20 ms until 200.",
+        "deployed; medians, both at the client. Deploy: from sending the request to the arrival of the commit's event. "
+        "Floor: from starting ssh to hearing of the first 200 of a script that does `docker pull` by digest, `docker "
+        "run` with the limits, environment and network of the serving container, and a poll every 20 ms.",
     )
 
 
@@ -46,10 +46,10 @@ def rollback_row(stage: Stage, repeats: int) -> Row:
     return _ratio_row(
         "rollback, to the commit",
         [rollback.to_commit for rollback in rollbacks],
-        [floor.start for floor in floors],
+        floors,
         f"{repeats} rollbacks to a named release alternating with {repeats} starts by hand of the same image on the "
-        "same server; medians. Rollback: at the client, from sending the request to the commit's event. Floor: on the "
-        "server, `docker run` to the first 200.",
+        "same server; medians, both at the client. Rollback: from sending the request to the commit's event. Floor: "
+        "from starting ssh to hearing of the first 200 of a script that does `docker run` and polls.",
     )
 
 
@@ -66,9 +66,12 @@ def rehearsal_row(seconds: Sequence[float]) -> Row:
     )
 
 
-def _ratio_row(claim: str, measured: list[float], floor: list[float], note: str) -> Row:
+def _ratio_row(claim: str, measured: list[float], floors: list[ByHand], note: str) -> Row:
+    floor = [by_hand.at_client for by_hand in floors]
     ratio = median(measured) / median(floor)
-    spread = f"{min(measured):.2f} to {max(measured):.2f}; floor {min(floor):.2f} to {max(floor):.2f}"
+    # a person who does it by hand logs in too; the note tells the stricter ratio as well
+    without_login = median(by_hand.on_server for by_hand in floors)
+    spread = f"{min(measured):.2f} to {max(measured):.2f} s; floor {min(floor):.2f} to {max(floor):.2f} s"
     return Row(
         claim,
         f"{median(measured):.2f} s",
@@ -76,7 +79,8 @@ def _ratio_row(claim: str, measured: list[float], floor: list[float], note: str)
         f"{ratio:.2f}",
         f"{RATIO_LIMIT}",
         ratio <= RATIO_LIMIT,
-        f"{note} Spread: {spread} s.",
+        f"{note} Spread: {spread}. Against a floor without its SSH login ({without_login:.2f} s): "
+        f"{median(measured) / without_login:.2f}.",
     )
 
 
