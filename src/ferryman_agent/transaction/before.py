@@ -30,6 +30,7 @@ from ferryman_agent.volumes import own_volumes
 
 ROOM_BYTES = 1 << 30
 PROBE_SECONDS = 0.05
+KNOCK_SECONDS = 0.02  # while nothing listens yet: a refused connection costs the app nothing
 PROBE_TIMEOUT_SECONDS = 5.0
 CONFIRM_SECONDS = 0.5
 LISTED_MIGRATIONS = 3
@@ -223,7 +224,7 @@ def wait_until_healthy(candidate: Candidate) -> None:
             _check_runs(candidate)
             what = "does not answer" if answer.status is None else f"answers {answer.status}"
             raise _unhealthy(candidate, answer, f"the health check {web.health} {what} within {web.health_timeout:g} s")
-        stopwatch.wait(PROBE_SECONDS)
+        stopwatch.wait(KNOCK_SECONDS if answer.status is None else PROBE_SECONDS)
 
 
 def _check_runs(candidate: Candidate) -> None:
