@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 BODY_LIMIT_BYTES = 2000
@@ -31,13 +35,43 @@ def probe(address: str, port: int, path: str, host: str, timeout: float = 5.0) -
     """GET `path`; never raises for what the network or the app does."""
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
-        connection.request("GET", path, headers={"Host": host, "User-Agent": "ferryman-health", "Connection": "close"})
-        response = connection.getresponse()
-        return Answer(response.status, _body(response, time.monotonic() + timeout))
+        connection.connect()
+        with _within(timeout, connection.sock) as is_cut:
+            return _asked(connection, path, host, timeout, is_cut)
     except (OSError, http.client.HTTPException):
         return Answer(None)
     finally:
         connection.close()
+
+
+@contextlib.contextmanager
+def _within(seconds: float, connection: socket.socket) -> Iterator[threading.Event]:
+    """Cut the connection at the limit: a socket's own timeout begins anew with each byte of a header that drips."""
+
+    is_cut = threading.Event()
+
+    def cut() -> None:
+        is_cut.set()
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    limit = threading.Timer(seconds, cut)
+    limit.daemon = True
+    limit.start()
+    try:
+        yield is_cut
+    finally:
+        limit.cancel()
+
+
+def _asked(
+    connection: http.client.HTTPConnection, path: str, host: str, timeout: float, is_cut: threading.Event
+) -> Answer:
+    connection.request("GET", path, headers={"Host": host, "User-Agent": "ferryman-health", "Connection": "close"})
+    response = connection.getresponse()
+    if is_cut.is_set():  # http.client takes the end of the bytes for the end of the headers
+        return Answer(None)
+    return Answer(response.status, _body(response, time.monotonic() + timeout))
 
 
 def _body(response: http.client.HTTPResponse, deadline: float) -> str:

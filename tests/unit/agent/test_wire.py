@@ -9,6 +9,7 @@ import os
 import socket
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -205,6 +206,25 @@ def test_a_body_that_never_ends_does_not_hold_the_health_check(web: Callable[...
     found = probe("127.0.0.1", web(HEAD % (500, 99) + b"begins", hold=hold), "/", "x", 0.2)
     hold.set()
     assert (found.status, found.body) == (500, "begins")
+
+
+def test_a_header_that_drips_does_not_hold_the_health_check() -> None:
+    stop = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        while not stop.wait(0.02):
+            connection.sendall(b"x")
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    listener = Listener(listening, drip)
+    began = time.monotonic()
+    found = probe("127.0.0.1", listening.getsockname()[1], "/", "x", 0.3)
+    seconds = time.monotonic() - began
+    stop.set()
+    listener.close()
+    assert found.status is None
+    assert seconds < 5
 
 
 def test_nobody_listening_is_no_answer() -> None:
