@@ -225,6 +225,14 @@ def test_an_error_says_what_failed_the_state_and_what_to_do(capsys: pytest.Captu
     ]
 
 
+def test_what_an_app_logged_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    details: dict[str, Any] = {"log": ["\x1b]0;title\x07\x1b[2Jtext\r"], "http_body": "a\tb\nc\x9b"}
+    print_failure(DeployFailed("container-exited", "m", details=details), options.messages)
+    shown = capsys.readouterr().err
+    assert "  | \ufffd]0;title\ufffd\ufffd[2Jtext\ufffd\n" in shown
+    assert "c\ufffd" in shown
+
+
 def test_a_command_goes_on_when_nobody_reads_its_messages() -> None:
     program = (
         "import sys; from ferryman.cli.options import messages\n"

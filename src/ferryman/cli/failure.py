@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ferryman.errors import DeployFailed, FerrymanError
 
+UNSEEN = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\ufffd")
 SHOWN_DETAILS = ("exit_code", "http_status", "http_body")
 
 
@@ -29,7 +30,7 @@ def print_failure(error: FerrymanError, console: Console, *, as_json: bool = Fal
         lines.append(f"state: {error.state}")
     if error.hint:
         lines.append(f"hint: {error.hint}")
-    for line in lines:
+    for line in (line.translate(UNSEEN) for line in lines):  # an app's log or answer must not steer the terminal
         style = "bold red" if line.startswith("error:") else None
         console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
     return error.exit_status
