@@ -11,6 +11,8 @@ from command import Call
 from load import Load
 from shop import Shop
 
+from ferryman.rehearsal.polling import wait_until
+
 SOON_SECONDS = 5.0
 HEALTH_LIMIT_SECONDS = 4
 MIGRATE_LIMIT_SECONDS = 3
@@ -125,7 +127,9 @@ def test_migrations_that_stayed_are_told(shop: Shop) -> None:
     query("CREATE TABLE django_migrations (app text, name text); GRANT ALL ON django_migrations TO kiosk_production;")
     shop.commit(migrations=["shop.0002_cart"], migrate="hang")
     call = shop.start("deploy")
-    call.wait_for(" pull ")
+    migrating = ["docker", "ps", "-q", "-f", f"label=ferryman.app={shop.id}", "-f", "label=ferryman.role=migrate"]
+    # only then has the agent read what was applied before
+    wait_until(lambda: bool(shop.prepared.server.run(migrating).strip()), "the migrations run", seconds=60)
     query("INSERT INTO django_migrations VALUES ('shop', '0002_cart')")
     call.end().ended_with(1, "[migration-timeout]", f"release {before} goes on serving", "stay applied: shop.0002_cart")
 
