@@ -18,7 +18,7 @@ from bench.agent import agent_rows
 from bench.link import link_rows
 from bench.loss import loss_row
 from bench.size import image_row, pushed_row
-from bench.speed import deploy_row, rehearsal_row, rollback_row
+from bench.speed import deploy_rows, rehearsal_row, rollback_rows
 from bench.stage import REPOSITORY, BenchFailed, Stage
 from bench.table import Row, as_markdown, show
 from ferryman.errors import FerrymanError
@@ -41,10 +41,10 @@ QUICK = Repeats(deploys=2, links=1, changes=2, pushes=1, many_deploys=10, rest_s
 
 Measure = Callable[[Stage, Repeats], list[Row]]
 ROWS: dict[str, Measure] = {
-    "deploy": lambda stage, repeats: [deploy_row(stage, repeats.deploys)],
+    "deploy": lambda stage, repeats: deploy_rows(stage, repeats.deploys),
     "link": lambda stage, repeats: link_rows(stage, repeats.links),
     "load": lambda stage, repeats: [loss_row(stage, repeats.changes)],
-    "rollback": lambda stage, repeats: [rollback_row(stage, repeats.deploys)],
+    "rollback": lambda stage, repeats: rollback_rows(stage, repeats.deploys),
     "agent": lambda stage, repeats: agent_rows(stage, repeats.many_deploys, repeats.rest_seconds),
     "push": lambda stage, repeats: [pushed_row(stage, repeats.pushes)],
     "image": lambda stage, _: [image_row(stage)],

@@ -12,7 +12,7 @@ from bench.table import Row
 RATIO_LIMIT = 1.3
 
 
-def deploy_row(stage: Stage, repeats: int) -> Row:
+def deploy_rows(stage: Stage, repeats: int) -> list[Row]:
     """Starts by hand and deploys of the same image, alternating; each image changes a word and is new to the server."""
     deploys: list[Transaction] = []
     floors: list[ByHand] = []
@@ -22,7 +22,7 @@ def deploy_row(stage: Stage, repeats: int) -> Row:
     stage.log(f"deploy, medians of the server's steps: {_steps(deploys)}")
     pulls, starts = median(floor.pull for floor in floors), median(floor.start for floor in floors)
     stage.log(f"by hand: pull {pulls:.2f} s, start to healthy {starts:.2f} s")
-    return _ratio_row(
+    return _ratio_rows(
         "deploy of a changed word, from the end of the push to the commit",
         [deploy.to_commit for deploy in deploys],
         floors,
@@ -33,7 +33,7 @@ def deploy_row(stage: Stage, repeats: int) -> Row:
     )
 
 
-def rollback_row(stage: Stage, repeats: int) -> Row:
+def rollback_rows(stage: Stage, repeats: int) -> list[Row]:
     """Rollbacks between two releases and starts by hand of the same image, alternating."""
     newest = stage.deploy(stage.ship_word()).release
     older = stage.rollback().release
@@ -43,7 +43,7 @@ def rollback_row(stage: Stage, repeats: int) -> Row:
         rollbacks.append(stage.rollback(older if turn % 2 else newest))
         floors.append(start_by_hand(stage, stage.inspected()["Config"]["Image"], pull=False))
     stage.log(f"rollback, medians of the server's steps: {_steps(rollbacks)}")
-    return _ratio_row(
+    return _ratio_rows(
         "rollback, to the commit",
         [rollback.to_commit for rollback in rollbacks],
         floors,
@@ -66,22 +66,31 @@ def rehearsal_row(seconds: Sequence[float]) -> Row:
     )
 
 
-def _ratio_row(claim: str, measured: list[float], floors: list[ByHand], note: str) -> Row:
+def _ratio_rows(claim: str, measured: list[float], floors: list[ByHand], note: str) -> list[Row]:
+    """Against the floor with the SSH login that a person needs too; then against the floor alone, which has none."""
     floor = [by_hand.at_client for by_hand in floors]
     ratio = median(measured) / median(floor)
-    # a person who does it by hand logs in too; the note tells the stricter ratio as well
-    without_login = median(by_hand.on_server for by_hand in floors)
+    alone = median(by_hand.on_server for by_hand in floors)
     spread = f"{min(measured):.2f} to {max(measured):.2f} s; floor {min(floor):.2f} to {max(floor):.2f} s"
-    return Row(
-        claim,
-        f"{median(measured):.2f} s",
-        f"{median(floor):.2f} s",
-        f"{ratio:.2f}",
-        f"{RATIO_LIMIT}",
-        ratio <= RATIO_LIMIT,
-        f"{note} Spread: {spread}. Against a floor without its SSH login ({without_login:.2f} s): "
-        f"{median(measured) / without_login:.2f}.",
-    )
+    seconds = f"{median(measured):.2f} s"
+    return [
+        Row(
+            claim,
+            seconds,
+            f"{median(floor):.2f} s",
+            f"{ratio:.2f}",
+            f"{RATIO_LIMIT}",
+            ratio <= RATIO_LIMIT,
+            f"{note} Spread: {spread}.",
+        ),
+        Row(
+            "  the same, with an SSH login on our side alone",
+            seconds,
+            f"{alone:.2f} s",
+            f"{median(measured) / alone:.2f}",
+            note=f"{claim}: the same runs; the floor's script timed on the server, so without its login.",
+        ),
+    ]
 
 
 def _steps(transactions: list[Transaction]) -> str:
