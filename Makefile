@@ -28,9 +28,10 @@ lint: $(STAMP) ## Ruff, Black, mypy, shellcheck, hadolint
 	@scripts/lint
 
 bench: $(STAMP) ## speed and memory as ratios against a floor measured in the same run
+	@scripts/system-packages bench
 	$(BIN)/python -m bench
 
-dev: $(STAMP) ## Harbour on 127.0.0.1:8000 with SQLite and example data, no configuration needed
+dev: $(STAMP) ## Harbour on 127.0.0.1:8000 with a PostgreSQL of its own and example data, no configuration needed
 	$(BIN)/python service/manage.py dev
 
 lock: $(STAMP) ## renew the hashed locks

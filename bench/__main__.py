@@ -15,13 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.agent import agent_rows
+from bench.arena import Arena, Fleet
 from bench.link import link_rows
 from bench.loss import loss_row
+from bench.service import service_rows
 from bench.size import image_row, pushed_row
 from bench.speed import deploy_rows, rehearsal_row, rollback_rows
 from bench.stage import REPOSITORY, BenchFailed, Stage
 from bench.table import Row, as_markdown, show
 from ferryman.errors import FerrymanError
+from ferryman.rehearsal.engine import ensure_engine
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,33 @@ class Repeats:
     pushes: int
     many_deploys: int
     rest_seconds: float
+    requests: int
+    load_seconds: int
+    fleet: Fleet
 
 
-FULL = Repeats(deploys=7, links=3, changes=10, pushes=3, many_deploys=100, rest_seconds=60)
-QUICK = Repeats(deploys=2, links=1, changes=2, pushes=1, many_deploys=10, rest_seconds=10)
+FULL = Repeats(
+    deploys=7,
+    links=3,
+    changes=10,
+    pushes=3,
+    many_deploys=100,
+    rest_seconds=60,
+    requests=60,
+    load_seconds=8,
+    fleet=Fleet(100_000, 5_000_000),
+)
+QUICK = Repeats(
+    deploys=2,
+    links=1,
+    changes=2,
+    pushes=1,
+    many_deploys=10,
+    rest_seconds=10,
+    requests=10,
+    load_seconds=2,
+    fleet=Fleet(2_000, 100_000),
+)
 
 Measure = Callable[[Stage, Repeats], list[Row]]
 ROWS: dict[str, Measure] = {
@@ -50,12 +76,15 @@ ROWS: dict[str, Measure] = {
     "image": lambda stage, _: [image_row(stage)],
 }
 REHEARSAL = "rehearsal"
+SERVICE = "service"
 
 
 def main() -> int:
     """Exit status: 0 when every limit holds, 1 when one is missed or something could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", action="append", choices=[*ROWS, REHEARSAL], help="measure this alone (repeatable)")
+    parser.add_argument(
+        "--only", action="append", choices=[*ROWS, REHEARSAL, SERVICE], help="measure this alone (repeatable)"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer repeats: to see that it works")
     parser.add_argument("--revision", default="HEAD", metavar="REV", help="the commit to measure; HEAD without it")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table there too, as Markdown")
@@ -67,7 +96,7 @@ def main() -> int:
         try:
             revision = _revision(options.revision)
             stage.clone(revision)
-            rows = measure(stage, options.only or [REHEARSAL, *ROWS], QUICK if options.quick else FULL)
+            rows = measure(stage, options.only or [SERVICE, REHEARSAL, *ROWS], QUICK if options.quick else FULL)
         except FerrymanError as error:
             _log(f"{error.code}: {error.message}")
             return 1
@@ -82,11 +111,14 @@ def main() -> int:
 
 
 def measure(stage: Stage, wanted: Sequence[str], repeats: Repeats) -> list[Row]:
-    """Ship Harbour to a server of the bench's own, then measure one thing after the other."""
+    """Measure Harbour by itself; then ship it to a server of the bench's own, and measure one thing after the other."""
+    rows = measure_service(stage, repeats) if SERVICE in wanted else []
+    shipped = [name for name in wanted if name != SERVICE]
+    if not shipped:
+        return rows
     _log("shipping Harbour to a server of the bench's own")
     seconds = [_seconds(lambda: stage.ferryman("rehearse"))]
-    rows: list[Row] = []
-    for name in wanted:
+    for name in shipped:
         _log(f"measuring: {name}")
         if name == REHEARSAL:
             seconds.append(_seconds(lambda: stage.ferryman("rehearse")))
@@ -94,6 +126,18 @@ def measure(stage: Stage, wanted: Sequence[str], repeats: Repeats) -> list[Row]:
         else:
             rows += ROWS[name](stage, repeats)
     return rows
+
+
+def measure_service(stage: Stage, repeats: Repeats) -> list[Row]:
+    """Harbour's own rows, in containers of their own beside a large fleet; those are removed at once."""
+    _log(f"measuring: {SERVICE}")
+    ensure_engine(_log)
+    arena = Arena(stage.project / "service", repeats.fleet, _log)
+    try:
+        arena.up()
+        return service_rows(arena, repeats.requests, repeats.load_seconds)
+    finally:
+        arena.down()
 
 
 def _seconds(act: Callable[[], object]) -> float:

@@ -2,21 +2,21 @@
 """Harbour's command line."""
 
 import os
+import signal
 import sys
-from pathlib import Path
 
-DEVELOPMENT = {
-    "DEBUG": "true",
-    "DATABASE_URL": f"sqlite:///{Path(__file__).resolve().parent / '.dev' / 'harbour.sqlite3'}",
-    "HARBOUR_PUBLIC_READ": "true",
-}
+DEVELOPMENT = {"DEBUG": "true", "HARBOUR_PUBLIC_READ": "true"}
 
 
 def main() -> None:
     """Run one command; `dev` needs no configuration, every other reads the environment."""
+    # The kernel drops a SIGTERM that process 1 of a container has no handler for.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "harbour.settings")
     if sys.argv[1:2] == ["dev"]:
-        for name, value in DEVELOPMENT.items():
+        from harbour.local_postgresql import development_url
+
+        for name, value in {**DEVELOPMENT, "DATABASE_URL": development_url()}.items():
             os.environ.setdefault(name, value)
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

@@ -1,30 +1,31 @@
 """A window on the records for the person who runs Harbour."""
 
+from typing import ClassVar
+
 from django.contrib import admin
-from django.http import HttpRequest
-from typing_extensions import override
+from django.db import models
 
-from fleet.models import App, Deployment, Environment, Release, Server, ServerToken
-
-admin.site.register(App)
-admin.site.register(Server)
+from fleet.models import App, Deployment, Environment, Release, Server
 
 
 class Records(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class takes no argument when it runs
     """What all tables here share."""
 
 
-@admin.register(ServerToken)
-class ServerTokenAdmin(Records):
-    """Tokens can be revoked here, not made: their text is shown by create_server_token alone."""
+@admin.register(App)
+class AppAdmin(Records):
+    """Apps."""
 
-    list_display = ("server", "created_at", "revoked_at")
-    list_select_related = ("server",)
+    list_display = ("name", "description", "repository", "created_at")
+    formfield_overrides: ClassVar = {models.URLField: {"assume_scheme": "https"}}
 
-    @override
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
+
+@admin.register(Server)
+class ServerAdmin(Records):
+    """Servers."""
+
+    list_display = ("name", "agent", "last_reported_at", "last_sequence")
+    readonly_fields = ("gaps",)
 
 
 @admin.register(Environment)

@@ -36,6 +36,25 @@ UNHEALTHY: dict[str, Any] = {
     "http_status": 503,
     "http_body": '{"status": "not ready", "not_ready": ["database"]}',
 }
+AUTHORS = ["Ada", "Anna"]
+SUBJECTS = [
+    "Show the price with its tax",
+    "Keep the cart when somebody signs in",
+    "Ask for the orders of a customer in one query",
+    "Refuse an address without a postcode",
+    "Send the receipt from the queue, so that paying does not wait for the mail server to answer",
+    "Fix the total of an order that was partly returned",
+    "Raise Django to 5.2.8",
+    "Let a note be as long as people write them",
+    "Name the field that an import could not read",
+    "Translate the receipts",
+]
+
+
+SUBJECTS = [
+    *["Answer orders by their number", "Hold the price of a basket for an hour", "Drop the old invoice address"],
+    *["Ask for stock once, not per line", "Say why a payment was refused", "Renew the locks"],
+]
 
 
 @dataclass(frozen=True)
@@ -90,7 +109,8 @@ def _events(server: str, runs: list[Run], now: datetime) -> Iterator[Event]:
     serving: dict[tuple[str, str], int] = {}
     for run in runs:
         place = (run.app, run.environment)
-        for kind, at, data in _story(run, now - timedelta(minutes=run.minutes_ago), serving.get(place)):
+        begin = now - timedelta(minutes=run.minutes_ago)
+        for kind, at, data in _story(run, begin, serving.get(place)):
             sequence += 1
             yield Event(
                 sequence=sequence,
@@ -106,7 +126,7 @@ def _events(server: str, runs: list[Run], now: datetime) -> Iterator[Event]:
 
 
 def _story(run: Run, begin: datetime, previous: int | None) -> Iterator[tuple[str, datetime, dict[str, Any]]]:
-    yield "started", begin, _started(run, previous)
+    yield "started", begin, _started(run, begin, previous)
     elapsed = 0.0
     for step, usual in STEPS:
         seconds = round(usual * run.pace * _wobble(f"{run}{step}"), 3)
@@ -122,20 +142,58 @@ def _story(run: Run, begin: datetime, previous: int | None) -> Iterator[tuple[st
     yield "finished", begin + timedelta(seconds=elapsed), finished
 
 
-def _started(run: Run, previous: int | None) -> dict[str, Any]:
-    name = f"{run.app} {run.release}"
+def _started(run: Run, begin: datetime, previous: int | None) -> dict[str, Any]:
+    revision = _revision(run.app, run.release)
+    commits = [] if run.kind == "rollback" else _commits(run, begin, previous)
     return {
         "kind": run.kind,
         "sequence": 400 + run.release,
         "release": {
             "number": run.release,
-            "revision": hashlib.sha256(name.encode()).hexdigest()[:40],
+            "revision": revision,
             "image": f"example/{run.app}",
-            "digest": f"sha256:{hashlib.sha256(name[::-1].encode()).hexdigest()}",
+            "digest": f"sha256:{hashlib.sha256(revision.encode()).hexdigest()}",
             "environment_version": 1,
         },
         "previous": previous,
+        "commits": commits,
+        "commits_complete": run.kind == "rollback" or previous is not None,
     }
+
+
+def _commits(run: Run, begin: datetime, previous: int | None) -> list[dict[str, str]]:
+    """Return what is new since the previous release: one to four commits for each; of a first release, the newest."""
+    number = 4 if previous is None else min((run.release - previous) * (1 + run.release % 4), len(SUBJECTS))
+    return [
+        {
+            "revision": _revision(run.app, run.release) if index == 0 else _revision(f"{run.app} {index}", run.release),
+            "subject": SUBJECTS[(run.release * 3 + index) % len(SUBJECTS)],
+            "author": AUTHORS[(run.release + index) % len(AUTHORS)],
+            "at": f"{begin - timedelta(minutes=9 + 47 * index):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        for index in range(number)
+    ]
+
+
+def _revision(app: str, release: int) -> str:
+    return hashlib.sha256(f"{app} {release}".encode()).hexdigest()[:40]
+
+
+def _brought(run: Run, begin: datetime) -> dict[str, Any]:
+    """Two or three commits of the hours before, the newest the one that was deployed; a rollback brings none."""
+    if run.kind == "rollback":
+        return {}
+    count = 2 + run.release % 2
+    commits = [
+        {
+            "revision": hashlib.sha256(f"{run.app} {run.release}{'' if age == 0 else -age}".encode()).hexdigest()[:40],
+            "subject": SUBJECTS[(run.release + age) % len(SUBJECTS)],
+            "author": ("Ada", "Anna")[(run.release + age) % 2],
+            "at": f"{begin - timedelta(minutes=12 + 47 * age):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        for age in range(count)
+    ]
+    return {"commits": commits, "commits_complete": True}
 
 
 def _wobble(seed: str) -> float:

@@ -1,7 +1,7 @@
 """Folds events into the state of a deployment, in whatever order they arrive."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,8 @@ def _start(deployment: Deployment, event: Event, started: Started, releases: Rel
     deployment.kind = started.kind
     deployment.sequence = started.sequence
     deployment.previous = started.previous
+    deployment.commits = [commit.model_dump() for commit in started.commits or []]
+    deployment.commits_complete = started.commits is not None and started.commits_complete is True
     if started.release is not None:
         deployment.release = releases[deployment.environment_id, started.release.number]
 
@@ -53,7 +55,7 @@ def _step(deployment: Deployment, event: Event, step: Step) -> None:
 
 
 def _text(at: datetime) -> str:
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _finish(deployment: Deployment, event: Event, finished: Finished) -> None:

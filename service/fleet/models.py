@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 
@@ -9,6 +11,8 @@ class App(models.Model):
     """What is shipped."""
 
     name = models.CharField(max_length=63, unique=True)
+    description = models.CharField(max_length=500, blank=True)
+    repository = models.URLField(max_length=300, blank=True, help_text="where its commits can be read")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -28,6 +32,8 @@ class Server(models.Model):
     agent = models.CharField(max_length=64, blank=True, help_text="version of the agent in its last report")
     created_at = models.DateTimeField(auto_now_add=True)
     last_reported_at = models.DateTimeField(null=True, blank=True)
+    last_sequence = models.BigIntegerField(default=0, help_text="highest sequence number that it has reported")
+    gaps = models.JSONField(default=list, blank=True, help_text="[first, last] of sequence numbers that never came")
 
     class Meta:
         """Servers go by name."""
@@ -37,19 +43,6 @@ class Server(models.Model):
     def __str__(self) -> str:
         """Return the name."""
         return self.name
-
-
-class ServerToken(models.Model):
-    """What a server proves itself with; only the digest is kept."""
-
-    server = models.ForeignKey(Server, models.CASCADE, related_name="tokens")
-    digest = models.CharField(max_length=64, unique=True, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        """Name the server, never the token."""
-        return f"token of {self.server_id}"
 
 
 class Environment(models.Model):
@@ -92,6 +85,11 @@ class Release(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["environment", "number"], name="release_number_once_per_environment"),
         ]
+        indexes: ClassVar = [
+            # The operator class serves a revision's beginning as well as the whole, whatever the collation.
+            models.Index(fields=["revision"], name="release_revision_begins", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["digest"], name="release_digest"),
+        ]
 
     def __str__(self) -> str:
         """Return the number as people say it."""
@@ -112,7 +110,7 @@ class Deployment(models.Model):
     """One run of the transaction: its events folded into what people ask for."""
 
     id = models.UUIDField(primary_key=True)
-    environment = models.ForeignKey(Environment, models.CASCADE, related_name="deployments")
+    environment = models.ForeignKey(Environment, models.CASCADE, related_name="deployments", db_index=False)
     release = models.ForeignKey(Release, models.SET_NULL, null=True, blank=True, related_name="deployments")
     kind = models.CharField(max_length=16, default="deploy")
     sequence = models.BigIntegerField(null=True, blank=True, help_text="the pipeline's run number")
@@ -124,14 +122,23 @@ class Deployment(models.Model):
     steps = models.JSONField(default=list, blank=True)
     error = models.JSONField(null=True, blank=True)
     stayed = models.JSONField(default=list, blank=True, help_text="migrations that a failure left applied")
+    commits = models.JSONField(default=list, blank=True, help_text="what it brought since the previous release")
+    commits_complete = models.BooleanField(
+        default=False, db_default=False, help_text="whether these are known to be all that it brought"
+    )
+    note = models.TextField(max_length=2000, blank=True, help_text="what people say about it")
+    noted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    noted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        """Newest first."""
+        """Newest first; each index serves a filter and the order at once."""
 
         ordering: ClassVar = ["-started_at", "-id"]
         indexes: ClassVar = [
             models.Index(fields=["-started_at", "-id"], name="deployment_newest"),
-            models.Index(fields=["environment", "-started_at"], name="deployment_of_environment"),
+            models.Index(fields=["environment", "-started_at", "-id"], name="deployment_of_environment"),
+            models.Index(fields=["outcome", "-started_at", "-id"], name="deployment_outcome"),
+            models.Index(fields=["kind", "-started_at", "-id"], name="deployment_kind"),
         ]
 
     def __str__(self) -> str:
@@ -147,8 +154,13 @@ class DeploymentEvent(models.Model):
     at = models.DateTimeField()
     received_at = models.DateTimeField()
     kind = models.CharField(max_length=64)
-    environment = models.ForeignKey(Environment, models.CASCADE, null=True, blank=True, related_name="events")
-    deployment = models.ForeignKey(Deployment, models.CASCADE, null=True, blank=True, related_name="events")
+    # Checked by what stores a report, in the same transaction: a check by PostgreSQL for each event costs an eighth.
+    environment = models.ForeignKey(
+        Environment, models.CASCADE, null=True, blank=True, related_name="events", db_index=False, db_constraint=False
+    )
+    deployment = models.ForeignKey(
+        Deployment, models.CASCADE, null=True, blank=True, related_name="events", db_index=False, db_constraint=False
+    )
     data = models.JSONField(default=dict)
 
     class Meta:
@@ -157,6 +169,20 @@ class DeploymentEvent(models.Model):
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["server", "sequence"], name="event_once_per_server_and_sequence"),
+        ]
+        indexes: ClassVar = [
+            # Ascending, as rows come in: read backwards they serve the newest first, and an insert splits fewer pages.
+            models.Index(fields=["server", "id"], name="event_of_server"),
+            models.Index(fields=["kind", "id"], name="event_kind"),
+            models.Index(
+                fields=["environment", "id"], name="event_of_environment", condition=models.Q(environment__isnull=False)
+            ),
+            models.Index(
+                fields=["deployment", "id"], name="event_of_deployment", condition=models.Q(deployment__isnull=False)
+            ),
+            # Times ascend with the rows, so a summary per range of pages is enough, and costs an insert nothing.
+            BrinIndex(fields=["at"], name="event_at", pages_per_range=32),
+            BrinIndex(fields=["received_at"], name="event_received_at", pages_per_range=32),
         ]
 
     def __str__(self) -> str:

@@ -5,16 +5,16 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
 from django.utils import timezone
 
 from fleet import history
-from fleet.models import App, Deployment, DeploymentEvent, Environment, Release, Server
+from fleet.gaps import close
+from fleet.models import App, Deployment, Environment, Release, Server
 from fleet.report import Event, Receipt, Report, Started
+from fleet.rows import insert_events, known_sequences, upsert_deployments
 
 Place = tuple[str, str]
 RELEASE_FIELDS = ["revision", "image", "digest", "environment_version"]
-DEPLOYMENT_FIELDS = [field.name for field in Deployment._meta.concrete_fields if not field.primary_key]
 
 
 class ForeignDeployment(Exception):
@@ -27,58 +27,57 @@ def record(server: Server, report: Report) -> Receipt:
     1. Lock the server's row: reports of one server are stored one after another.
     2. Leave out the events that are known.
     3. Store apps, environments, releases, deployments, events, and what serves now.
+    4. Note in the server's row what has come and what is missing.
     """
+    sequences = [event.sequence for event in report.events]
+    now = timezone.now()
     try:
         with transaction.atomic():
-            Server.objects.select_for_update().get(pk=server.pk)
-            fresh = _unknown(server, report.events)
-            now = timezone.now()
+            stored = Server.objects.select_for_update().only("last_sequence", "gaps").get(pk=server.pk)
+            # What lies beyond the last one can't be known: usually that is all, and nothing is asked.
+            asked = sequences if sequences[0] <= stored.last_sequence else []
+            known = known_sequences(server.pk, asked) if asked else set()
+            fresh = [event for event in report.events if event.sequence not in known]
             if fresh:
                 _store(server, fresh, now)
-            Server.objects.filter(pk=server.pk).update(last_reported_at=now, agent=report.agent)
-            last = DeploymentEvent.objects.filter(server=server).aggregate(last=Max("sequence"))["last"]
+            gaps, last = close(stored.gaps, stored.last_sequence, sequences)
+            Server.objects.filter(pk=server.pk).update(
+                last_reported_at=now, agent=report.agent, last_sequence=last, gaps=gaps
+            )
     except IntegrityError as error:
         raise ForeignDeployment from error
-    return Receipt(accepted=len(fresh), duplicates=len(report.events) - len(fresh), last_sequence=last)
-
-
-def _unknown(server: Server, events: list[Event]) -> list[Event]:
-    sequences = [event.sequence for event in events]
-    stored = DeploymentEvent.objects.filter(server=server, sequence__in=sequences)
-    known = set(stored.values_list("sequence", flat=True))
-    return [event for event in events if event.sequence not in known]
+    return Receipt(
+        accepted=len(fresh), duplicates=len(known), last_sequence=last, gaps=[(first, end) for first, end in gaps]
+    )
 
 
 def _store(server: Server, events: list[Event], now: datetime) -> None:
     environments = _environments(server, {event.place for event in events if event.place})
     releases = _releases(environments, events)
     deployments = _deployments(server, environments, releases, events)
-    DeploymentEvent.objects.bulk_create(
-        DeploymentEvent(
-            server=server,
-            sequence=event.sequence,
-            at=event.at,
-            received_at=now,
-            kind=event.kind,
-            environment=environments[event.place] if event.place else None,
-            deployment=deployments.get(event.deployment) if event.deployment else None,
-            data=event.data,
-        )
-        for event in events
-    )
+    insert_events(server.pk, events, environments, deployments, now)
     _serve(environments.values(), deployments.values())
 
 
 def _environments(server: Server, places: set[Place]) -> dict[Place, Environment]:
-    # Sorted, so that two servers that report the same new apps wait for each other instead of deadlocking.
-    names = sorted({app for app, _ in places})
-    App.objects.bulk_create([App(name=name) for name in names], ignore_conflicts=True)
-    apps = {app.name: app for app in App.objects.filter(name__in=names)}
-    Environment.objects.bulk_create(
-        [Environment(app=apps[app], server=server, name=name) for app, name in sorted(places)], ignore_conflicts=True
-    )
-    stored = Environment.objects.select_related("app").filter(server=server, app__in=apps.values())
-    return {(environment.app.name, environment.name): environment for environment in stored}
+    stored = _stored_environments(server, places)
+    if missing := places - stored.keys():
+        # Sorted, so that two servers that report the same new apps wait for each other instead of deadlocking.
+        names = sorted({app for app, _ in missing})
+        App.objects.bulk_create([App(name=name) for name in names], ignore_conflicts=True)
+        apps = {app.name: app for app in App.objects.filter(name__in=names)}
+        Environment.objects.bulk_create(
+            [Environment(app=apps[app], server=server, name=name) for app, name in sorted(missing)],
+            ignore_conflicts=True,
+        )
+        stored = _stored_environments(server, places)
+    return stored
+
+
+def _stored_environments(server: Server, places: set[Place]) -> dict[Place, Environment]:
+    apps = {app for app, _ in places}
+    found = Environment.objects.select_related("app").filter(server=server, app__name__in=apps) if apps else ()
+    return {(environment.app.name, environment.name): environment for environment in found}
 
 
 def _releases(environments: dict[Place, Environment], events: list[Event]) -> dict[tuple[int, int], Release]:
@@ -113,25 +112,24 @@ def _deployments(
     events: list[Event],
 ) -> dict[UUID, Deployment]:
     numbers = {event.deployment for event in events if event.deployment}
-    known = Deployment.objects.select_related("environment", "release").in_bulk(numbers)
+    known = Deployment.objects.select_related("environment", "release").in_bulk(numbers) if numbers else {}
     if any(deployment.environment.server_id != server.pk for deployment in known.values()):
         raise ForeignDeployment
-    stored = set(known)
+    told = set[UUID]()
     for event in events:
         if event.details is None or event.place is None or event.deployment is None:
             continue
         environment = environments[event.place]
-        deployment = known.setdefault(event.deployment, history.begin(event.deployment, event, environment))
+        deployment = known.get(event.deployment)
+        if deployment is None:
+            deployment = known[event.deployment] = history.begin(event.deployment, event, environment)
         if deployment.environment_id != environment.pk:
             raise ForeignDeployment
         history.fold(deployment, event, releases)
-    Deployment.objects.bulk_create([known[number] for number in known if number not in stored])
-    Deployment.objects.bulk_create(
-        [known[number] for number in known if number in stored],
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=DEPLOYMENT_FIELDS,
-    )
+        told.add(event.deployment)
+    changed = [known[number] for number in told]
+    if changed and upsert_deployments(changed) != len(changed):
+        raise ForeignDeployment
     return known
 
 

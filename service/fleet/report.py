@@ -3,6 +3,7 @@
 import math
 import uuid
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
@@ -13,13 +14,15 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    PrivateAttr,
     ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 
 MAX_EVENTS = 1000
 MAX_DEPTH = 32
+MAX_COMMITS = 50
 MAX_BIGINT = 2**63 - 1
 MAX_INTEGER = 2**31 - 1
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -33,26 +36,22 @@ def _storable(value: Any, depth: int = 0) -> Any:
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError("must not contain numbers that are not finite")
-    elif depth > MAX_DEPTH:
-        raise ValueError(f"must not be nested deeper than {MAX_DEPTH} levels")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _storable(key)
-            _storable(item, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            _storable(item, depth + 1)
+    elif isinstance(value, (dict, list)):
+        if depth > MAX_DEPTH:
+            raise ValueError(f"must not be nested deeper than {MAX_DEPTH} levels")
+        if isinstance(value, dict):
+            _storable(list(value), depth)
+        for item in value.values() if isinstance(value, dict) else value:
+            # Most are short texts and whole numbers: a call for each would be a third of a report's validation.
+            if type(item) is not int and (type(item) is not str or "\x00" in item):
+                _storable(item, depth + 1)
     return value
-
-
-def _in_our_time(value: datetime) -> datetime:
-    if not EARLIEST <= value <= LATEST:
-        raise ValueError("must lie between the years 2000 and 2200")
-    return value.astimezone(UTC)
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Text = Annotated[str, AfterValidator(_storable)]
+# No control characters, and nothing that turns the direction of the text around it.
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$")]
 Seconds = Annotated[float, Field(ge=0, le=MAX_INTEGER, allow_inf_nan=False)]
 Number = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 
@@ -73,13 +72,34 @@ class ReportedRelease(Part):
     environment_version: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
 
 
+def _unless_wrong(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Leave out what is wrong: commits only adorn the event, which is not refused for them."""
+    try:
+        return check(value)
+    except ValidationError:
+        return None
+
+
+class ReportedCommit(Part):
+    """One commit that a deployment brought."""
+
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    subject: Annotated[Line, Field(max_length=200)]
+    author: Annotated[Line, Field(max_length=100)]
+    at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+
+
 class Started(Part):
-    """Data of deployment.started."""
+    """Data of deployment.started; `commits` is None where they were not told, or not in this form."""
 
     kind: Literal["deploy", "rollback"] = "deploy"
     sequence: Annotated[int, Field(ge=-MAX_BIGINT, le=MAX_BIGINT)] | None = None
     release: ReportedRelease | None = None
     previous: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    commits: Annotated[
+        Annotated[list[ReportedCommit], Field(max_length=MAX_COMMITS)] | None, WrapValidator(_unless_wrong)
+    ] = None
+    commits_complete: Annotated[bool | None, WrapValidator(_unless_wrong)] = None
 
 
 class Step(Part):
@@ -112,18 +132,18 @@ class Event(Part):
     """One event; `app`, `environment` and `deployment` may be left out of kinds that Harbour does not know."""
 
     sequence: Annotated[int, Field(ge=1, le=MAX_BIGINT)]
-    at: Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+    at: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,63}$")]
     app: Name | None = None
     environment: Name | None = None
     deployment: uuid.UUID | None = None
     data: Annotated[dict[str, JsonValue], AfterValidator(_storable)] = Field(default_factory=dict)
-    _details: Details | None = PrivateAttr(default=None)
 
-    @property
+    @cached_property
     def details(self) -> Details | None:
         """The typed data of a kind that Harbour knows."""
-        return self._details
+        form = DETAILS.get(self.kind)
+        return form.model_validate(self.data) if form else None
 
     @property
     def place(self) -> tuple[str, str] | None:
@@ -132,13 +152,12 @@ class Event(Part):
 
     @model_validator(mode="after")
     def _check_details(self) -> Self:
-        form = DETAILS.get(self.kind)
-        if form is None:
+        if self.kind not in DETAILS:
             return self
         if self.place is None or self.deployment is None:
             raise ValueError(f"{self.kind} needs app, environment and deployment")
         try:
-            self._details = form.model_validate(self.data)
+            _ = self.details
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = "/".join(map(str, ("data", *first["loc"])))
@@ -166,3 +185,6 @@ class Receipt(BaseModel):
     accepted: int = Field(description="events stored now")
     duplicates: int = Field(description="events that were stored before")
     last_sequence: int = Field(description="highest sequence number known from this server")
+    gaps: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
+        description="first and last of the sequence numbers below it that never came"
+    )

@@ -1,6 +1,8 @@
 """The endpoint that agents report to."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, Any, cast
 
 from django.conf import settings
@@ -12,35 +14,59 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from typing_extensions import override
 
-from fleet.access import IsServer, ServerTokenAuthentication
-from fleet.models import ServerToken
+from access.authentication import TokenAuthentication
+from access.models import Token
+from access.permissions import IsServer
+from fleet.models import Server
 from fleet.recording import ForeignDeployment, record
 from fleet.report import Receipt, Report
 from fleet.serializers import PROBLEM
+from harbour.metrics import count_report
 from harbour.problems import Problem
+from harbour.resources import CheckedQuery
 
 SHOWN_ERRORS = 20
-PROBLEMS = {(status, "application/problem+json"): PROBLEM for status in (400, 401, 409, 413, 415, 422)}
+# A thousand events take megabytes until they are stored: each worker does one such report at a time.
+LARGE_BYTES = 64 * 1024
+TURN_SECONDS = 1.0
+TURN = threading.BoundedSemaphore()
+PROBLEMS = {(status, "application/problem+json"): PROBLEM for status in (400, 401, 408, 409, 413, 415, 422)}
 
 
 class ReportParser(BaseParser):
-    """Reads the whole report in one pass: JSON, types and rules."""
+    """Takes the report as it came: `_report` reads it, when it is its turn."""
 
     media_type = "application/json"
 
     @override
-    def parse(  # type: ignore[override]  # a report instead of a mapping
+    def parse(  # type: ignore[override]  # bytes instead of a mapping
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Report:
-        """Return the report, or say what is wrong: 413 too large, 400 not JSON, 422 not a report."""
+    ) -> bytes:
+        """Return the body; 413 when it is too large."""
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = stream.read(limit + 1)
         if len(body) > limit:
             raise Problem(413, f"A report has at most {limit} bytes")
-        try:
-            return Report.model_validate_json(body)
-        except ValidationError as error:
-            raise _refusal(error) from None
+        return cast("bytes", body)
+
+
+def _report(body: bytes) -> Report:
+    """Read the whole report in one pass, or say what is wrong: 400 not JSON, 422 not a report."""
+    try:
+        return Report.model_validate_json(body)
+    except ValidationError as error:
+        raise _refusal(error) from None
+
+
+@contextmanager
+def _in_turn(size: int) -> Iterator[None]:
+    """Hold a large report until those before it are stored, but not for long: the order matters to memory alone."""
+    is_held = size > LARGE_BYTES and TURN.acquire(timeout=TURN_SECONDS)
+    try:
+        yield
+    finally:
+        if is_held:
+            TURN.release()
 
 
 def _refusal(error: ValidationError) -> Problem:
@@ -56,10 +82,10 @@ def _refusal(error: ValidationError) -> Problem:
     )
 
 
-class ReportView(APIView):
+class ReportView(CheckedQuery, APIView):
     """Takes reports from servers."""
 
-    authentication_classes = (ServerTokenAuthentication,)
+    authentication_classes = (TokenAuthentication,)
     permission_classes = (IsServer,)
     parser_classes = (ReportParser,)
 
@@ -72,14 +98,16 @@ class ReportView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Store a report."""
-        token = cast("ServerToken", request.auth)
-        report: object = request.data
-        if not isinstance(report, Report):
+        server = cast("Server", cast("Token", request.auth).server)
+        body: object = request.data
+        if not isinstance(body, bytes):
             # An empty body never reaches the parser.
             raise Problem(400, "The request has no body")
-        try:
-            receipt = record(token.server, report)
-        except ForeignDeployment:
-            detail = "A deployment in the report is known from elsewhere; nothing was stored"
-            raise Problem(409, detail) from None
+        with _in_turn(len(body)):
+            try:
+                receipt = record(server, _report(body))
+            except ForeignDeployment:
+                detail = "A deployment in the report is known from elsewhere; nothing was stored"
+                raise Problem(409, detail) from None
+        count_report(receipt.accepted, receipt.duplicates)
         return Response(receipt.model_dump())

@@ -12,12 +12,13 @@ NARROWEST_PERCENT = 0.6
 
 @dataclass(frozen=True)
 class Bar:
-    """One step: where it begins and how wide it is in percent of the whole deployment."""
+    """One step: where it begins and how wide it is in percent of the whole deployment; `at` is in seconds."""
 
     step: str
     state: str
     start: float
     width: float
+    at: float
     seconds: float | None
     detail: str
 
@@ -51,9 +52,18 @@ def _span(step: dict[str, Any], end: datetime) -> tuple[datetime, datetime]:
 
 
 def _bar(step: dict[str, Any], span: tuple[datetime, datetime], begin: datetime, total: float) -> Bar:
-    start = min(max((span[0] - begin).total_seconds() / total * 100, 0), 100 - NARROWEST_PERCENT)
+    at = max((span[0] - begin).total_seconds(), 0)
+    start = min(at / total * 100, 100 - NARROWEST_PERCENT)
     width = min(max((span[1] - span[0]).total_seconds() / total * 100, NARROWEST_PERCENT), 100 - start)
-    return Bar(step["step"], step["state"], round(start, 2), round(width, 2), step["seconds"], step["detail"])
+    return Bar(
+        step=step["step"],
+        state=step["state"],
+        start=round(start, 2),
+        width=round(width, 2),
+        at=round(at, 3),
+        seconds=step["seconds"],
+        detail=step["detail"],
+    )
 
 
 def spoken(seconds: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Sends a Content-Security-Policy without any `unsafe` source."""
+"""Sends a Content-Security-Policy without any `unsafe` source, and a Permissions-Policy that asks for nothing."""
 
 from collections.abc import Callable
 
@@ -17,6 +17,8 @@ POLICY = "; ".join(
         "base-uri 'none'",
     ]
 )
+# What a page of Harbour never asks a browser for.
+NOTHING = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 class ContentSecurityMiddleware:
@@ -30,4 +32,5 @@ class ContentSecurityMiddleware:
         """Answer the request and add the header."""
         response = self.answer(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers.setdefault("Permissions-Policy", NOTHING)
         return response

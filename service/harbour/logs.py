@@ -1,9 +1,20 @@
 """Structured logs: one JSON object a line on standard output, the same for Django, gunicorn and our own code."""
 
+import logging
 from typing import Any
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
+from typing_extensions import override
+
+
+class JobFilter(logging.Filter):
+    """Drops what procrastinate writes about a job: it tells its arguments, which may be secret."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is kept."""
+        return not hasattr(record, "job")
 
 
 def _without_internals(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
@@ -32,8 +43,11 @@ def configure_structlog() -> None:
     )
 
 
-def logging_configuration(level: str, *, is_readable: bool = False) -> dict[str, Any]:
-    """Return the dictConfig; readable lines for a person at a terminal, JSON otherwise."""
+def logging_configuration(level: str, *, is_readable: bool = False, stream: str = "stdout") -> dict[str, Any]:
+    """Return the dictConfig; readable lines for a person at a terminal, JSON otherwise.
+
+    What serves writes to standard output; a command writes its result there, and its logs to `stderr`.
+    """
     renderer: Processor = structlog.dev.ConsoleRenderer() if is_readable else structlog.processors.JSONRenderer()
     rendering: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if not is_readable:
@@ -48,10 +62,16 @@ def logging_configuration(level: str, *, is_readable: bool = False) -> dict[str,
                 "processors": [*rendering, renderer],
             },
         },
+        "filters": {"job": {"()": "harbour.logs.JobFilter"}, "outage": {"()": "harbour.outage.OutageFilter"}},
         "handlers": {
-            "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "structured"},
+            "stream": {
+                "class": "logging.StreamHandler",
+                "stream": f"ext://sys.{stream}",
+                "formatter": "structured",
+                "filters": ["job", "outage"],
+            },
         },
-        "root": {"level": level, "handlers": ["stdout"]},
+        "root": {"level": level, "handlers": ["stream"]},
         "loggers": {
             "django": {"level": level, "handlers": [], "propagate": True},
             # Refused requests are in the request log already.
@@ -59,6 +79,9 @@ def logging_configuration(level: str, *, is_readable: bool = False) -> dict[str,
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "gunicorn.error": {"level": level, "handlers": [], "propagate": True},
             "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+            # What matters about a job, harbour.jobs says.
+            "procrastinate": {"level": "WARNING"},
+            # What it says about a lost database, the gate says once: see harbour.postgresql.
             "psycopg.pool": {"level": "ERROR"},
         },
     }

@@ -1,19 +1,22 @@
 """Error answers of the API as problem details (RFC 9457), whoever raised the error."""
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.template.loader import render_to_string
 from rest_framework import exceptions
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
 from harbour.request_log import current_request_id
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+WHOLE = "non_field_errors"
 
 
 class Problem(exceptions.APIException):
@@ -48,12 +51,15 @@ def answer_exception(error: Exception, context: dict[str, Any]) -> Response | No
         body = problem(503, "The database does not answer; try again", instance)
         return Response(body, 503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)}, content_type=CONTENT_TYPE)
     if isinstance(error, Http404):
-        error = exceptions.NotFound()
+        error = exceptions.NotFound("There is no such thing, or it is not for you")
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, UnreadablePostError):
+        error = Problem(408, "The body did not come whole in time; nothing was stored")
     if not isinstance(error, exceptions.APIException):
         return None
-    errors = error.errors if isinstance(error, Problem) else _field_errors(error.detail)
+    is_reading = context["request"].method in SAFE_METHODS
+    errors = error.errors if isinstance(error, Problem) else _field_errors(error.detail, is_reading)
     detail = str(error.detail) if isinstance(error.detail, str) else "The request is not valid"
     body = problem(error.status_code, detail, instance, errors)
     return Response(body, error.status_code, headers=_headers(error), content_type=CONTENT_TYPE)
@@ -68,21 +74,40 @@ def _headers(error: exceptions.APIException) -> dict[str, str]:
     return headers
 
 
-def _field_errors(detail: object) -> list[dict[str, str]]:
-    if not isinstance(detail, dict):
+def _field_errors(detail: object, is_reading: bool) -> list[dict[str, str]]:
+    """List what is wrong where: a query parameter by its name, a part of the body by its JSON pointer."""
+    if isinstance(detail, str):
         return []
-    return [
-        {"pointer": f"#/{field}", "detail": str(message)}
-        for field, messages in detail.items()
-        for message in (messages if isinstance(messages, list) else [messages])
-    ]
+    errors = []
+    for path, message in _flat(detail, ()):
+        pointer = "#" + "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
+        where = {"parameter": path[0]} if is_reading and path else {"pointer": pointer}
+        errors.append(where | {"detail": message})
+    return errors
+
+
+def _flat(detail: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(detail, dict):
+        for field, messages in detail.items():
+            yield from _flat(messages, path if field == WHOLE else (*path, str(field)))
+    elif isinstance(detail, list):
+        for number, item in enumerate(detail):
+            yield from _flat(item, (*path, str(number)) if isinstance(item, dict) else path)
+    else:
+        yield path, str(detail)
 
 
 def _page(request: HttpRequest, status: int, detail: str) -> HttpResponse:
     if request.path.startswith("/api/"):
         return JsonResponse(problem(status, detail, request.path), status=status, content_type=CONTENT_TYPE)
+    return error_page(status, detail)
+
+
+def error_page(status: int, detail: str) -> HttpResponse:
+    """Return an error as a page, without the request: its context processors would ask for session and database."""
     context = {"status": status, "title": HTTPStatus(status).phrase, "detail": detail}
-    return render(request, "error.html", context, status=status)
+    context["request_id"] = current_request_id() if status >= 500 else None
+    return HttpResponse(render_to_string("error.html", context), status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
@@ -96,6 +121,11 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
     return _page(request, 403, "You may not do this")
 
 
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
+    """Answer 403 to a form that did not come from a page of ours, or from one that was open too long."""
+    return _page(request, 403, "The form is too old, or cookies are off. Go back, reload the page, and send it again")
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """Answer 404."""
     return _page(request, 404, "There is nothing at this address")
@@ -106,4 +136,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
     detail = "Something went wrong here; the request id finds it in the logs"
     if request.path.startswith("/api/"):
         return JsonResponse(problem(500, detail, request.path), status=500, content_type=CONTENT_TYPE)
-    return HttpResponse(f"{detail}: {current_request_id()}\n", status=500, content_type="text/plain")
+    return error_page(500, detail)

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from harbour import static
+from harbour.api_settings import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401  # Django reads them here
 from harbour.configuration import database, load
 from harbour.logs import configure_structlog, logging_configuration
+from harbour.mail import email
 
 CONFIGURATION = load()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -21,20 +23,27 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "rest_framework",
+    "django_filters",
     "drf_spectacular",
+    "procrastinate.contrib.django",
     "fleet",
+    "access",
+    "harbour",
 ]
 
 MIDDLEWARE = [
-    # First, so that a health check needs no valid Host header, no TLS and no session.
+    "harbour.metrics.MetricsMiddleware",
+    # Early, so that a health check needs no valid Host header, no TLS and no session.
     "harbour.health.HealthMiddleware",
     "harbour.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "harbour.content_security.ContentSecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "harbour.released_static.StaticMiddleware",
+    "harbour.api_answers.ApiAnswersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -57,8 +66,9 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": database(CONFIGURATION.database_url or "sqlite://", CONFIGURATION.pool_size)}
+DATABASES = {"default": database(CONFIGURATION.database_url)}
 
+AUTH_USER_MODEL = "access.User"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -67,6 +77,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "fleet"
 LOGOUT_REDIRECT_URL = "sign-in"
+PASSWORD_RESET_TIMEOUT = 4 * 3600
+CSRF_FAILURE_VIEW = "harbour.problems.forged"
 
 USE_I18N = False
 TIME_ZONE = "UTC"
@@ -91,25 +103,8 @@ CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["fleet.access.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["fleet.access.MayRead"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "harbour.problems.answer_exception",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Harbour",
-    "DESCRIPTION": "The fleet's log book: which release serves where, and how each deployment went.",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["fleet.access.MayRead"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-}
+PROCRASTINATE_IMPORT_PATHS = ["harbour.jobs"]
+globals().update(email(CONFIGURATION.email_url, CONFIGURATION.email_from))
 
-LOGGING = logging_configuration(CONFIGURATION.log_level, is_readable=DEBUG)
+LOGGING = logging_configuration(CONFIGURATION.log_level, is_readable=DEBUG, stream="stderr")
 configure_structlog()

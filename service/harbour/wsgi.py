@@ -2,10 +2,18 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "harbour.settings")
-application = get_wsgi_application()
-# The first request would otherwise pay for importing the views.
+from harbour.released_static import share
+from harbour.slow_bodies import SlowBodies
+from harbour.templates import load_templates
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "harbour.web_settings")
+share()
+application = SlowBodies(get_wsgi_application(), settings.CONFIGURATION.threads)
+# The first request would otherwise pay for importing the views and reading the templates, and each worker would keep
+# them in memory of its own.
 get_resolver().url_patterns  # noqa: B018
+load_templates()

@@ -1,15 +1,25 @@
 """What the tests share: a server with its token, and reports as an agent would send them."""
 
+import shutil
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 import pytest
 from django.conf import settings
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from django.test import Client
 
+from access.models import User
+from access.tokens import create_server_token
 from fleet.models import Server
-from fleet.tokens import create_token
+from harbour import local_postgresql
+from tests.people import PASSWORD
+from tests.settings import CLUSTER, OWN_CLUSTER
 
 AT = "2026-11-23T08:00:{:06.3f}Z"
 
@@ -69,18 +79,29 @@ class Agent:
         return self.client.post("/api/v1/reports/", body, content_type="application/json", headers=headers)
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> Iterator[None]:
+    """Run before pytest-django makes the test database, which needs a server."""
+    if not OWN_CLUSTER:
+        yield
+        return
+    with local_postgresql.running(CLUSTER):
+        yield
+    shutil.rmtree(CLUSTER)
+
+
 @pytest.fixture
 def agent(db: None, client: Client) -> Agent:
     """An agent that may report."""
     server = Server.objects.create(name="vps-1")
-    return Agent(client, server, create_token(server))
+    return Agent(client, server, create_server_token(server))
 
 
 @pytest.fixture
 def other_agent(db: None, client: Client) -> Agent:
     """An agent of another server."""
     server = Server.objects.create(name="vps-2")
-    return Agent(client, server, create_token(server))
+    return Agent(client, server, create_server_token(server))
 
 
 @pytest.fixture
@@ -88,3 +109,32 @@ def public_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading is open to all."""
     opened = settings.CONFIGURATION.model_copy(update={"public_read": True})
     monkeypatch.setattr(settings, "CONFIGURATION", opened)
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    """Somebody with an account."""
+    return User.objects.create_user("ada@example.com", PASSWORD, name="Ada")
+
+
+@pytest.fixture
+def sends_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a mail server; what goes to it lands in Django's outbox."""
+    configured = settings.CONFIGURATION.model_copy(update={"email_url": "smtp://mail.example.com"})
+    monkeypatch.setattr(settings, "CONFIGURATION", configured)
+
+
+@pytest.fixture
+def application(db: None) -> Iterator[WSGIApplication]:
+    """Harbour as a server would run it, but it leaves the test's connection open, as Django's own test client does."""
+    wsgi = get_wsgi_application()
+
+    def answer(environ: dict[str, Any], start: Any) -> Any:
+        # Here, because the test client connects them again after each of its requests.
+        for signal in (request_started, request_finished):
+            signal.disconnect(close_old_connections)
+        return wsgi(environ, start)
+
+    yield answer
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)

@@ -1,15 +1,18 @@
-"""Settings of the tests: PostgreSQL when DATABASE_URL names one, else SQLite in memory."""
+"""Settings of the tests: the PostgreSQL that DATABASE_URL names, else one that the tests start."""
 
 import os
+import tempfile
+from pathlib import Path
 
-os.environ.setdefault("DATABASE_URL", "sqlite://")
+CLUSTER = Path(tempfile.gettempdir()) / f"harbour-tests-{os.getpid()}"
+OWN_CLUSTER = "DATABASE_URL" not in os.environ
+os.environ.setdefault("DATABASE_URL", f"postgres://harbour@/postgres?host={CLUSTER}")
 os.environ.setdefault("SECRET_KEY", "a-key-of-the-tests-" + "0123456789" * 4)
 os.environ.setdefault("ALLOWED_HOSTS", "testserver")
 
-from harbour.settings import *  # noqa: F403
+from harbour.settings import *  # noqa: E402, F403
 
-# Nothing is collected in a checkout, and a pool would outlive the test database that it is connected to.
+# Nothing is collected in a checkout.
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
-DATABASES["default"].get("OPTIONS", {}).pop("pool", None)  # noqa: F405
 WHITENOISE_AUTOREFRESH = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -5,8 +5,8 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
+from access.tokens import find_token
 from fleet.models import Deployment, Server
-from fleet.tokens import find_token
 
 pytestmark = pytest.mark.django_db
 
@@ -18,6 +18,7 @@ def test_a_token_is_printed_alone_and_works() -> None:
     assert token.endswith("\n")
     found = find_token(token.strip())
     assert found is not None
+    assert found.server is not None
     assert found.server.name == "vps-1"
 
 

@@ -26,7 +26,7 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 def test_production_without_a_key_says_so_in_one_line() -> None:
-    run = manage("migrate", DATABASE_URL="sqlite://")
+    run = manage("migrate", DATABASE_URL="postgres://nobody@127.0.0.1:1/none")
     assert run.returncode == 1
     assert run.stderr.splitlines() == [
         "harbour: SECRET_KEY must be set in the environment (for development run: python manage.py dev)"
@@ -45,7 +45,12 @@ def test_production_without_tls_lacks_only_what_tls_brings() -> None:
 
 
 def test_the_models_have_no_pending_migration() -> None:
-    assert manage("makemigrations", "--check", "--dry-run", DEBUG="true", DATABASE_URL="sqlite://").returncode == 0
+    assert (
+        manage(
+            "makemigrations", "--check", "--dry-run", DEBUG="true", DATABASE_URL="postgres://nobody@127.0.0.1:1/none"
+        ).returncode
+        == 0
+    )
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +65,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_mistake_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEBUG", "perhaps")
-    monkeypatch.setenv("HARBOUR_POOL_SIZE", "0")
+    monkeypatch.setenv("HARBOUR_POOL_SIZE", "-1")
     with pytest.raises(ImproperlyConfigured, match=r"DEBUG: .*; HARBOUR_POOL_SIZE: "):
         load()
 
@@ -73,21 +78,43 @@ def test_every_mistake_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
             {"NAME": "harbour", "USER": "user", "PASSWORD": "p@ss", "HOST": "db", "PORT": "5433"},
         ),
         ("postgresql:///harbour?host=/run/postgresql", {"NAME": "harbour", "HOST": "/run/postgresql", "PORT": ""}),
-        ("sqlite:////var/harbour.sqlite3", {"NAME": "/var/harbour.sqlite3"}),
-        ("sqlite://", {"NAME": ":memory:"}),
     ],
 )
 def test_database_urls(url: str, expected: dict[str, Any]) -> None:
-    assert expected.items() <= database(url, 8).items()
+    assert expected.items() <= database(url).items()
 
 
-def test_postgresql_is_reached_through_a_pool() -> None:
+def test_requests_have_a_pool_and_commands_have_none() -> None:
     options = database(PRODUCTION["DATABASE_URL"], 5)["OPTIONS"]
     assert options["pool"]["max_size"] == 5
     assert options["sslmode"] == "require"
+    assert "pool" not in database(PRODUCTION["DATABASE_URL"])["OPTIONS"]
 
 
-@pytest.mark.parametrize("url", ["mysql://db/x", "harbour", "postgres://db:port/x"])
+def test_a_request_has_limits_and_a_migration_only_for_waiting() -> None:
+    request, command = (database(PRODUCTION["DATABASE_URL"], size)["OPTIONS"]["options"] for size in (5, None))
+    assert "statement_timeout=10s" in request
+    assert "statement_timeout" not in command
+    assert "lock_timeout=10s" in command
+
+
+def test_the_pool_has_a_connection_for_each_thread_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (PRODUCTION | {"HARBOUR_THREADS": "6"}).items():
+        monkeypatch.setenv(name, value)
+    assert load().connections == 6
+    monkeypatch.setenv("HARBOUR_POOL_SIZE", "9")
+    assert load().connections == 9
+
+
+@pytest.mark.parametrize("path", ["api/x", "", "/", "a b", "../x", "static"])
+def test_a_path_of_the_admin_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    for name, value in (PRODUCTION | {"HARBOUR_ADMIN_PATH": path}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match="HARBOUR_ADMIN_PATH"):
+        load()
+
+
+@pytest.mark.parametrize("url", ["mysql://db/x", "sqlite://", "harbour", "postgres://db:port/x"])
 def test_other_database_urls_are_refused(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL"):
-        database(url, 8)
+        database(url)

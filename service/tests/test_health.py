@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
@@ -37,6 +38,10 @@ def test_a_pending_migration_is_named() -> None:
     assert b"pending: fleet.0001_initial" in answer.content
 
 
+def test_the_migrations_are_those_that_django_knows() -> None:
+    assert set(health.known_migrations()) == set(MigrationLoader(None).disk_migrations or ())
+
+
 @pytest.mark.django_db
 def test_migrations_are_asked_about_until_none_is_pending(django_assert_num_queries: Any) -> None:
     readiness = health.Readiness()
@@ -54,3 +59,22 @@ def test_a_database_that_does_not_answer_is_named_without_its_address(monkeypatc
     assert answer.status_code == 503
     assert b'"not_ready": ["database", "migrations"]' in answer.content
     assert b"10.9.8.7" not in answer.content
+
+
+def test_what_is_not_ready_says_when_to_ask_again(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(connection, "cursor", refuse)
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+
+
+@pytest.mark.django_db
+def test_every_page_says_what_a_browser_may_do_for_it(client: Client) -> None:
+    answer = client.get("/sign-in/")
+    assert "unsafe" not in answer["Content-Security-Policy"]
+    assert "camera=()" in answer["Permissions-Policy"]
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert answer["X-Frame-Options"] == "DENY"
+    assert answer["X-Content-Type-Options"] == "nosniff"

@@ -1,11 +1,14 @@
-"""Filters that the page reads better with."""
+"""Filters and tags that the pages read better with."""
 
 from datetime import datetime
 
 from django import template
+from django.conf import settings
 from django.utils import timezone
+from django.utils.html import format_html
 
 from fleet.timeline import ago, spoken
+from harbour.configuration import Configuration
 
 register = template.Library()
 register.filter("spoken", spoken)
@@ -17,7 +20,18 @@ def short(text: str | None) -> str:
     return (text or "").removeprefix("sha256:")[:8]
 
 
-@register.filter
-def since(moment: datetime) -> str:
-    """Return how long ago a moment was."""
-    return ago((timezone.now() - moment).total_seconds())
+@register.simple_tag
+def age(moment: datetime | None) -> str:
+    """Return how long ago a moment was, as an element that goes on counting where there is a script."""
+    if moment is None:
+        return "never"
+    text = ago((timezone.now() - moment).total_seconds())
+    full = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return format_html('<time datetime="{}" title="{}" data-age>{}</time>', moment.isoformat(), full, text)
+
+
+@register.simple_tag
+def this_release() -> Configuration:
+    """Return what the environment says about this release of Harbour."""
+    configuration: Configuration = settings.CONFIGURATION
+    return configuration

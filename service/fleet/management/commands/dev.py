@@ -2,7 +2,7 @@
 
 import os
 from argparse import ArgumentParser
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.conf import settings
@@ -10,11 +10,13 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from typing_extensions import override
 
+from harbour import local_postgresql
+
 
 class Command(BaseCommand):
-    """SQLite under .dev/, migrated, with example data, served on 127.0.0.1:8000 and reloaded on change."""
+    """A PostgreSQL of its own, migrated, with example data, served on 127.0.0.1:8000 and reloaded on change."""
 
-    help = "Run Harbour for development: SQLite, example data, automatic reload"
+    help = "Run Harbour for development: a PostgreSQL of its own, example data, automatic reload"
     requires_system_checks: list[str] = []  # noqa: RUF012
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,9 +29,17 @@ class Command(BaseCommand):
         if not settings.DEBUG:
             raise CommandError("dev runs with DEBUG only; take DEBUG out of the environment")
         # The reloader starts this command again in a child, which finds all prepared.
-        if "RUN_MAIN" not in os.environ:
-            name = settings.DATABASES["default"]["NAME"]
-            Path(name).parent.mkdir(parents=True, exist_ok=True)
+        if "RUN_MAIN" in os.environ:
+            call_command("runserver", options["address"])
+            return
+        with _database():
             call_command("migrate", interactive=False, verbosity=0)
             call_command("load_example_data")
-        call_command("runserver", options["address"])
+            call_command("runserver", options["address"])
+
+
+def _database() -> AbstractContextManager[object]:
+    """The database that DATABASE_URL names is somebody else's; without one, run the one for development."""
+    if os.environ["DATABASE_URL"] != local_postgresql.development_url():
+        return nullcontext()
+    return local_postgresql.running(local_postgresql.development_folder())

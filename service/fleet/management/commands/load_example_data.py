@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 from typing_extensions import override
 
+from access import example as people
 from fleet.example import reports
 from fleet.models import Server
 from fleet.recording import record
@@ -14,7 +16,7 @@ from fleet.recording import record
 class Command(BaseCommand):
     """The same fleet each time, except that it ends now; a second run adds nothing."""
 
-    help = "Store an example fleet, through the same code that stores reports"
+    help = "Store an example fleet, through the same code that stores reports; with DEBUG, accounts to sign in with too"
 
     @override
     def handle(self, *args: object, **options: Any) -> None:
@@ -25,3 +27,6 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{name}: {receipt.accepted} events stored, {receipt.duplicates} known", self.style.SUCCESS
             )
+        if settings.DEBUG:
+            people.make_people()
+            self.stdout.write(f"Sign in as {' or '.join(people.PEOPLE)} with the password: {people.PASSWORD}")

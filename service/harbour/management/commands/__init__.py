@@ -1,0 +1,1 @@
+"""Commands of Harbour as a whole, one module each."""

@@ -1,0 +1,9 @@
+"""Settings of the processes that answer requests: as everywhere, with a pool of connections."""
+
+from harbour.configuration import database
+from harbour.logs import logging_configuration
+from harbour.settings import *  # noqa: F403
+from harbour.settings import CONFIGURATION, DEBUG
+
+DATABASES = {"default": database(CONFIGURATION.database_url, CONFIGURATION.connections)}
+LOGGING = logging_configuration(CONFIGURATION.log_level, is_readable=DEBUG)

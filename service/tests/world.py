@@ -1,0 +1,102 @@
+"""A small fleet with everybody who could ask about it: two apps, and people in every role in one of them."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.test import Client
+
+from access.invitations import invite
+from access.models import Invitation, Membership, Role, Scope, Token, User
+from access.tokens import create_server_token, create_token
+from fleet.models import App, Deployment, DeploymentEvent, Environment, Release, Server
+from tests.conftest import Agent
+
+EVERYBODY = ["owner", "member", "viewer", "stranger", "staff", "anonymous", "server"]
+
+
+@dataclass
+class World:
+    """Asks as anybody; `app` is the one that owner, member and viewer belong to."""
+
+    people: dict[str, User]
+    agent: Agent
+    app: App
+    server: Server
+    environment: Environment
+    release: Release
+    deployment: Deployment
+    event: DeploymentEvent
+    invitation: Invitation
+    clients: dict[str, Client] = field(default_factory=dict)
+
+    def client(self, who: str) -> Client:
+        """Return the client of somebody: a signed-in browser, nobody's, or the server's agent."""
+        if who not in self.clients:
+            client = Client(headers={"Authorization": f"Bearer {self.agent.token}"} if who == "server" else {})
+            if who in self.people:
+                client.force_login(self.people[who])
+            self.clients[who] = client
+        return self.clients[who]
+
+    def ask(self, who: str, method: str, path: str, body: Any = None) -> Any:
+        """Ask as somebody; `path` may name the world's ids in braces."""
+        send = getattr(self.client(who), method.lower())
+        address = f"/api/v1/{path.format_map(self.ids()) if '{' in path else path}"
+        return send(address) if body is None else send(address, body, content_type="application/json")
+
+    def ids(self) -> dict[str, Any]:
+        """Return what paths can name."""
+        return {
+            "app": self.app.name,
+            "server": self.server.name,
+            "environment": self.environment.pk,
+            "release": self.release.pk,
+            "deployment": self.deployment.pk,
+            "event": self.event.pk,
+            "invitation": self.invitation.pk,
+            "membership": Membership.objects.get(user=self.people["viewer"], app=self.app).pk,
+            "ownership": Membership.objects.get(user=self.people["owner"], app=self.app).pk,
+            "token": Token.objects.filter(user=None).values_list("pk", flat=True).first(),
+        }
+
+    def token(self, who: str, *scopes: Scope) -> Client:
+        """Return a client with a new token of somebody."""
+        text = create_token(self.people[who], scopes)[1]
+        return Client(headers={"Authorization": f"Bearer {text}"})
+
+
+def make_world(agent: Agent, other_agent: Agent) -> World:
+    """Report two apps from one server and a third from another; invite one, and let one token be."""
+    agent.app = "shop"
+    number = agent.deploy(release=3)
+    agent.app = "other"
+    agent.deploy(release=1, second=10)
+    agent.events.append(
+        {"sequence": agent.sequence + 1, "at": "2026-11-23T09:00:00Z", "kind": "agent.started", "data": {}}
+    )
+    assert agent.send().status_code == 200
+    other_agent.app = "other"
+    other_agent.deploy(release=7, second=20)
+    assert other_agent.send().status_code == 200
+    app = App.objects.get(name="shop")
+    people = {
+        name: User.objects.create_user(f"{name}@example.com", name=name.title(), is_staff=name == "staff")
+        for name in ("owner", "member", "viewer", "stranger", "staff")
+    }
+    Membership.objects.bulk_create(
+        Membership(user=people[role], app=app, role=role) for role in (Role.OWNER, Role.MEMBER, Role.VIEWER)
+    )
+    deployment = Deployment.objects.get(pk=uuid.UUID(str(number)))
+    create_server_token(agent.server)  # one that is not the agent's own, to be revoked
+    return World(
+        people=people,
+        agent=agent,
+        app=app,
+        server=agent.server,
+        environment=deployment.environment,
+        release=Release.objects.get(environment=deployment.environment),
+        deployment=deployment,
+        event=DeploymentEvent.objects.filter(deployment=deployment).earliest("sequence"),
+        invitation=invite(app, "anna@example.com", Role.VIEWER, people["owner"])[0],
+    )
