@@ -1,17 +1,14 @@
-"""Ships an app: builds and pushes its image where that is needed, then asks the agent and passes its events on."""
+"""Ships an app: builds and pushes its image where that is needed, and says what the agent is then asked for."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ferryman.destination import Destination
-from ferryman.errors import FerrymanError, OutcomeUnknown, Unreachable
+from ferryman.errors import FerrymanError
 from ferryman.events import OnEvent, step
 from ferryman.image import (
     BuildRequest,
@@ -24,11 +21,10 @@ from ferryman.image import (
     set_tag,
     split_reference,
 )
+from ferryman.image.commits import read_commits
 from ferryman.image.source import find_repository, resolve_revision
 
 NO_DIGEST = f"sha256:{'0' * 64}"
-RESUME_TRIES = 20
-RESUME_PAUSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -101,15 +97,25 @@ def planned_image(destination: Destination, options: DeployOptions, variables: M
 def deploy_parameters(
     destination: Destination, image: ShippedImage, options: DeployOptions, variables: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What the agent is asked: the manifest, the image by digest, and the registry's credentials for this call."""
+    """What the agent is asked: the manifest, the image by digest, the registry's credentials for this call, the log."""
     return {
         "manifest": destination.manifest,
         "digest": image.digest,
         "revision": image.revision,
         "sequence": options.sequence,
         "allow_older": options.allow_older,
+        "image_bytes": image.size or None,
         "credentials": registry_credentials(destination, variables),
+        "commits": _commits(destination, image.revision),
     }
+
+
+def _commits(destination: Destination, revision: str) -> list[dict[str, Any]] | None:
+    """The newest commits of a revision; None when [reports] leaves them out."""
+    reports = destination.configuration.reports
+    if reports and not reports.commits:
+        return None
+    return read_commits(destination.configuration.root, revision[:40])  # a dirty build's tag has more
 
 
 def registry_credentials(destination: Destination, variables: Mapping[str, str]) -> dict[str, str] | None:
@@ -118,45 +124,6 @@ def registry_credentials(destination: Destination, variables: Mapping[str, str])
         return None
     found = find_credentials(split_reference(destination.configuration.app.image), variables)
     return {"username": found.username, "password": found.password} if found else None
-
-
-def ask_transaction(destination: Destination, kind: str, parameters: Mapping[str, Any], on_event: OnEvent) -> Any:
-    """Ask for a deploy or a rollback, and stay with it when the connection is cut.
-
-    Repeating a request attaches to the transaction that it began, so the same request is simply sent again; events
-    that were seen are not passed on twice. A server that restarts meanwhile is waited for. Raises OutcomeUnknown when
-    it can't be reached again.
-    """
-    request_id = str(uuid.uuid4())
-    seen = 0
-
-    def unseen(event: dict[str, Any]) -> None:
-        nonlocal seen
-        if event.get("sequence", 0) > seen:
-            seen = event["sequence"]
-            with contextlib.suppress(OSError):  # what can't be shown here goes on there, and has an outcome
-                on_event(event)
-
-    lost: OutcomeUnknown | None = None
-    for _ in range(RESUME_TRIES):
-        try:
-            if lost:
-                on_event({"kind": "log", "text": "the connection was lost; the server goes on; attaching again"})
-                time.sleep(RESUME_PAUSE_SECONDS)
-            return destination.link.request(kind, parameters, on_event=unseen, request_id=request_id)
-        except OutcomeUnknown as error:
-            lost = lost or error
-        except Unreachable:
-            if lost is None:
-                raise
-        except KeyboardInterrupt:
-            raise OutcomeUnknown(
-                "detached",
-                "this call stopped watching; the server goes on by itself",
-                hint=f"ferryman status --to {destination.name}",
-            ) from None
-    assert lost is not None  # noqa: S101 - the loop ends otherwise only by returning or raising
-    raise lost
 
 
 def move_latest(destination: Destination, digest: str, variables: Mapping[str, str]) -> str:

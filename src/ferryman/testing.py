@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -22,11 +23,15 @@ class SentRequest:
 
 @dataclass
 class FakeConversation:
-    """Yields the scripted messages, then ends with the result or the error; `sent` holds what was sent to it."""
+    """Yields the scripted messages, then ends with the result or the error; `sent` holds what was sent to it.
+
+    With `until` it ends only once that is set, or when it is closed.
+    """
 
     messages: Sequence[dict[str, Any]] = ()
     result: dict[str, Any] = field(default_factory=dict)
     error: FerrymanError | None = None
+    until: threading.Event | None = None
     sent: list[dict[str, Any]] = field(default_factory=list)
     is_closed: bool = False
 
@@ -35,6 +40,9 @@ class FakeConversation:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         yield from self.messages
+        while self.until and not self.until.wait(0.01):
+            if self.is_closed:
+                return
         if self.error is not None:
             raise self.error
 
@@ -71,13 +79,17 @@ class FakeLink:
         *,
         events: Sequence[dict[str, Any]] = (),
         messages: Sequence[dict[str, Any]] = (),
+        until: threading.Event | None = None,
     ) -> None:
-        """Script the next answer to `kind`: events, other messages, then the result or an error to raise."""
+        """Script the next answer to `kind`: events, other messages, then the result or an error to raise.
+
+        With `until` the result or error comes once that is set.
+        """
         scripted = [*({"event": event} for event in events), *messages]
         if isinstance(result, FerrymanError):
-            conversation = FakeConversation(scripted, error=result)
+            conversation = FakeConversation(scripted, error=result, until=until)
         else:
-            conversation = FakeConversation(scripted, result=dict(result))
+            conversation = FakeConversation(scripted, result=dict(result), until=until)
         self._answers.setdefault(kind, []).append(conversation)
 
     def request(
@@ -96,6 +108,6 @@ class FakeLink:
         if not answers:
             raise AssertionError(f'no answer is scripted for the request "{kind}"')
         scripted = answers.pop(0) if len(answers) > 1 else answers[0]
-        conversation = FakeConversation(scripted.messages, dict(scripted.result), scripted.error)
+        conversation = FakeConversation(scripted.messages, dict(scripted.result), scripted.error, scripted.until)
         self.conversations.append(conversation)
         return conversation

@@ -35,9 +35,14 @@ def lane_address(app: App, lane: str) -> str:
     return address(app, LANE_ADDRESS[lane])
 
 
-def container_name(app_id: str, role: str, number: int) -> str:
-    """The name of a role's container."""
-    return f"ferryman.{app_id}.{role}.{number}"
+def container_name(app_id: str, role: str, number: int, turn: int = 0) -> str:
+    """The name of a role's container; `turn` is how often it was restarted."""
+    return f"ferryman.{app_id}.{role}.{number}" + (f".{turn}" if turn else "")
+
+
+def current_name(app: App, role: str, number: int) -> str:
+    """The name of a role's container of a release, which the ledger knows to have been restarted if it serves."""
+    return container_name(app.id, role, number, app.turns.get(role, 0) if number == app.serving else 0)
 
 
 def database_name(app_id: str) -> str:

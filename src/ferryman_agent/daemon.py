@@ -141,6 +141,8 @@ def run(folder: Path, path: Path, engine: str = ENGINE) -> int:
     notify("READY=1")
     threading.Thread(target=_keep_alive, args=(path,), daemon=True).start()
     server.serve_forever()
+    if not agent.fault:
+        agent.running.close()
     return 0
 
 

@@ -165,6 +165,10 @@ class Postgres:
             self._wait_until_ready()
             return set(self._query(self._user, APPLIED))
 
+    def size(self) -> int:
+        """Bytes of the app's database; NotConnected, AgentError or EngineError when PostgreSQL does not run."""
+        return int(self._query(self._user, "SELECT pg_database_size(current_database());")[0])
+
     def _complaint(self, errors: bytes) -> str:
         return self._redacted(errors.decode(errors="replace").strip())
 

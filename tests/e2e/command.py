@@ -47,6 +47,9 @@ class Call:
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             # a shell in the background ignores Ctrl-C, and so would every process below it
             signal.signal(signal.SIGINT, signal.default_int_handler)
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+            # nohup does the same with this one.
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
         self.arguments = list(arguments)
         self.stdout, self.stderr = Output(), Output()
         self.began = time.monotonic()

@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
+from shipped import FERRYMAN, ROOT, Shipped, rehearse, run
 from shop import Prepared, Shop, make_shop, prepare
 
 from ferryman.rehearsal.docker import Docker
@@ -32,6 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _FOLDER in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+    # They watch a second deployment of what test_ship.py has shipped, whose tests count from the first.
+    items.sort(key=lambda item: item.path == _FOLDER / "test_pages.py")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -139,3 +143,23 @@ def new_shop(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> It
         tags = prepared.server.docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", shop.image]).split()
         if tags:
             prepared.server.docker.run(["rmi", "--force", *tags])
+
+
+@pytest.fixture(scope="session")
+def shipped(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shipped]:
+    """A rehearsal from a fresh clone, removed at the end."""
+    clone = tmp_path_factory.mktemp("clone") / "ferryman"
+    run(ROOT, "git", "clone", "--quiet", str(ROOT), str(clone))
+    try:
+        yield rehearse(clone)
+    finally:
+        run(clone, str(FERRYMAN), "rehearse", "down")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

@@ -60,7 +60,8 @@ class Client:
             self._failed(kind, repr(error))
             return
         self.load.counts[kind] += 1
-        if response.status != 200:
+        self.load.statuses[response.status] += 1
+        if response.status not in self.load.accepted:
             self._failed(kind, f"status {response.status}")
         elif response.will_close:
             self._failed(kind, "the answer ends the connection")
@@ -76,10 +77,17 @@ class Client:
 
 
 class Load:
-    """Clients that run as long as the `with` block: two GET and one POST connection; `slow` adds slow bodies."""
+    """Clients that run as long as the `with` block: two GET and one POST connection; `slow` adds slow bodies.
 
-    def __init__(self, port: int, host: str | None, *, slow: bool = False) -> None:
+    An answer with a status that is not `accepted` counts as lost.
+    """
+
+    def __init__(
+        self, port: int, host: str | None, *, slow: bool = False, accepted: frozenset[int] = frozenset({200})
+    ) -> None:
         self.port = port
+        self.accepted = accepted
+        self.statuses: collections.Counter[int] = collections.Counter()
         self.headers = {"Host": host} if host else {}
         self.counts: collections.Counter[str] = collections.Counter()
         self.failures: list[str] = []

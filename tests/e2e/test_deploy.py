@@ -205,3 +205,12 @@ def test_postgresql_is_reached_by_nobody_else(shop: Shop) -> None:
     assert found["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
     assert [mount["Type"] for mount in found["Mounts"]] == ["volume"]
     assert "POSTGRES_PASSWORD" not in json.dumps(shop.status())
+
+
+def test_another_apps_containers_do_not_reach_it_by_its_address(new_shop: Callable[..., Shop], shop: Shop) -> None:
+    (network,) = shop.inspect("postgres")["NetworkSettings"]["Networks"].values()
+    connect = f"import socket; socket.create_connection(({network['IPAddress']!r}, 5432), 3)"
+    stranger = new_shop("stranger", "stranger.test")
+    stranger.deploy(word="stranger")
+    shop.ferryman("exec", "--", "python", "-c", connect).succeeded()
+    stranger.ferryman("exec", "--", "python", "-c", connect).ended_with(1, "create_connection")

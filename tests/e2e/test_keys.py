@@ -105,16 +105,6 @@ def test_client_that_is_killed_takes_nothing_with_it(shop: Shop) -> None:
     assert shop.ferryman("deployments", "--json").json()["deployments"][0]["state"] == "succeeded"
 
 
-def test_ctrl_c_stops_watching_and_not_the_deploy(shop: Shop) -> None:
-    shop.commit(word="unwatched", start_seconds=3)
-    call = shop.start("deploy")
-    call.wait_for(" start web ")
-    call.interrupt()
-    call.end(20).ended_with(5, "[detached]", "the server goes on by itself", "hint: ferryman status --to production")
-    wait_until(lambda: serves(shop, "unwatched"), "the deploy is committed", seconds=30)
-    wait_until(lambda: shop.status()["running"] is None, "the deploy ends", seconds=30)
-
-
 def test_engine_that_restarts_brings_the_service_back(shop: Shop, server: Machine) -> None:
     word = shop.word()
     server.run(["systemctl", "restart", "docker.service"])

@@ -2,83 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+from shipped import AUTHOR, Shipped, commit, rehearse, run
 
-from ferryman.rehearsal.stand_ins import Images
+from ferryman.rehearsal.polling import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
-FERRYMAN = Path(sys.executable).with_name("ferryman")
 TEMPLATE = Path("service/fleet/templates/fleet/fleet.html")
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
-
-
-@dataclass(frozen=True)
-class Shipped:
-    """A clone that was rehearsed: its folder, the service's URL, the seconds it took."""
-
-    clone: Path
-    url: str
-    seconds: float
-
-    def ferryman(self, *arguments: str) -> str:
-        """Standard output of a command that must succeed."""
-        return run(self.clone, str(FERRYMAN), *arguments)
-
-    def status(self) -> dict[str, Any]:
-        """`ferryman status --json`."""
-        return dict(json.loads(self.ferryman("status", "--to", "rehearsal", "--json")))
-
-    def page(self) -> str:
-        """The page as it is served."""
-        return httpx.get(f"{self.url}/").raise_for_status().text
-
-
-def run(folder: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-def commit(folder: Path, subject: str, *options: str) -> str:
-    author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
-    run(folder, "git", *author, "commit", "--quiet", "--message", subject, *options)
-    return run(folder, "git", "rev-parse", "HEAD").strip()
-
-
-def rehearse(clone: Path) -> Shipped:
-    began = time.monotonic()
-    output = run(clone, str(FERRYMAN), "rehearse")
-    return Shipped(clone, output.splitlines()[-1], time.monotonic() - began)
-
-
-@pytest.fixture(scope="module")
-def shipped(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shipped]:
-    """A rehearsal from a fresh clone, removed at the end."""
-    clone = tmp_path_factory.mktemp("clone") / "ferryman"
-    run(ROOT, "git", "clone", "--quiet", str(ROOT), str(clone))
-    try:
-        yield rehearse(clone)
-    finally:
-        run(clone, str(FERRYMAN), "rehearse", "down")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 def test_the_last_line_is_the_url_and_the_service_is_ready(shipped: Shipped) -> None:
@@ -88,7 +23,7 @@ def test_the_last_line_is_the_url_and_the_service_is_ready(shipped: Shipped) -> 
 
 
 def test_harbour_lists_the_deployment_that_brought_it_there(shipped: Shipped) -> None:
-    (deployment,) = httpx.get(f"{shipped.url}/api/v1/deployments/").json()["results"]
+    (deployment,) = shipped.deployments("steps")
     head = run(shipped.clone, "git", "rev-parse", "HEAD").strip()
     assert deployment["outcome"] == "succeeded"
     assert deployment["release"]["revision"] == head
@@ -156,3 +91,38 @@ def test_an_empty_commit_is_a_new_release_and_deploying_it_again_changes_nothing
     assert "unchanged" in shipped.ferryman("deploy", "--to", "rehearsal")
     again = shipped.status()
     assert (again["release"], again["roles"]) == (status["release"], status["roles"])
+
+
+def test_harbour_knows_the_commits_that_a_deploy_brought(shipped: Shipped) -> None:
+    clone = shipped.clone
+    before = shipped.status()["release"]["revision"]
+    run(clone, "git", "switch", "--quiet", "--create=feature")
+    commit(clone, "Add <b>something</b> 🎈", "--allow-empty")
+    run(clone, "git", "switch", "--quiet", "-")
+    commit(clone, "Go on", "--allow-empty")
+    run(clone, "git", *AUTHOR, "merge", "--quiet", "--no-ff", "--message=Merge it", "feature")
+    expected = run(clone, "git", "log", "--format=%H %s", f"{before}..HEAD").splitlines()
+    assert len(expected) >= 3
+    plan = shipped.ferryman("plan", "deploy", "--to", "rehearsal").splitlines()
+    assert f"{len(expected)} commits since release {shipped.status()['release']['number']}" in plan
+    shipped.ferryman("deploy", "--to", "rehearsal")
+
+    head = expected[0].split()[0]
+    wait_until(lambda: reported(shipped, head) is not None, "Harbour knows the deployment", seconds=60, pause=0.5)
+    deployment = reported(shipped, head)
+    assert deployment is not None
+    detail = httpx.get(f"{shipped.url}/api/v1/deployments/{deployment['id']}/").raise_for_status().json()
+    assert [f"{item['revision']} {item['subject']}" for item in detail["commits"]] == expected
+    assert {item["author"] for item in detail["commits"]} == {"Test"}
+    assert detail["commits_complete"] is True
+
+    shipped.ferryman("rollback", "--to", "rehearsal")
+    wait_until(
+        lambda: shipped.deployments()[0]["kind"] == "rollback", "Harbour knows the rollback", seconds=60, pause=0.5
+    )
+    assert shipped.deployments("commits")[0]["commits"] == []
+
+
+def reported(shipped: Shipped, revision: str) -> dict[str, Any] | None:
+    """The deployment of a revision, once Harbour has heard of it."""
+    return next((item for item in shipped.deployments() if (item["release"] or {}).get("revision") == revision), None)

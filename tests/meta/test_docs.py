@@ -125,7 +125,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 
 def test_the_version_is_the_same_everywhere() -> None:
-    newest = re.search(r"^## \[([^\]]+)\]", text_of("CHANGELOG.md"), re.MULTILINE)
+    newest = re.search(r"^## \[(\d[^\]]*)\]", text_of("CHANGELOG.md"), re.MULTILINE)
     version = tomllib.loads(text_of("pyproject.toml"))["project"]["version"]
     assert newest
     assert {version, ferryman.__version__, ferryman_agent.__version__} == {newest[1]}

@@ -12,17 +12,20 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULE_LINES = 400
 FUNCTION_LINES = 50
 FORBIDDEN_NAMES = {"utils", "helpers", "manager", "common", "base", "misc"}
+# Django looks for a database backend under this name.
+GIVEN_NAMES = {ROOT / "service/harbour/postgresql/base.py"}
 
 # A module may import from its own layer and from those after it.
 CLIENT_LAYERS = [
     {"cli"},
     {"rehearsal"},
-    {"deploy", "terminal", "server", "project"},
+    {"deploy", "terminal", "server", "project", "spectator"},
+    {"watch"},
     {"destination"},
     {"testing"},
     {"link", "image"},
     {"config"},
-    {"docker_command", "events"},
+    {"docker_command", "events", "interruption", "caller"},
     {"errors"},
 ]
 AGENT_LAYERS = [
@@ -32,7 +35,7 @@ AGENT_LAYERS = [
     {"requests"},
     {"outbox", "transaction"},
     {"database", "edge", "volumes"},
-    {"containers", "probe"},
+    {"containers", "probe", "resources"},
     {"engine", "manifest"},
     {"ledger"},
     {"protocol", "secrets_file", "systemd", "clock", "openssl"},
@@ -57,7 +60,8 @@ def test_a_module_and_its_functions_stay_within_the_walls(path: Path) -> None:
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:
-    assert [path for path in tracked_modules() if path.stem in FORBIDDEN_NAMES] == []
+    named = [path for path in tracked_modules() if path.stem in FORBIDDEN_NAMES]
+    assert set(named) <= GIVEN_NAMES
 
 
 def test_every_module_opens_with_what_it_is_responsible_for() -> None:

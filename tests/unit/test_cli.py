@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -10,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from ferryman.cli import options
+from ferryman.cli.display import Steps
 from ferryman.cli.failure import print_failure
 from ferryman.cli.main import app
 from ferryman.config import load_configuration, manifest
+from ferryman.deploy import ShippedImage
 from ferryman.destination import Destination
 from ferryman.errors import (
     ConfigurationError,
@@ -114,7 +118,9 @@ def test_rollback_asks_for_the_release_that_is_named_and_says_what_serves(link: 
     result = {"deployment": "d", "outcome": "succeeded", "release": RELEASE, "previous": 4, "seconds": 2.34}
     link.answer("rollback", {**result, "degraded": ""})
     assert invoke("rollback", "3") == "release 3 (c0ffee0) of shop in production serves, 2.3 s\n"
-    assert link.requests[0].params == {**APP, "to": 3, "credentials": None}
+    params = link.requests[0].params
+    assert "@" in params.pop("caller")
+    assert params == {**APP, "to": 3, "credentials": None}
 
 
 def test_a_rollback_without_a_number_leaves_the_choice_to_the_agent(link: FakeLink) -> None:
@@ -142,6 +148,55 @@ def test_a_plan_prints_its_steps(link: FakeLink) -> None:
         "would be refused: [app.env] requires MAIL, which is not set",
     ]
     assert link.requests[0].params == {**APP, "kind": "rollback", "to": 3}
+
+
+COMMITS = [
+    {
+        "revision": "c0ffee" + "0" * 34,
+        "subject": "Show the [bold]price[/] 🎈",
+        "author": "Ada",
+        "at": "2026-11-23T08:00:00Z",
+    },
+    {"revision": "b" * 40, "subject": "", "author": "Ada", "at": "2026-11-23T07:00:00Z"},
+]
+
+
+def test_a_plan_of_a_deploy_prints_the_commits_that_it_brings(link: FakeLink, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = ShippedImage("c0ffee" + "0" * 34, DIGEST, 0, 0, was_there=True)
+    monkeypatch.setattr("ferryman.deploy.planned_image", lambda *_: image)
+    plan = {
+        **APP,
+        "serving": {**RELEASE, "number": 2},
+        "release": RELEASE,
+        "unchanged": False,
+        "refused": [],
+        "steps": [],
+    }
+    link.answer("plan", {**plan, "commits": COMMITS, "commits_complete": True})
+    assert invoke("plan", "deploy").splitlines()[2:] == [
+        "2 commits since release 2",
+        "  c0ffee0    Show the [bold]price[/] 🎈",
+        "  bbbbbbb    ",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        ({"commits": COMMITS, "commits_complete": True}, "2 commits since release 2\n"),
+        ({"commits": COMMITS[:1], "commits_complete": True}, "1 commit since release 2\n"),
+        ({"commits": [], "commits_complete": True}, "no commits since release 2\n"),
+        ({"commits": [], "commits_complete": True, "what": "rollback"}, ""),
+        ({"commits": COMMITS, "commits_complete": True, "previous": None}, ""),
+        ({"commits": COMMITS, "commits_complete": False}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_deploy_says_how_many_commits_it_brings(told: dict[str, Any], line: str) -> None:
+    output = io.StringIO()
+    with Steps(Console(file=output)) as steps:
+        steps.show({"kind": "deployment", "what": "deploy", "release": RELEASE, "previous": 2, **told})
+    assert output.getvalue() == line
 
 
 def test_env_set_reads_one_line_for_each_name(link: FakeLink) -> None:
@@ -252,3 +307,63 @@ def test_a_full_disk_is_an_error_like_others() -> None:
         ended = subprocess.run([sys.executable, "-uc", program], stdout=full, stderr=subprocess.PIPE, check=False)
     assert ended.returncode == 1
     assert ended.stderr.decode().endswith("No space left on device [local-failure]\n")
+
+
+def test_follow_ends_as_the_deployment_did(link: FakeLink) -> None:
+    result = {"deployment": "d", "kind": "deploy", "outcome": "succeeded", "release": RELEASE, "previous": 4}
+    link.answer("follow", {**result, "seconds": 2.34, "degraded": ""})
+    assert invoke("follow") == "deploy succeeded: release 3 (c0ffee0) of shop in production, 2.3 s\n"
+    assert link.requests[0].params == APP
+
+
+def test_follow_of_what_failed_fails(link: FakeLink) -> None:
+    link.answer("follow", DeployFailed("unhealthy", "it answers 500"))
+    with pytest.raises(DeployFailed):
+        invoke("follow", "d")
+    assert link.requests[0].params == {**APP, "deployment": "d"}
+
+
+def test_cancel_waits_until_what_ran_is_taken_back(link: FakeLink) -> None:
+    link.answer("cancel", {"deployment": "d", "cancelled": True, "outcome": "running", "release": 4})
+    link.answer("follow", DeployFailed("cancelled", "cancelled on request", state="release 3 goes on serving"))
+    assert invoke("cancel") == "cancelled: release 3 goes on serving\n"
+    assert [request.params for request in link.requests] == [APP, {**APP, "deployment": "d"}]
+
+
+def test_cancel_of_what_is_committed_is_refused(link: FakeLink) -> None:
+    link.answer("cancel", {"deployment": "d", "cancelled": False, "outcome": "committed", "release": 4})
+    with pytest.raises(Refused) as caught:
+        invoke("cancel", "d")
+    assert (caught.value.code, caught.value.exit_status) == ("nothing-to-cancel", 3)
+    assert "release 4 serves" in caught.value.state
+
+
+def test_status_tells_what_runs_and_who_waits(link: FakeLink) -> None:
+    runs = {"kind": "deploy", "revision": "c0ffee" * 7, "sequence": 7, "since": "2026-11-23T08:00:00Z", "by": "ada@a"}
+    waits = {**runs, "sequence": 8, "by": "https://ci.example.com/8"}
+    (one,) = STATUS["apps"]
+    link.answer("status", {**STATUS, "apps": [{**one, "running": {**runs, "step": "pull"}, "waiting": [waits]}]})  # type: ignore[dict-item]
+    assert invoke("status").splitlines()[-2:] == [
+        "running      deploy of c0ffeec (run 7) since 2026-11-23T08:00:00Z, in step pull, asked for by ada@a",
+        "waiting      deploy of c0ffeec (run 8) since 2026-11-23T08:00:00Z, asked for by https://ci.example.com/8",
+    ]
+
+
+def test_a_rollback_may_wait_or_cancel_what_runs(link: FakeLink) -> None:
+    result = {"deployment": "d", "outcome": "succeeded", "release": RELEASE, "previous": 4, "seconds": 2.34}
+    link.answer("rollback", {**result, "degraded": ""})
+    invoke("rollback", "--wait", "--wait-timeout", "90s", "--cancel-running")
+    params = link.requests[0].params
+    assert (params["wait_seconds"], params["cancel_running"]) == (90, True)
+    assert runner.invoke(app, ["rollback", "--wait-timeout", "soon"]).exit_code == 2
+
+
+def test_who_waits_is_shown_for_whom(link: FakeLink) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    with Steps(console) as steps:
+        steps.show({"kind": "waiting", "before": 2, "running": {"kind": "rollback", "step": "pull", "by": "ada@a"}})
+        steps.show({"kind": "waiting", "before": 0, "running": None})
+    assert console.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
+        "waiting for rollback, in step pull, asked for by ada@a, and 2 more before this one",
+        "waiting",
+    ]

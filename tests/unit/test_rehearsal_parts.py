@@ -18,12 +18,12 @@ from ferryman.rehearsal.state import GroundState, RegistryState, StateFile
 @pytest.mark.parametrize(
     ("bounding_set", "count", "missing"),
     [
-        ("000001ffffffffff", 38, set()),
-        ("000001fffeffffff", 37, {"SYS_RESOURCE"}),
+        ("000001ffffffffff", 37, {"SYS_TIME"}),
+        ("000001fffeffffff", 36, {"SYS_TIME", "SYS_RESOURCE"}),
         ("00000000a80425fb", 14, {"SYS_ADMIN", "SYS_RESOURCE", "NET_ADMIN"}),
     ],
 )
-def test_only_capabilities_of_the_bounding_set_are_asked_for(
+def test_only_capabilities_of_the_bounding_set_are_asked_for_and_never_the_clock(
     tmp_path: Path, bounding_set: str, count: int, missing: set[str]
 ) -> None:
     status = tmp_path / "status"

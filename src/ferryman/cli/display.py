@@ -15,6 +15,35 @@ MARKS = {"started": ("…", "cyan"), "done": ("✓", "green"), "skipped": ("-", 
 LOG_LINES = 6
 
 
+def brought(told: dict[str, Any], previous: int | None) -> str:
+    """Say how many commits a deploy brings since release `previous`; "" when that is not known.
+
+    An older agent tells no commits.
+    """
+    commits = told.get("commits") or []
+    if previous is None or not told.get("commits_complete"):
+        return ""
+    number = len(commits)
+    return f"{number or 'no'} commit{'' if number == 1 else 's'} since release {previous}"
+
+
+def waits(event: dict[str, Any]) -> str:
+    """Say for whom a request waits."""
+    running, before = event.get("running"), event.get("before") or 0
+    others = f", and {before} more before this one" if before else ""
+    return f"waiting for {describe(running)}{others}" if running else f"waiting{others}"
+
+
+def describe(asked: dict[str, Any]) -> str:
+    """One line on what runs or waits: what, since when, in which step, and who asked for it."""
+    revision = f" of {asked['revision'][:7]}" if asked.get("revision") else ""
+    run = f" (run {asked['sequence']})" if asked.get("sequence") is not None else ""
+    step = f", in step {asked['step']}" if asked.get("step") else ""
+    since = f" since {asked['since']}" if asked.get("since") else ""
+    by = f", asked for by {asked['by']}" if asked.get("by") else ""
+    return f"{asked['kind']}{revision}{run}{since}{step}{by}"
+
+
 class Steps:
     """The steps of one run, as events tell them. `is_verbose` shows every log line, not only the last few."""
 
@@ -46,6 +75,23 @@ class Steps:
             self._console.print(f"        {event['text']}", markup=False, highlight=False, soft_wrap=True)
         elif event["kind"] == "log":
             self._show_log(event["text"])
+        elif event["kind"] == "waiting":
+            self._console.print(waits(event), markup=False, highlight=False, soft_wrap=True)
+        elif event["kind"] in ("question", "answered"):
+            self._ask(event.get("text", ""))
+        elif event["kind"] == "deployment" and event["what"] == "deploy":
+            told = brought(event, event["previous"])
+            if told:
+                self._console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+    def _ask(self, text: str) -> None:
+        """The live table stands still while a question is open; '' ends it."""
+        if text:
+            self._live.stop()
+            self._console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+        elif self._console.is_terminal:
+            self._console.print()
+            self._live.start()
 
     def _show_step(self, event: dict[str, Any]) -> None:
         name = event["step"]

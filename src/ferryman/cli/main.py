@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ferryman import __version__
-from ferryman.cli import operating, project, reading, rehearsing, server, shipping
+from ferryman.cli import changing, operating, project, reading, rehearsing, server, shipping, watching
 from ferryman.cli.failure import print_failure
 from ferryman.cli.options import messages
 from ferryman.errors import DeployFailed, FerrymanError
@@ -24,6 +24,13 @@ app.command("init")(project.init)
 app.command("build")(shipping.build)
 app.command("deploy")(shipping.deploy)
 app.command("rollback")(shipping.rollback)
+app.command("follow")(watching.follow)
+app.command("cancel")(watching.cancel)
+app.command("restart")(changing.restart)
+app.command("stop")(changing.stop)
+app.command("start")(changing.start)
+app.command("remove")(changing.remove)
+app.add_typer(changing.maintenance, name="maintenance")
 app.command("status")(reading.status)
 app.command("releases")(reading.releases)
 app.command("deployments")(reading.deployments)

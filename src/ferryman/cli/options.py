@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from ferryman.config.quantities import parse_duration
 from ferryman.destination import Destination, find_destination
 
 To = Annotated[str | None, typer.Option("--to", help="Environment of ferryman.toml, or rehearsal.", metavar="NAME")]
@@ -35,6 +36,14 @@ messages = Messages(stderr=True)
 def destination(config: Path, to: str | None) -> Destination:
     """The destination that the options name."""
     return find_destination(config, to, os.environ)
+
+
+def duration(text: str) -> float:
+    """Seconds, of an option's value such as 90s or 1h."""
+    try:
+        return parse_duration(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no duration; write 90s, 30m or 1h") from None
 
 
 def print_json(content: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ferryman.cli.display import describe
 from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, To, destination, messages, print_json, table
 from ferryman.deploy import latest_drift
 
@@ -34,9 +35,18 @@ def status(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONF
         typer.echo(f"health       {health['path']} answers {health['status'] or 'nothing'}")
     for role, container in app["roles"].items():
         typer.echo(f"{role:<12} {container['state']} since {container['since']}, {container['restarts']} restarts")
+    if app.get("stopped"):
+        which = "with its database" if app["stopped"]["database"] else "its database runs"
+        typer.echo(f"stopped      since {app['stopped']['since']}, {which}")
+    if app.get("maintenance"):
+        found = app["maintenance"]
+        said = f": {found['message']}" if found["message"] else ""
+        typer.echo(f"maintenance  since {found['since']}, Retry-After {found['retry_after']} s{said}")
     typer.echo(f"edge         {app['edge']['state']}")
     if app["running"]:
-        typer.echo(f"running      {app['running']['kind']} in step {app['running']['step']}")
+        typer.echo(f"running      {describe(app['running'])}")
+    for waiting in app.get("waiting", []):
+        typer.echo(f"waiting      {describe(waiting)}")
     if app["latest_differs"]:
         messages.print("latest in the registry is not what serves; the next deploy moves it", markup=False)
 

@@ -7,23 +7,42 @@ from typing import Annotated, Any
 
 import typer
 
-from ferryman.cli.display import Steps
-from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, To, Verbose, destination, messages, print_json
+from ferryman.cli.display import Steps, brought
+from ferryman.cli.options import (
+    DEFAULT_CONFIG,
+    AsJson,
+    Config,
+    To,
+    Verbose,
+    destination,
+    duration,
+    messages,
+    print_json,
+)
 from ferryman.deploy import (
     DeployOptions,
-    ask_transaction,
     deploy_parameters,
     move_latest,
     registry_credentials,
     ship_image,
 )
 from ferryman.destination import Destination
+from ferryman.interruption import Signals
+from ferryman.spectator import ask_transaction, turn_parameters
 
 plan = typer.Typer(no_args_is_help=True, help="Show what a deploy or a rollback would do; change nothing.")
 
 Revision = Annotated[str | None, typer.Option("--revision", help="Commit, tag or branch; HEAD without it.")]
 AllowDirty = Annotated[bool, typer.Option("--allow-dirty", help="Build the working tree, and label the image so.")]
 Sequence = Annotated[int | None, typer.Option("--sequence", help="CI run number: an older one is refused.", min=0)]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while another deploy of the app runs.")]
+WaitTimeout = Annotated[
+    float | None,
+    typer.Option("--wait-timeout", parser=duration, metavar="TIME", help="At most: 90s, 1h; 30m without it."),
+]
+CancelRunning = Annotated[
+    bool, typer.Option("--cancel-running", help="Cancel what runs, unless it is committed, and go on.")
+]
 ToRelease = Annotated[int | None, typer.Argument(help="Release number; the previous healthy one without it.")]
 
 
@@ -56,6 +75,9 @@ def deploy(  # noqa: PLR0913, PLR0917 - each is an option of the command
     allow_dirty: AllowDirty = False,
     sequence: Sequence = None,
     allow_older: Annotated[bool, typer.Option("--allow-older", help="Also an older CI run.")] = False,
+    wait: Wait = False,
+    wait_timeout: WaitTimeout = None,
+    cancel_running: CancelRunning = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
     config: Config = DEFAULT_CONFIG,
@@ -63,24 +85,43 @@ def deploy(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """Ship a commit: build and push its image where needed, then switch to it without a lost request."""
     target = destination(config, to)
     options = DeployOptions(revision, not no_build, allow_dirty, sequence, allow_older)
-    with Steps(messages, is_verbose=verbose) as steps:
+    turn = turn_parameters(wait_timeout, is_waiting=wait, cancel_running=cancel_running)
+    with Signals() as signals, Steps(messages, is_verbose=verbose) as steps:
         image = ship_image(target, options, os.environ, steps.show)
-        parameters = deploy_parameters(target, image, options, os.environ)
-        result = ask_transaction(target, "deploy", parameters, steps.show)
-        latest = move_latest(target, result["release"]["digest"], os.environ)
-    _show_outcome(target, {**result, "latest": latest}, as_json=as_json)
+        parameters = {**deploy_parameters(target, image, options, os.environ), **turn}
+        result = _carry_out(target, ("deploy", parameters), steps, signals)
+    _show_outcome(target, result, as_json=as_json)
 
 
-def rollback(
-    release: ToRelease = None, to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONFIG
+def rollback(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    release: ToRelease = None,
+    to: To = None,
+    wait: Wait = False,
+    wait_timeout: WaitTimeout = None,
+    cancel_running: CancelRunning = False,
+    as_json: AsJson = False,
+    config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Go back to a retained release: the previous healthy one, or the one that is named."""
     target = destination(config, to)
-    with Steps(messages) as steps:
-        parameters = {**target.app, "to": release, "credentials": registry_credentials(target, os.environ)}
-        result = ask_transaction(target, "rollback", parameters, steps.show)
+    turn = turn_parameters(wait_timeout, is_waiting=wait, cancel_running=cancel_running)
+    with Signals() as signals, Steps(messages) as steps:
+        credentials = registry_credentials(target, os.environ)
+        parameters = {**target.app, "to": release, "credentials": credentials, **turn}
+        result = _carry_out(target, ("rollback", parameters), steps, signals)
+    _show_outcome(target, result, as_json=as_json)
+
+
+def _carry_out(
+    target: Destination, asked: tuple[str, dict[str, Any]], steps: Steps, signals: Signals
+) -> dict[str, Any]:
+    """Have the agent carry a request out, then move `latest`, unless the call is to end."""
+    kind, parameters = asked
+    result = ask_transaction(target, kind, parameters, steps.show, signals)
+    latest = "not moved: the call was interrupted; the next deploy moves it"
+    if result["outcome"] != "committed":
         latest = move_latest(target, result["release"]["digest"], os.environ)
-    _show_outcome(target, {**result, "latest": latest}, as_json=as_json)
+    return {**result, "latest": latest}
 
 
 def _show_outcome(target: Destination, result: dict[str, Any], *, as_json: bool) -> None:
@@ -91,9 +132,8 @@ def _show_outcome(target: Destination, result: dict[str, Any], *, as_json: bool)
         typer.echo(f"unchanged: release {release['number']} ({release['revision'][:7]}) serves this already")
     else:
         where = f"{target.manifest['app']} in {target.name}"
-        typer.echo(
-            f"release {release['number']} ({release['revision'][:7]}) of {where} serves, {result['seconds']:.1f} s"
-        )
+        took = "committed, not finished yet" if result["seconds"] is None else f"{result['seconds']:.1f} s"
+        typer.echo(f"release {release['number']} ({release['revision'][:7]}) of {where} serves, {took}")
     if result["degraded"]:
         messages.print(f"degraded: {result['degraded']}", style="bold yellow", markup=False)
     if result["latest"].startswith("not moved"):
@@ -115,7 +155,8 @@ def plan_deploy(
         steps = [("build", f"build the image of {image.revision[:7]}"), ("push", "push it")]
         found["steps"] = [{"step": name, "detail": detail} for name, detail in steps] + found["steps"]
         found["release"]["digest"] = None
-    _show_plan(found, as_json=as_json)
+    serving = found["serving"]
+    _show_plan(found, brought(found, serving["number"] if serving else None), as_json=as_json)
 
 
 @plan.command("rollback")
@@ -125,10 +166,10 @@ def plan_rollback(
     """Show what a rollback would do."""
     target = destination(config, to)
     found = target.link.request("plan", {**target.app, "kind": "rollback", "to": release})
-    _show_plan(found, as_json=as_json)
+    _show_plan(found, "", as_json=as_json)
 
 
-def _show_plan(found: dict[str, Any], *, as_json: bool) -> None:
+def _show_plan(found: dict[str, Any], told: str, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
@@ -141,5 +182,9 @@ def _show_plan(found: dict[str, Any], *, as_json: bool) -> None:
     typer.echo(f"would go to release {release['number']} ({release['revision'][:7]}):")
     for step in found["steps"]:
         typer.echo(f"  {step['step']:<10} {step['detail']}")
+    if told:
+        typer.echo(told)
+        for commit in found["commits"]:
+            typer.echo(f"  {commit['revision'][:7]}    {commit['subject']}")
     for refusal in found["refused"]:
         typer.echo(f"would be refused: {refusal}")

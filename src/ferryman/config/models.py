@@ -201,6 +201,9 @@ class Reports(Section):
         ]
         | None
     ) = Field(default=None, description="The address of a Harbour elsewhere")
+    commits: bool = Field(
+        default=True, description="Whether a deploy tells the subjects and authors of the commits that it brings"
+    )
 
 
 class Rehearsal(Section):

@@ -39,6 +39,7 @@ class SshConversation:
         self._target = target
         self._purpose = purpose
         self._is_answered = False
+        self._is_closed = False
         self._files = ConnectionFiles(Path(tempfile.mkdtemp(prefix="ferryman-")))
         try:
             self._process = self._start(remote_command)
@@ -68,10 +69,12 @@ class SshConversation:
                 self.result = message["result"]
                 return
             yield message
-        raise explain(self._target, self._purpose, self._ending())
+        if not self._is_closed:  # whoever closed it while this waited knows why it ended
+            raise explain(self._target, self._purpose, self._ending())
 
     def close(self) -> None:
-        """End the ssh process: politely after an answer, at once without one."""
+        """End the ssh process: politely after an answer, at once without one. Also from another thread."""
+        self._is_closed = True
         with contextlib.suppress(OSError):
             _opened(self._process.stdin).close()
         if not self._is_answered:

@@ -45,17 +45,19 @@ _NAMES = (
     "BLOCK_SUSPEND",
     "AUDIT_READ",
 )
+# The clock is the machine's own, not the container's: whatever runs in there must not set it
+_WITHHELD = {"SYS_TIME"}
 
 
 def grantable_capabilities(status: Path = Path("/proc/self/status")) -> list[str]:
-    """The names of this process's bounding set, as `docker run --cap-add` takes them.
+    """The names of this process's bounding set, as `docker run --cap-add` takes them, without the machine's clock.
 
     `--privileged` asks for every capability and fails on a machine that lacks one (SYS_RESOURCE in some virtual
     machines); a list of those that are there does not. Where there is no /proc (the engine runs in a virtual machine
     of its own), all of them.
     """
     if not status.is_file():
-        return list(_NAMES)
+        return [name for name in _NAMES if name not in _WITHHELD]
     line = next(line for line in status.read_text().splitlines() if line.startswith("CapBnd:"))
     bits = int(line.split()[1], 16)
-    return [name for bit, name in enumerate(_NAMES) if bits >> bit & 1]
+    return [name for bit, name in enumerate(_NAMES) if bits >> bit & 1 and name not in _WITHHELD]

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ferryman.config import load_configuration
-from ferryman.deploy import DeployOptions, ask_transaction, deploy_parameters, move_latest, ship_image
+from ferryman.deploy import DeployOptions, deploy_parameters, move_latest, ship_image
 from ferryman.destination import REHEARSAL, Destination, find_destination
 from ferryman.errors import DeployFailed, UsageError
 from ferryman.events import OnEvent, step
@@ -21,6 +21,7 @@ from ferryman.rehearsal.polling import wait_until
 from ferryman.rehearsal.stand_ins import PYTHON, Images, hub_is_reachable
 from ferryman.rehearsal.state import MachineState, StateFile
 from ferryman.server import SetupRequest, setup_server
+from ferryman.spectator import ask_transaction
 
 DEPLOY_USER = "ferryman"
 REPORTS_PATH = "/api/v1/reports/"

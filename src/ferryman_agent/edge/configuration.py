@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ferryman_agent.edge.closed import Closed
 from ferryman_agent.ledger.ledger import SLOTS
 
 FOLDER = "/usr/local/etc/haproxy"
+HOSTS = f"{FOLDER}/hosts.map"
+CLOSED = f"{FOLDER}/closed.map"
 UNUSED_ADDRESS = "127.0.0.1:9"
 LANES = ("a", "b")
 DIRECT_KEY = "*"
@@ -47,21 +50,27 @@ UNAVAILABLE = (
 
 @dataclass(frozen=True)
 class Route:
-    """Where an app's requests go: `domain` None means the port without a name; `lane` None means nowhere yet.
+    """Where an app's requests go: `domain` None means the port without a name; `lane` None means nowhere.
 
-    Slot 0 has no backend: it announces the domain of a release that is about to be committed, so that its port is
-    opened beforehand.
+    `closed` is what the edge answers in the app's place. Slot 0 has no backend: it announces the domain of a release
+    that is about to be committed, so that its port is opened beforehand.
     """
 
     slot: int
     domain: str | None
     addresses: dict[str, str]
     lane: str | None
+    closed: Closed | None = None
 
     @property
     def key(self) -> str:
         """The app's key in the host map."""
         return self.domain or DIRECT_KEY
+
+    @property
+    def is_known(self) -> bool:
+        """True when the edge has an answer to requests for this name."""
+        return bool(self.slot and (self.lane or self.closed))
 
 
 def render(routes: list[Route]) -> str:
@@ -85,7 +94,12 @@ def frontends(routes: list[Route]) -> set[str]:
 
 def render_map(routes: list[Route]) -> str:
     """host → slot."""
-    return "".join(f"{r.key} slot{r.slot}\n" for r in sorted(routes, key=lambda r: r.key) if r.lane)
+    return "".join(f"{r.key} slot{r.slot}\n" for r in sorted(routes, key=lambda r: r.key) if r.is_known)
+
+
+def render_closed(routes: list[Route]) -> str:
+    """slot → what the edge answers in the app's place."""
+    return "".join(f"slot{r.slot} {r.closed.value}\n" for r in sorted(routes, key=lambda r: r.slot) if r.closed)
 
 
 def server_lines(route: Route) -> dict[str, tuple[str, bool]]:
@@ -104,9 +118,26 @@ def _frontend(name: str, port: int, key: str) -> str:
         "    http-request set-header X-Forwarded-Proto http\n"
         "    http-request set-header X-Request-ID %[unique-id]\n"
         "    option forwardfor\n"
-        f"    use_backend %[{key},map({FOLDER}/hosts.map,none)]\n"
+        f"    http-request set-var(txn.slot) {key},map({HOSTS},none)\n"
+        f"{_closed()}"
+        "    use_backend %[var(txn.slot)]\n"
         "    default_backend none\n"
     )
+
+
+def _closed() -> str:
+    """retry-after:page:problem:open path, the last three in base64, of an app that is closed."""
+    answer = 'hdr Retry-After "%[var(txn.closed),field(1,:)]" hdr Cache-Control no-store'
+    rules = [
+        f"set-var(txn.closed) var(txn.slot),map({CLOSED})",
+        "set-var(txn.open_path) var(txn.closed),field(4,:),b64dec if { var(txn.closed) -m found }",
+        f'return status 503 content-type "application/problem+json" {answer} lf-string'
+        ' "%[var(txn.closed),field(3,:),b64dec]" if is_closed !is_open_path { req.hdr(accept) -m sub json }',
+        f'return status 503 content-type "text/html; charset=utf-8" {answer} lf-string'
+        ' "%[var(txn.closed),field(2,:),b64dec]" if is_closed !is_open_path',
+    ]
+    acls = "    acl is_closed var(txn.closed) -m found\n    acl is_open_path path,strcmp(txn.open_path) eq 0\n"
+    return acls + "".join(f"    http-request {rule}\n" for rule in rules)
 
 
 def _backend(slot: int, route: Route | None) -> str:

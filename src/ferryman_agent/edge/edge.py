@@ -11,12 +11,15 @@ from typing import Any
 
 from ferryman_agent.edge import runtime
 from ferryman_agent.edge.configuration import (
+    CLOSED,
     FOLDER,
+    HOSTS,
     LANES,
     UNAVAILABLE,
     Route,
     frontends,
     render,
+    render_closed,
     render_map,
     server_lines,
 )
@@ -46,45 +49,46 @@ class Edge:
     def agree(self, routes: list[Route]) -> None:
         """Make the edge route as told.
 
-        1. Write configuration and map, so that a restart agrees.
-        2. Start the container when it does not run; restart it only when a port is to be opened.
-        3. Otherwise change the running HAProxy through its socket: enable the new lane, drain the other.
+        1. Write configuration and maps, so that a restart agrees.
+        2. Start the container when it does not run; restart it only when a port is to be opened, or when it is one
+           that knows nothing of closed apps and one is to be closed.
+        3. Otherwise change the running HAProxy through its socket: close, enable the new lane, drain the other, open.
         """
         self._write("hosts.map", render_map(routes))
+        self._write("closed.map", render_closed(routes))
         self._write("503.http", UNAVAILABLE)
         self._write("haproxy.cfg", render(routes))
         container = self._docker.container(NAME)
         if container and container["State"]["Running"]:
             self._wait_until_up()  # after a reboot the engine has just started it
-            if runtime.frontends(self._socket) >= frontends(routes):
-                self._change(routes)
+            can_close = runtime.has_map(self._socket, CLOSED)
+            is_able = can_close or not any(route.closed for route in routes)
+            if is_able and runtime.frontends(self._socket) >= frontends(routes):
+                self._change(routes, can_close=can_close)
                 return
         self._start(container)
 
-    def _change(self, routes: list[Route]) -> None:
+    def _change(self, routes: list[Route], *, can_close: bool) -> None:
+        wanted = {f"slot{route.slot}": route.closed.value for route in routes if route.slot and route.closed}
+        known = runtime.entries(self._socket, CLOSED) if can_close else {}
+        for command in _map_commands(CLOSED, known, wanted):  # each alone: a command's line must fit HAProxy's buffer
+            runtime.change(self._socket, command)
         commands = []
-        for route in (route for route in routes if route.slot):
+        for route in (route for route in routes if route.is_known):
             for lane, (address, serves) in sorted(server_lines(route).items(), key=lambda item: not item[1][1]):
                 server = f"slot{route.slot}/{lane}"
                 host, _, port = address.rpartition(":")
                 if serves:
                     commands += [f"set server {server} addr {host} port {port}", f"set server {server} state ready"]
-                elif route.lane:
+                else:
                     commands.append(f"set server {server} state drain")
-        hosts = f"{FOLDER}/hosts.map"
-        known = {line.split()[1]: line.split()[2] for line in self._show_map(hosts)}
-        wanted = {route.key: f"slot{route.slot}" for route in routes if route.lane}
-        for key, slot in wanted.items():
-            if key not in known:
-                commands.append(f"add map {hosts} {key} {slot}")
-            elif known[key] != slot:
-                commands.append(f"set map {hosts} {key} {slot}")
-        commands += [f"del map {hosts} {key}" for key in known if key not in wanted]
+        hosts = {route.key: f"slot{route.slot}" for route in routes if route.is_known}
+        mapped = runtime.entries(self._socket, HOSTS)
+        commands += _map_commands(HOSTS, mapped, hosts)
+        commands += [f"del map {HOSTS} {key}" for key in mapped if key not in hosts]
+        commands += [f"del map {CLOSED} {slot}" for slot in known if slot not in wanted]
         if commands:
             runtime.change(self._socket, *commands)
-
-    def _show_map(self, name: str) -> list[str]:
-        return [line for line in runtime.command(self._socket, f"show map {name}").splitlines() if line.strip()]
 
     def open_requests(self, slot: int, lane: str) -> int:
         """How many requests a lane is answering now; 0 when the edge does not run."""
@@ -110,6 +114,12 @@ class Edge:
         rows = runtime.statistics(self._socket, slot)
         ready = [lane for lane in LANES if rows[lane]["status"].startswith(("UP", "no check"))]
         return ready[0] if len(ready) == 1 else None
+
+    def closed(self, slot: int) -> str | None:
+        """What the running HAProxy answers in the app's place, as `Closed.value` has it; None when the app answers."""
+        if not runtime.has_map(self._socket, CLOSED):
+            return None
+        return runtime.entries(self._socket, CLOSED).get(f"slot{slot}")
 
     def _start(self, container: dict[str, Any] | None) -> None:
         if self._docker.image(IMAGE) is None:
@@ -174,3 +184,9 @@ class Edge:
         folder = os.open(self._folder, os.O_DIRECTORY)
         os.fsync(folder)
         os.close(folder)
+
+
+def _map_commands(name: str, known: dict[str, str], wanted: dict[str, str]) -> list[str]:
+    added = [f"add map {name} {key} {found}" for key, found in wanted.items() if key not in known]
+    changed = [f"set map {name} {key} {found}" for key, found in wanted.items() if known.get(key, found) != found]
+    return added + changed

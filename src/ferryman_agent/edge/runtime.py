@@ -55,6 +55,17 @@ def frontends(path: Path) -> set[str]:
     return {row["pxname"] for row in rows}
 
 
+def has_map(path: Path, name: str) -> bool:
+    """Whether the running HAProxy uses a map: one that was started by an older agent may not."""
+    return f"({name})" in command(path, "show map")
+
+
+def entries(path: Path, name: str) -> dict[str, str]:
+    """key → value of a map in the running HAProxy; both are single words."""
+    lines = (line.split() for line in command(path, f"show map {name}").splitlines())
+    return {words[1]: words[2] for words in lines if len(words) == 3}
+
+
 def open_requests(path: Path, slot: int, lane: str) -> int:
     """How many requests a lane is answering now."""
     return int(statistics(path, slot)[lane]["scur"])

@@ -124,6 +124,16 @@ class Docker:
                 {"Name": name, "Driver": "bridge", "Labels": labels, "IPAM": {"Config": [subnet]}},
             )
 
+    def remove_network(self, name: str) -> None:
+        """Remove it, whatever is still connected to it; gone already is fine."""
+        try:
+            for container in self._ask("GET", f"/networks/{name}").get("Containers") or {}:
+                self._ask("POST", f"/networks/{name}/disconnect", {"Container": container, "Force": True})
+            self._ask("DELETE", f"/networks/{name}")
+        except EngineError as error:
+            if error.status != NOT_FOUND:
+                raise
+
     def ensure_volume(self, name: str, labels: dict[str, str]) -> None:
         """Create the named volume unless it exists."""
         self._ask("POST", "/volumes/create", {"Name": name, "Labels": labels})
@@ -137,6 +147,14 @@ class Docker:
         filters = json.dumps({"label": [f"{key}={value}" for key, value in labels.items()]})
         found = self._ask("GET", "/volumes", query={"filters": filters})
         return [str(volume["Name"]) for volume in found["Volumes"] or []]
+
+    def remove_volume(self, name: str) -> None:
+        """Remove it with its data; gone already is fine."""
+        try:
+            self._ask("DELETE", f"/volumes/{name}")
+        except EngineError as error:
+            if error.status != NOT_FOUND:
+                raise
 
     # -- containers
 
@@ -191,6 +209,17 @@ class Docker:
         wanted = [f"{key}={value}" if value else key for key, value in labels.items()]
         query: dict[str, object] = {"all": 1, "filters": json.dumps({"label": wanted})}
         return list(self._ask("GET", "/containers/json", query=query))
+
+    def memory_of(self, container: str) -> int | None:
+        """Bytes that a running container uses, without what the kernel can drop; None when that is not known."""
+        try:
+            found = self._ask("GET", f"/containers/{container}/stats", query={"stream": 0, "one-shot": 1})
+        except EngineError:
+            return None
+        used = found.get("memory_stats", {})
+        kept = used.get("stats", {})
+        droppable = kept.get("inactive_file", kept.get("total_inactive_file", 0))
+        return int(used["usage"] - droppable) if used.get("usage") else None
 
     def wait(self, container: str, limit: float) -> int | None:
         """Wait until it exits; its exit code, or None when it still runs after `limit` seconds."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from ferryman_agent.errors import Refused, Unavailable
 from ferryman_agent.ledger.reserve import Reserve
-from ferryman_agent.ledger.rows import App, Deployment, Release, deployment_from, release_from
+from ferryman_agent.ledger.rows import App, Deployment, Release, app_from, deployment_from, release_from
 from ferryman_agent.ledger.schema import prepare
 
 SLOTS = 16
@@ -43,6 +43,10 @@ class Ledger:
             raise
         if reserve:
             reserve.make()
+
+    def now(self) -> str:
+        """The wall time, as it is written."""
+        return self._clock()
 
     def close(self) -> None:
         """Close the file; the object can't be used afterwards."""
@@ -75,12 +79,12 @@ class Ledger:
 
     def apps(self) -> list[App]:
         """All apps, by id."""
-        return [App(**dict(row)) for row in self._all("SELECT * FROM app ORDER BY id")]
+        return [app_from(row) for row in self._all("SELECT * FROM app ORDER BY id")]
 
     def app(self, app_id: str) -> App | None:
         """One app, or None when this server does not know it."""
         row = self._one("SELECT * FROM app WHERE id = ?", app_id)
-        return App(**dict(row)) if row else None
+        return app_from(row) if row else None
 
     def add_app(self, name: str, environment: str, subnets: range) -> App:
         """The app, made when it is new: the lowest free slot and subnet are its own from then on."""
@@ -100,7 +104,56 @@ class Ledger:
         assert app is not None  # noqa: S101 - written above, in this process
         return app
 
+    def commit_change(self, deployment: Deployment, change: dict[str, Any]) -> None:
+        """The commit of what changes an app and not its release: column → content, in one SQLite transaction."""
+        encoded = {key: json.dumps(found) if isinstance(found, dict) else found for key, found in change.items()}
+        columns = ", ".join(f"{key} = ?" for key in encoded)
+        with self._writing() as connection:
+            connection.execute(
+                f"UPDATE app SET {columns} WHERE id = ?",  # noqa: S608 - names of columns, from the agent itself
+                (*encoded.values(), deployment.app),
+            )
+            connection.execute(
+                "UPDATE deployment SET state = 'committed', release = previous WHERE id = ?", (deployment.id,)
+            )
+
+    def remove_app(self, deployment: Deployment, result: dict[str, Any], report: dict[str, Any]) -> None:
+        """Forget an app: its slot and subnet are free. `result` is what its removal is answered with from then on."""
+        app = deployment.app
+        number = self.next_number(app) - 1
+        with self._writing() as connection:
+            connection.execute(
+                "DELETE FROM event WHERE deployment IN (SELECT id FROM deployment WHERE app = ?)", (app,)
+            )
+            for table in ("deployment", "release", "environment"):
+                connection.execute(f"DELETE FROM {table} WHERE app = ?", (app,))  # noqa: S608 - constant
+            connection.execute("DELETE FROM app WHERE id = ?", (app,))
+            connection.execute(
+                "INSERT OR REPLACE INTO removed VALUES (?, ?, ?, ?)",
+                (app, number, deployment.request, json.dumps({"deployment": deployment.id, **result})),
+            )
+            body = json.dumps({"at": self._clock(), **report})
+            connection.execute("INSERT INTO outbox (body) VALUES (?)", (body,))
+
+    def removal_result(self, identifier: str) -> dict[str, Any] | None:
+        """What came of a removal, by the id of its request or of its deployment; of an app's last one by its id."""
+        for row in self._all("SELECT app, request, result FROM removed"):
+            result: dict[str, Any] = json.loads(row["result"])
+            if identifier in (row["app"], row["request"], result["deployment"]):
+                return result
+        return None
+
     # -- releases
+
+    def next_number(self, app_id: str) -> int:
+        """The number that the next release gets, also after the app was removed."""
+        (row,) = self._all(
+            "SELECT MAX(COALESCE((SELECT MAX(number) FROM release WHERE app = ?), 0),"
+            " COALESCE((SELECT number FROM removed WHERE app = ?), 0)) + 1 AS number",
+            app_id,
+            app_id,
+        )
+        return int(row["number"])
 
     def releases(self, app_id: str) -> list[Release]:
         """All releases of an app, newest first."""
@@ -114,9 +167,7 @@ class Ledger:
     def add_release(self, deployment: str, release: Release) -> Release:
         """Record a candidate of `deployment` under the next free number; returns it with that number."""
         with self._writing() as connection:
-            (number,) = connection.execute(
-                "SELECT COALESCE(MAX(number), 0) + 1 FROM release WHERE app = ?", (release.app,)
-            ).fetchone()
+            number = self.next_number(release.app)
             connection.execute(
                 "INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'candidate', ?)",
                 (
@@ -148,7 +199,7 @@ class Ledger:
         """The commit: from here on `number`, in `lane`, is what serves. One SQLite transaction."""
         with self._writing() as connection:
             connection.execute(
-                "UPDATE app SET serving = ?, lane = ?, since = ?, degraded = '',"
+                "UPDATE app SET serving = ?, lane = ?, since = ?, degraded = '', turns = '{}', stopped = NULL,"
                 " sequence = MAX(COALESCE(sequence, 0), COALESCE(?, sequence, 0)) WHERE id = ?",
                 (number, lane, self._clock(), deployment.sequence, deployment.app),
             )
@@ -165,13 +216,32 @@ class Ledger:
     # -- deployments
 
     def begin(self, app: App, request: str, kind: str, sequence: int | None) -> Deployment:
-        """Record a new deployment as running."""
+        """Record a new deployment as running. The reserve is held back for it again, if it had to be given."""
         identifier = str(uuid.uuid4())
+        if self._reserve:
+            self._reserve.make()
         with self._writing() as connection:
             connection.execute(
                 "INSERT INTO deployment (id, request, app, kind, previous, sequence, state, started_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, 'running', ?)",
                 (identifier, request, app.id, kind, app.serving, sequence, self._clock()),
+            )
+        deployment = self.deployment(identifier)
+        assert deployment is not None  # noqa: S101 - written above, in this process
+        return deployment
+
+    def add_ended(self, asked: dict[str, Any], app: str, state: str, error: dict[str, Any]) -> Deployment:
+        """Record a request that ended without its turn, so that repeating it tells the same; not reported."""
+        identifier = str(uuid.uuid4())
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO deployment (id, request, app, kind, sequence, state, started_at, seconds, error)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
+                (
+                    identifier,
+                    *(asked["request"], app, asked["kind"], asked["sequence"]),
+                    *(state, asked["since"], json.dumps(error)),
+                ),
             )
         deployment = self.deployment(identifier)
         assert deployment is not None  # noqa: S101 - written above, in this process

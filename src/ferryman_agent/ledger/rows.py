@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
 class App:
-    """An app in one environment on this server; `serving` is the number of its committed release."""
+    """An app in one environment on this server; `serving` is the number of its committed release.
+
+    `turns`: role → how often its container of the serving release was restarted. None where it is not so:
+    `maintenance` ({"message", "retry_after", "since"}), `stopped` ({"database", "since"}), `removal` ({"with_data"}).
+    """
 
     id: str
     name: str
@@ -22,6 +26,10 @@ class App:
     degraded: str
     since: str | None
     sequence: int | None
+    turns: dict[str, int] = field(default_factory=dict)
+    maintenance: dict[str, Any] | None = None
+    stopped: dict[str, Any] | None = None
+    removal: dict[str, Any] | None = None
 
     @property
     def next_lane(self) -> str:
@@ -85,6 +93,14 @@ class Deployment:
     def is_over(self) -> bool:
         """True once the outcome is recorded."""
         return self.state not in ("running", "committed")
+
+
+def app_from(row: sqlite3.Row) -> App:
+    """An App from its row; the JSON columns parsed."""
+    values = dict(row)
+    for key in ("turns", "maintenance", "stopped", "removal"):
+        values[key] = None if values[key] is None else json.loads(values[key])
+    return App(**values)
 
 
 def release_from(row: sqlite3.Row) -> Release:

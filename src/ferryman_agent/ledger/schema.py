@@ -6,7 +6,7 @@ import sqlite3
 
 from ferryman_agent.errors import Unavailable
 
-FORMAT = 1
+FORMAT = 2
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -256")
 
 TABLES = """
@@ -20,7 +20,17 @@ CREATE TABLE app (
     lane TEXT,                          -- 'a' or 'b': the address the committed web container has
     degraded TEXT NOT NULL DEFAULT '',  -- why a role other than web is not up
     since TEXT,
-    sequence INTEGER                    -- highest CI run number that was committed
+    sequence INTEGER,                   -- highest CI run number that was committed
+    turns TEXT NOT NULL DEFAULT '{}',   -- JSON object role -> how often its container of this release was restarted
+    maintenance TEXT,                   -- JSON object while the edge answers for the app
+    stopped TEXT,                       -- JSON object while the app is stopped
+    removal TEXT                        -- JSON object once its removal is decided
+);
+CREATE TABLE removed (
+    app TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,            -- of its last release: numbers are never given out again
+    request TEXT NOT NULL,
+    result TEXT NOT NULL                -- JSON object: the answer to that request
 );
 CREATE TABLE release (
     app TEXT NOT NULL REFERENCES app(id),
@@ -39,11 +49,11 @@ CREATE TABLE deployment (
     id TEXT PRIMARY KEY,
     request TEXT NOT NULL UNIQUE,       -- id made by the client; repeating it attaches
     app TEXT NOT NULL REFERENCES app(id),
-    kind TEXT NOT NULL,                 -- deploy, rollback
+    kind TEXT NOT NULL,                 -- deploy, rollback, restart, start, stop, maintenance, remove
     release INTEGER,
     previous INTEGER,
     sequence INTEGER,
-    state TEXT NOT NULL,                -- running, committed, succeeded, failed, cancelled, unchanged, interrupted
+    state TEXT NOT NULL,                -- running, committed, or an outcome: succeeded, failed, refused, cancelled, …
     started_at TEXT NOT NULL,
     seconds REAL,
     error TEXT
@@ -68,19 +78,33 @@ CREATE TABLE setting (name TEXT PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE outbox (sequence INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);
 """
 
+# format -> what leads to the next one
+UPGRADES = {
+    1: """
+ALTER TABLE app ADD COLUMN turns TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE app ADD COLUMN maintenance TEXT;
+ALTER TABLE app ADD COLUMN stopped TEXT;
+ALTER TABLE app ADD COLUMN removal TEXT;
+CREATE TABLE removed (app TEXT PRIMARY KEY, number INTEGER NOT NULL, request TEXT NOT NULL, result TEXT NOT NULL);
+""",
+}
+
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Create the tables in a new ledger, set the connection up; refuse a ledger of a newer agent or a damaged one.
+    """Create the tables in a new ledger, bring an older one up to date, set the connection up.
 
     Raises Unavailable `ledger-newer` or `ledger-damaged`.
     """
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         is_new = version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        if not is_new and version != FORMAT:
+        if not is_new and version != FORMAT and version not in UPGRADES:
             raise _newer(version)
         if is_new:
             connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+        elif version != FORMAT:
+            steps = "".join(UPGRADES[older] for older in range(version, FORMAT))
+            connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {FORMAT}; COMMIT;")
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()

@@ -6,16 +6,10 @@ from typing import Any
 
 from ferryman_agent.containers import SUBNETS
 from ferryman_agent.errors import AgentError, Refused
-from ferryman_agent.ledger import App, Deployment
+from ferryman_agent.ledger import Deployment
 from ferryman_agent.requests.call import Call
-from ferryman_agent.transaction.order import (
-    DeployOrder,
-    RollbackOrder,
-    known_app,
-    parse_deploy,
-    parse_rollback,
-    whole_number,
-)
+from ferryman_agent.transaction.order import known_app, parse_deploy, parse_rollback, whole_number
+from ferryman_agent.transaction.queue import Entry, parse_terms
 
 
 class Failed(AgentError):
@@ -29,25 +23,22 @@ class Failed(AgentError):
 
 def deploy(call: Call) -> dict[str, Any]:
     """Deploy an image by digest; answers with events, then with the outcome."""
-    known = call.server.ledger.deployment(call.id)
-    if known:
-        return _watch(call, known.id, 0)
-    order = parse_deploy(call.params)
+    found = call.running.find(call.id)
+    if found:
+        return attend(call, found)
+    order, terms = parse_deploy(call.params), parse_terms(call.params, call.role)
     app = call.server.ledger.add_app(order.manifest.app, order.manifest.environment, SUBNETS)
-    return _begin(call, order, app)
+    return attend(call, call.running.enter(call.id, order, app, terms))
 
 
 def rollback(call: Call) -> dict[str, Any]:
     """Go back to a retained release; the same transaction."""
-    known = call.server.ledger.deployment(call.id)
-    if known:
-        return _watch(call, known.id, 0)
-    order = parse_rollback(call.params)
-    return _begin(call, order, known_app(call.server.ledger, call.params))
-
-
-def _begin(call: Call, order: DeployOrder | RollbackOrder, app: App) -> dict[str, Any]:
-    return _watch(call, call.running.begin(call.id, order, app).id, 0)
+    found = call.running.find(call.id)
+    if found:
+        return attend(call, found)
+    order, terms = parse_rollback(call.params), parse_terms(call.params, call.role)
+    app = known_app(call.server.ledger, call.params)
+    return attend(call, call.running.enter(call.id, order, app, terms))
 
 
 def follow(call: Call) -> dict[str, Any]:
@@ -55,12 +46,28 @@ def follow(call: Call) -> dict[str, Any]:
     identifier = call.params.get("deployment")
     if identifier is None:
         app = known_app(call.server.ledger, call.params)
-        newest = call.server.ledger.deployments(app.id, limit=1)
-        identifier = newest[0].id if newest else ""
-    deployment = call.server.ledger.deployment(str(identifier))
-    if deployment is None:
+        running, newest = call.running.of(app.id), call.server.ledger.deployments(app.id, limit=1)
+        identifier = running.journal.deployment.id if running else newest[0].id if newest else ""
+        call.channel.event({"kind": "following", "deployment": identifier})
+    found = call.running.find(str(identifier))
+    removed = call.server.ledger.removal_result(str(identifier)) if found is None else None
+    if removed:
+        return removed
+    if found is None:
         raise Refused("unknown-deployment", f"there is no deployment {identifier}", hint="ferryman status")
-    return _watch(call, deployment.id, whole_number(call.params, "after") or 0)
+    return attend(call, found)
+
+
+def attend(call: Call, place: Deployment | Entry) -> dict[str, Any]:
+    """Wait for the turn where it has not come, then send events after the sequence number that was seen."""
+    after = whole_number(call.params, "after") or 0
+    if isinstance(place, Entry):
+        for event in call.running.wait_turn(place):
+            call.channel.event(event)
+        if place.deployment is None:
+            raise place.error or AgentError("internal-error", f"request {place.request} lost its place")
+        place = place.deployment
+    return _watch(call, place.id, after)
 
 
 def _watch(call: Call, identifier: str, after: int) -> dict[str, Any]:
@@ -71,16 +78,32 @@ def _watch(call: Call, identifier: str, after: int) -> dict[str, Any]:
         call.channel.event(event)
     deployment = call.server.ledger.deployment(identifier)
     if deployment is None:
+        removed = call.server.ledger.removal_result(identifier)
+        if removed:
+            return removed
         raise AgentError("internal-error", f"deployment {identifier} is not in the ledger")
     if deployment.error:
         raise Failed({**deployment.error, "details": {**deployment.error["details"], "deployment": identifier}})
     if not deployment.is_over:
+        _check_removal(call, deployment)
         raise AgentError(
             "outcome-not-recorded",
             f"deployment {identifier} ended without an outcome in the ledger",
-            hint="on the server: journalctl -u ferryman-agent; the agent's next start records it",
+            hint="on the server: df -h; the agent records it as soon as it can",
         )
     return outcome(call, deployment)
+
+
+def _check_removal(call: Call, deployment: Deployment) -> None:
+    app = call.server.ledger.app(deployment.app)
+    if app and app.removal:
+        raise AgentError(
+            "removal-unfinished",
+            f"{app.id} could not be removed completely yet: {app.degraded}",
+            state="the edge does not route to it any more; the agent tries the rest again every half a minute",
+            hint="ferryman status; ferryman remove again",
+            deployment=deployment.id,
+        )
 
 
 def outcome(call: Call, deployment: Deployment) -> dict[str, Any]:
@@ -91,6 +114,7 @@ def outcome(call: Call, deployment: Deployment) -> dict[str, Any]:
     running = call.running.by_deployment(deployment.id)
     return {
         "deployment": deployment.id,
+        "kind": deployment.kind,
         "outcome": deployment.state,
         "release": release.summary() if release else None,
         "previous": deployment.previous,
@@ -100,10 +124,22 @@ def outcome(call: Call, deployment: Deployment) -> dict[str, Any]:
 
 
 def cancel(call: Call) -> dict[str, Any]:
-    """Ask the running transaction of an app to go back; after the commit there is nothing to cancel."""
-    app = known_app(call.server.ledger, call.params)
-    transaction = call.running.of(app.id)
-    if transaction is None:
-        raise Refused("nothing-runs", f"no deployment of {app.id} runs", state="nothing was changed")
-    will_go_back = transaction.journal.cancel()
-    return {"deployment": transaction.journal.deployment.id, "cancelled": will_go_back}
+    """Ask a deployment to go back: one by its id or its request's, or the one of an app that runs.
+
+    After the commit there is nothing to cancel, and the answer says what serves.
+    """
+    identifier = call.params.get("deployment")
+    if identifier is None:
+        app = known_app(call.server.ledger, call.params)
+        transaction = call.running.of(app.id)
+        if transaction is None:
+            raise Refused("nothing-runs", f"no deployment of {app.id} runs", state="nothing was changed")
+        identifier = transaction.journal.deployment.id
+    found, will_go_back = call.running.cancel(str(identifier), is_coming=call.params.get("is_coming") is True)
+    deployment = call.server.ledger.deployment(found)
+    return {
+        "deployment": found,
+        "cancelled": will_go_back,
+        "outcome": deployment.state if deployment else None,
+        "release": deployment.release if deployment else None,
+    }

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from ferryman_agent.containers import SUBNETS, container_name
+from ferryman_agent.containers import SUBNETS, current_name
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, BadRequest, Refused
 from ferryman_agent.manifest import NAME, VARIABLE
@@ -93,7 +93,7 @@ def _container_of(call: Call) -> str:
         raise BadRequest("bad-request", f"role: {role!r} is not a role's name")
     if number is None:
         raise Refused("nothing-serves", f"{app.id} has no release that serves", hint="ferryman deploy")
-    name = container_name(app.id, role, number)
+    name = current_name(app, role, number)
     if call.server.docker.container(name) is None:
         raise Refused("no-container", f"there is no container {name}", hint="ferryman status")
     return name

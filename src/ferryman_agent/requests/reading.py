@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ferryman_agent import __version__
-from ferryman_agent.containers import container_name, lane_address
+from ferryman_agent.containers import current_name, lane_address
 from ferryman_agent.database import known_migrations, pending
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.protocol import SUPPORTED
 from ferryman_agent.requests.call import Call
+from ferryman_agent.transaction.commits import NOTHING, brought
 from ferryman_agent.transaction.order import app_id, known_app, parse_deploy, rollback_target, whole_number
 
 PROBE_TIMEOUT_SECONDS = 2.0
@@ -42,7 +43,6 @@ def status(call: Call) -> dict[str, Any]:
 
 def _app_status(call: Call, app: App) -> dict[str, Any]:
     release = call.server.ledger.release(app.id, app.serving) if app.serving else None
-    running = call.running.of(app.id)
     found: dict[str, Any] = {
         "app": app.name,
         "environment": app.environment,
@@ -52,23 +52,33 @@ def _app_status(call: Call, app: App) -> dict[str, Any]:
         "health": None,
         "roles": {},
         "degraded": app.degraded,
-        "running": None,
+        "maintenance": app.maintenance,
+        "stopped": app.stopped,
+        "running": call.running.told(app.id),
+        "waiting": call.running.waiting(app.id),
     }
-    if running:
-        deployment = running.journal.deployment
-        found["running"] = {"deployment": deployment.id, "kind": deployment.kind, "step": running.journal.current_step}
     if release:
         manifest = parse_manifest(release.manifest)
         found["domain"] = manifest.domain
         found["roles"] = {role: _container(call, app, release, role) for role in manifest.roles}
         found["health"] = _health(call, app, manifest)
-        is_up = found["health"]["healthy"] and all(role["state"] == "running" for role in found["roles"].values())
-        found["state"] = "serving" if is_up and not app.degraded else "degraded"
+        found["state"] = _state(app, found)
+    if app.removal:
+        found["state"] = "removing"
     return found
 
 
+def _state(app: App, found: dict[str, Any]) -> str:
+    if app.stopped:
+        return "stopped"
+    is_up = found["health"]["healthy"] and all(role["state"] == "running" for role in found["roles"].values())
+    if not is_up or app.degraded:
+        return "degraded"
+    return "maintenance" if app.maintenance else "serving"
+
+
 def _container(call: Call, app: App, release: Release, role: str) -> dict[str, Any]:
-    name = container_name(app.id, role, release.number)
+    name = current_name(app, role, release.number)
     container = call.server.docker.container(name)
     if container is None:
         return {"container": name, "state": "missing", "since": None, "restarts": 0}
@@ -79,6 +89,8 @@ def _container(call: Call, app: App, release: Release, role: str) -> dict[str, A
 
 def _health(call: Call, app: App, manifest: Manifest) -> dict[str, Any]:
     web, lane = manifest.web, app.lane or "a"
+    if app.stopped:
+        return {"healthy": False, "path": web.health, "status": None}
     address = lane_address(app, lane)
     answer = call.server.probe(address, web.port, web.health, manifest.host_header, PROBE_TIMEOUT_SECONDS)
     return {"healthy": answer.is_healthy, "path": web.health, "status": answer.status}
@@ -108,14 +120,17 @@ def plan(call: Call) -> dict[str, Any]:
         app = known_app(call.server.ledger, call.params)
         ledger, number = call.server.ledger, whole_number(call.params, "to")
         target = rollback_target(app, ledger.releases(app.id), number, ledger.served_before(app.id))
-        return _plan(call, app, target, parse_manifest(target.manifest))
+        return {**_plan(call, app, target, parse_manifest(target.manifest)), **NOTHING.as_json()}
     order = parse_deploy(call.params)
     found = call.server.ledger.app(order.manifest.app_id)
     version, _ = call.server.ledger.environment(order.manifest.app_id)
-    number = max((r.number for r in call.server.ledger.releases(order.manifest.app_id)), default=0) + 1
+    releases = call.server.ledger.releases(order.manifest.app_id)
+    number = call.server.ledger.next_number(order.manifest.app_id)
     fields = (order.manifest.app_id, number, order.manifest.image, order.digest, order.revision)
     release = Release(*fields, order.manifest.content, version, migrations=None, state="candidate", created_at="")
-    return _plan(call, found, release, order.manifest)
+    serving = next((r for r in releases if found and r.number == found.serving), None)
+    commits = brought(order.commits, serving, releases)
+    return {**_plan(call, found, release, order.manifest), **commits.as_json()}
 
 
 def _plan(call: Call, app: App | None, release: Release, manifest: Manifest) -> dict[str, Any]:
@@ -140,7 +155,7 @@ def _steps(call: Call, app: App | None, manifest: Manifest, image: dict[str, Any
     others = [role for role in manifest.roles if role != "web"]
     steps = [
         ("preflight", "check variables, domain and sequence"),
-        ("room", "check the disk"),
+        ("room", "check disk, inodes and memory"),
         ("pull", "the image is on the server already" if image else f"pull {manifest.image} by digest"),
         ("database", _database_plan(call, app, manifest, image)),
         ("start web", f"{manifest.memory >> 20} MiB, {manifest.cpus:g} CPUs, port {web.port}"),

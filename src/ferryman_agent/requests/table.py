@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ferryman_agent.requests import deployments, operating, reading
+from ferryman_agent.requests import changes, deployments, operating, reading
 from ferryman_agent.requests.call import Call
 
 PIPELINE = frozenset({"pipeline", "operator"})
@@ -32,6 +32,12 @@ REQUESTS = {
     "releases": Request(reading.releases, PIPELINE),
     "deployments": Request(reading.deployments, PIPELINE),
     "outbox": Request(reading.outbox, PIPELINE),
+    "removal.plan": Request(changes.removal_plan, OPERATOR),
+    "restart": Request(changes.restart, OPERATOR),
+    "start": Request(changes.start, OPERATOR),
+    "stop": Request(changes.stop, OPERATOR),
+    "maintenance": Request(changes.maintenance, OPERATOR),
+    "remove": Request(changes.remove, OPERATOR),
     "env.list": Request(reading.environment_list, OPERATOR),
     "env.history": Request(reading.environment_history, OPERATOR),
     "env.set": Request(operating.environment_set, OPERATOR),

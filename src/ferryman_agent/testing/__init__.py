@@ -4,8 +4,8 @@ from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
 from ferryman_agent.testing.crash import Crash, CrashPoint, crashing
 from ferryman_agent.testing.docker import Behaviour, FakeDatabase, FakeDocker, refuse
 from ferryman_agent.testing.edge import FakeEdge
-from ferryman_agent.testing.machine import FakeMachine, carry_out, digest, manifest
-from ferryman_agent.testing.promises import broken_promises
+from ferryman_agent.testing.machine import FakeMachine, begin, carry_out, digest, manifest
+from ferryman_agent.testing.promises import Watch, broken_promises
 
 __all__ = [
     "Behaviour",
@@ -17,6 +17,8 @@ __all__ = [
     "FakeEdge",
     "FakeMachine",
     "FakeStopwatch",
+    "Watch",
+    "begin",
     "broken_promises",
     "carry_out",
     "crashing",

@@ -7,11 +7,12 @@ from typing import Any, TypeVar, cast
 T = TypeVar("T")
 DOCKER_EFFECTS = frozenset(
     {"pull", "create", "start", "stop", "remove", "set_restart_policy", "ensure_network", "ensure_volume", "run"}
-    | {"remove_image"}
+    | {"remove_image", "remove_network", "remove_volume"}
 )
 EDGE_EFFECTS = frozenset({"agree", "cut"})
 LEDGER_EFFECTS = frozenset(
     {"add_app", "add_release", "mark_releases", "commit", "set_degraded", "begin", "target", "finish", "add_event"}
+    | {"commit_change", "remove_app"}
 )
 
 

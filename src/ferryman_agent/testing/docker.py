@@ -36,6 +36,7 @@ class Behaviour:
     log: str = ""
     user: str = ""
     architecture: str = "amd64"
+    size: int = 100 << 20
 
 
 @dataclass
@@ -51,7 +52,9 @@ class FakeDatabase:
             return 2, b"", f'database "{database}" does not exist'.encode()
         words = statement.replace('"', "").replace("'", "").rstrip(";\n").split()
         rows: list[str] = []
-        if "to_regclass" in statement:
+        if "pg_database_size" in statement:
+            rows = [str(8 << 20)]
+        elif "to_regclass" in statement:
             rows = sorted(self.databases[database])
         elif words[:2] == ["SELECT", "rolname"]:
             rows = list(self.roles)
@@ -82,6 +85,7 @@ class FakeDocker(Docker):
         self.calls: list[str] = []
         self.pulls: list[tuple[str, dict[str, str] | None]] = []
         self.probes: list[tuple[str, int, str, str, float]] = []
+        self.memory_used = 80 << 20
         self.wrong_password = "wrong"  # noqa: S105 - the one that is refused
         self._numbers = itertools.count(1)
 
@@ -108,7 +112,7 @@ class FakeDocker(Docker):
             return None
         labels = {} if behaviour.migrations is None else {"ferryman.migrations": json.dumps(behaviour.migrations)}
         config = {"Labels": labels, "User": behaviour.user}
-        return {"Id": reference, "Architecture": behaviour.architecture, "Config": config}
+        return {"Id": reference, "Size": behaviour.size, "Architecture": behaviour.architecture, "Config": config}
 
     def pull(self, reference: str, auth: dict[str, str] | None, is_cancelled: Callable[[], bool]) -> None:
         self.pulls.append((reference, auth))
@@ -134,6 +138,16 @@ class FakeDocker(Docker):
     def ensure_network(self, name: str, subnet: dict[str, str], labels: dict[str, str]) -> None:
         if name not in self.networks:
             self.networks[name] = {"Id": self._number(), "Subnet": subnet, "Labels": labels}
+
+    def remove_network(self, name: str) -> None:
+        self.networks.pop(name, None)
+
+    def remove_volume(self, name: str) -> None:
+        users = [found["Name"] for found in self.by_name.values() if name in str(found["HostConfig"].get("Mounts"))]
+        if users:
+            raise EngineError(409, f"volume is in use - {users}")
+        self.volume_labels.pop(name, None)
+        self.databases.pop(name, None)
 
     def ensure_volume(self, name: str, labels: dict[str, str]) -> None:
         self.volume_labels.setdefault(name, labels)
@@ -241,6 +255,9 @@ class FakeDocker(Docker):
                 state = known["State"]["Status"]
                 found.append({"Id": known["Id"], "Names": [known["Name"]], "Labels": carried, "State": state})
         return found
+
+    def memory_of(self, container: str) -> int | None:
+        return self.memory_used if self.container(container) else None
 
     def wait(self, container: str, limit: float) -> int | None:
         state = self._found(container)["State"]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ferryman_agent.containers import SUBNETS
 from ferryman_agent.ledger import Deployment, Ledger
+from ferryman_agent.resources import Filesystem
 from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
 from ferryman_agent.testing.crash import DOCKER_EFFECTS, EDGE_EFFECTS, LEDGER_EFFECTS, CrashPoint, crashing
 from ferryman_agent.testing.docker import Behaviour, FakeDocker
 from ferryman_agent.testing.edge import FakeEdge
-from ferryman_agent.transaction.deploy import Transaction
+from ferryman_agent.transaction.change import Order, kind_of
 from ferryman_agent.transaction.journal import Journal
-from ferryman_agent.transaction.order import DeployOrder, RollbackOrder, parse_deploy
+from ferryman_agent.transaction.kinds import run_of
+from ferryman_agent.transaction.order import DeployOrder, parse_deploy
+from ferryman_agent.transaction.run import Run
 from ferryman_agent.transaction.server import Server
 
 
@@ -53,6 +58,9 @@ class FakeMachine:
     stopwatch: FakeStopwatch = field(default_factory=FakeStopwatch)
     clock: FakeClock = field(default_factory=FakeClock)
     edge: FakeEdge = field(default_factory=FakeEdge)
+    free_bytes: int = 20 << 30
+    free_inodes: int | None = 1_000_000
+    free_memory: int | None = 4 << 30
 
     def __post_init__(self) -> None:
         self.docker = FakeDocker(self.folder, self.stopwatch)
@@ -70,7 +78,19 @@ class FakeMachine:
                 self.folder,
             )
         server.probe, server.stopwatch = self.docker.probe, self.stopwatch
+        server.filesystem, server.memory = self.filesystem, lambda: self.free_memory
         return server
+
+    def copy_to(self, folder: Path) -> FakeMachine:
+        """The same machine somewhere else; no agent may run on it."""
+        shutil.copytree(self.folder, folder)
+        other = copy.deepcopy(self)
+        other.folder = other.docker.folder = folder
+        return other
+
+    def filesystem(self, folder: Path) -> Filesystem:
+        """One disk for everything."""
+        return Filesystem(str(folder), 1, self.free_bytes, self.free_inodes)
 
     def publish(self, word: str, behaviour: Behaviour | None = None, image: str = "acme/shop") -> None:
         """Put an image into the registry under the digest that the word stands for."""
@@ -82,17 +102,25 @@ class FakeMachine:
         return parse_deploy({"manifest": content or manifest(), "digest": digest(word), "revision": revision, **params})
 
 
-def carry_out(server: Server, order: DeployOrder | RollbackOrder, request: str) -> Deployment:
-    """Run one transaction in this thread; returns what the ledger has of it."""
+def begin(server: Server, order: Order, request: str) -> Run:
+    """A transaction as it is recorded before it is carried out."""
     if isinstance(order, DeployOrder):
-        app, kind = server.ledger.add_app(order.manifest.app, order.manifest.environment, SUBNETS), "deploy"
+        app = server.ledger.add_app(order.manifest.app, order.manifest.environment, SUBNETS)
     else:
         found = server.ledger.app(order.app_id)
         if found is None:
             raise LookupError(order.app_id)
-        app, kind = found, "rollback"
-    deployment = server.ledger.begin(app, request, kind, order.sequence if isinstance(order, DeployOrder) else None)
-    Transaction(server, Journal(server.ledger, app, deployment), order, app).carry_out()
+        app = found
+    sequence = order.sequence if isinstance(order, DeployOrder) else None
+    deployment = server.ledger.begin(app, request, kind_of(order), sequence)
+    return run_of(server, Journal(server.ledger, app, deployment), order, app)
+
+
+def carry_out(server: Server, order: Order, request: str) -> Deployment:
+    """Run one transaction in this thread; returns what the ledger has of it. LookupError after a removal."""
+    run = begin(server, order, request)
+    run.carry_out()
+    deployment = run.journal.deployment
     recorded = server.ledger.deployment(deployment.id)
     if recorded is None:
         raise LookupError(deployment.id)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from ferryman_agent.containers import container_name, database_name, lane_address
+from ferryman_agent.containers import current_name, database_name, lane_address
+from ferryman_agent.edge import stopped
 from ferryman_agent.ledger import App, Release
-from ferryman_agent.manifest import parse_manifest
+from ferryman_agent.manifest import Manifest, parse_manifest
+from ferryman_agent.testing.crash import CrashPoint
 from ferryman_agent.testing.machine import FakeMachine
 from ferryman_agent.transaction.server import Server
+
+NOT_THERE = {"State": {"Running": False}}
 
 
 def broken_promises(machine: FakeMachine, server: Server) -> list[str]:
     """Deployments without an outcome, and what is not as the ledger says, for every app."""
     broken = [f"{deployment.id} has no outcome" for deployment in server.ledger.unfinished()]
     for app in server.ledger.apps():
+        broken += [f"{app.id} is still to be removed"] if app.removal else []
         release = server.ledger.release(app.id, app.serving) if app.serving else None
         broken += _broken(machine, app, release) if release else _left_over(machine, app, {database_name(app.id)})
     return broken
@@ -26,22 +31,38 @@ def _left_over(machine: FakeMachine, app: App, allowed: set[str]) -> list[str]:
 def _broken(machine: FakeMachine, app: App, release: Release) -> list[str]:
     manifest = parse_manifest(release.manifest)
     place = lane_address(app, app.lane or "?")
-    names = {container_name(app.id, role, release.number) for role in manifest.roles}
+    names = {current_name(app, role, release.number) for role in manifest.roles}
+    if app.stopped:
+        return _not_stopped(machine, app, names, manifest)
     names |= {database_name(app.id)} if manifest.database else set()
     broken = _left_over(machine, app, names)
     for name in sorted(names):
         broken += _not_lasting(machine, name)
-    web = machine.docker.container(container_name(app.id, "web", release.number))
+    web = machine.docker.container(current_name(app, "web", release.number))
     if web and (web["Address"], web["Config"]["Image"]) != (place, release.reference):
         broken.append(f"the web container is {web['Config']['Image']} at {web['Address']}")
     targets = machine.edge.targets(manifest.domain)
     if targets != [f"{place}:{manifest.web.port}"]:
         broken.append(f"the edge routes to {targets} and not to {place}:{manifest.web.port}")
+    if bool(app.maintenance) != bool(machine.edge.answer(manifest.domain)):
+        broken.append(f"maintenance is {app.maintenance}, the edge says {machine.edge.answer(manifest.domain)}")
     if release.state != "healthy":
         broken.append(f"release {release.number} serves and is {release.state}")
     if app.degraded:
         broken.append(f"degraded: {app.degraded}")
     return broken
+
+
+def _not_stopped(machine: FakeMachine, app: App, names: set[str], manifest: Manifest) -> list[str]:
+    database = {database_name(app.id)} if manifest.database else set()
+    broken = _left_over(machine, app, names | database)
+    up = {name for name in names | database if (machine.docker.container(name) or NOT_THERE)["State"]["Running"]}
+    keeps_database = bool(app.stopped and not app.stopped["database"])
+    if up != (database if keeps_database else set()):
+        broken.append(f"{app.id} is stopped, and {sorted(up)} run")
+    if machine.edge.answer(manifest.domain) != stopped():
+        broken.append(f"{app.id} is stopped, and the edge says {machine.edge.answer(manifest.domain)}")
+    return broken + ([f"degraded: {app.degraded}"] if app.degraded else [])
 
 
 def _not_lasting(machine: FakeMachine, name: str) -> list[str]:
@@ -51,3 +72,20 @@ def _not_lasting(machine: FakeMachine, name: str) -> list[str]:
     policy = container["HostConfig"]["RestartPolicy"]["Name"]
     is_up = container["State"]["Running"] and policy == "unless-stopped"
     return [] if is_up else [f"{name} is {container['State']['Status']} with the restart policy {policy}"]
+
+
+class Watch(CrashPoint):
+    """Never crashes; at each passage it looks whether a request would find a container that runs."""
+
+    def __init__(self, machine: FakeMachine) -> None:
+        super().__init__()
+        self.machine = machine
+        self.outages: list[str] = []
+
+    def passing(self, where: str) -> None:
+        """Note the passage, and that it was an outage."""
+        super().passing(where)
+        targets = {target.partition(":")[0] for target in self.machine.edge.targets(None)}
+        up = {c["Address"] for c in self.machine.docker.by_name.values() if c["State"]["Running"]}
+        if not targets or not targets <= up:
+            self.outages.append(where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ferryman_agent.containers import app_specification, at_address, container_name, labels, lane_address
+from ferryman_agent.containers import app_specification, at_address, current_name, labels, lane_address
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError
 from ferryman_agent.ledger import App, Release
@@ -31,7 +31,7 @@ class Committed:
 
     def container(self, role: str) -> str:
         """The name of a role's container."""
-        return container_name(self.app.id, role, self.release.number)
+        return current_name(self.app, role, self.release.number)
 
     @property
     def old_lane(self) -> str:
@@ -56,9 +56,10 @@ def switch(target: Committed) -> None:
     target.server.agree()
 
 
-def drain(target: Committed) -> bool:
-    """Wait until the old lane has no open request; False when the limit came first and the rest was cut."""
-    edge, slot, lane, stopwatch = target.server.edge, target.app.slot, target.old_lane, target.server.stopwatch
+def drain(target: Committed, lane: str | None = None) -> bool:
+    """Wait until a lane, the old one, has no open request; False when the limit came first and the rest was cut."""
+    edge, slot, stopwatch = target.server.edge, target.app.slot, target.server.stopwatch
+    lane = lane or target.old_lane
     deadline = stopwatch.seconds() + target.manifest.web.drain_timeout
     while edge.open_requests(slot, lane):
         if stopwatch.seconds() > deadline:
@@ -69,13 +70,13 @@ def drain(target: Committed) -> bool:
 
 
 def stop_old(target: Committed) -> None:
-    """Stop and remove the web containers of other releases."""
+    """Stop and remove the web containers but the committed one."""
     _stop_others(target, target.manifest.web)
 
 
 def _others(target: Committed, role: str) -> list[dict[str, Any]]:
     found = target.server.role_containers(target.app.id, role)
-    return [container for number, container in found.items() if number != target.release.number]
+    return [container for name, container in found.items() if name != target.container(role)]
 
 
 def _stop_others(target: Committed, role: Role) -> None:
@@ -210,8 +211,9 @@ def remove_candidates(server: Server, app: App) -> None:
     """Remove what was never committed: migrations, and web containers that never got the lasting policy."""
     for container in server.docker.containers(labels(app.id, "migrate")):
         server.docker.remove(container["Id"])
-    for number, container in server.role_containers(app.id, "web").items():
-        found = server.docker.container(container["Id"]) if number != app.serving else None
+    current = current_name(app, "web", app.serving) if app.serving else ""
+    for name, container in server.role_containers(app.id, "web").items():
+        found = server.docker.container(container["Id"]) if name != current else None
         if found and found["HostConfig"]["RestartPolicy"]["Name"] != LASTING:
             server.docker.remove(container["Id"])
 

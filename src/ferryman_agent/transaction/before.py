@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ferryman_agent.containers import (
@@ -24,11 +22,9 @@ from ferryman_agent.manifest import Manifest, Role
 from ferryman_agent.probe import Answer
 from ferryman_agent.transaction import after
 from ferryman_agent.transaction.journal import Journal, Step
-from ferryman_agent.transaction.retention import prune
 from ferryman_agent.transaction.server import Server
 from ferryman_agent.volumes import own_volumes
 
-ROOM_BYTES = 1 << 30
 PROBE_SECONDS = 0.05
 KNOCK_SECONDS = 0.02  # while nothing listens yet: a refused connection costs the app nothing
 PROBE_TIMEOUT_SECONDS = 5.0
@@ -47,11 +43,12 @@ class Candidate:
     release: Release
     credentials: dict[str, str] | None
     applied_before: set[str] | None = None
+    turn: int = 0
 
     @property
     def web_name(self) -> str:
-        """The name of its web container."""
-        return container_name(self.app.id, "web", self.release.number)
+        """The name of its web container; `turn` is how often the release was restarted with it."""
+        return container_name(self.app.id, "web", self.release.number, self.turn)
 
 
 def check(server: Server, app: App, manifest: Manifest, environment_version: int) -> None:
@@ -72,31 +69,6 @@ def check(server: Server, app: App, manifest: Manifest, environment_version: int
 def open_edge(server: Server, manifest: Manifest) -> None:
     """Have the edge up, with the port that the release will need, before anything depends on it."""
     server.agree(Route(0, manifest.domain, {}, None))
-
-
-def make_room(server: Server, app: App, step: Step) -> None:
-    """Prune what retention does not hold when the disk is nearly full; Refused `disk-full` when that is not enough."""
-    root = Path(server.docker.info()["DockerRootDir"])
-    free = _free_bytes(root)
-    if free >= ROOM_BYTES:
-        step.skip(f"{free >> 20} MiB free")
-        return
-    prune(server, app)
-    free = _free_bytes(root)
-    if free < ROOM_BYTES:
-        raise Refused(
-            "disk-full",
-            f"{root} has {free >> 20} MiB free, a deploy needs {ROOM_BYTES >> 20} MiB",
-            state=serving_state(app),
-            hint="on the server: docker system df",
-        )
-    step.detail = f"{free >> 20} MiB free after pruning"
-
-
-def _free_bytes(root: Path) -> int:
-    while not root.exists():  # the engine's folder may be out of sight of this process
-        root = root.parent
-    return shutil.disk_usage(root).free
 
 
 def pull(candidate: Candidate, step: Step) -> dict[str, Any]:
@@ -247,8 +219,8 @@ def _unhealthy(candidate: Candidate, answer: Answer, message: str) -> AgentError
 
 def take_back(candidate: Candidate) -> None:
     """Remove what the candidate started; what serves was never touched."""
-    for role in ("web", "migrate"):
-        name = container_name(candidate.app.id, role, candidate.release.number)
+    migrate = container_name(candidate.app.id, "migrate", candidate.release.number)
+    for name in (candidate.web_name, migrate):
         candidate.server.docker.remove(name)
 
 
@@ -260,4 +232,6 @@ def state_after_failure(app: App, stayed: list[str]) -> str:
 
 def serving_state(app: App) -> str:
     """In what state a refusal or a failure leaves the server."""
+    if app.stopped:
+        return f"{app.id} stays stopped"
     return f"release {app.serving} goes on serving" if app.serving else "nothing serves yet"

@@ -2,51 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ferryman_agent.engine import EngineError
-from ferryman_agent.errors import AgentError, Cancelled, Refused
+from ferryman_agent.errors import Refused
 from ferryman_agent.ledger import App, Release
-from ferryman_agent.manifest import parse_manifest
+from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.transaction import after, before
 from ferryman_agent.transaction.after import Committed
 from ferryman_agent.transaction.before import Candidate
-from ferryman_agent.transaction.journal import Journal, Step
+from ferryman_agent.transaction.commits import NOTHING, Brought, brought
+from ferryman_agent.transaction.journal import Step
 from ferryman_agent.transaction.order import DeployOrder, RollbackOrder, rollback_target
+from ferryman_agent.transaction.replacement import Replacement
 from ferryman_agent.transaction.retention import prune
-from ferryman_agent.transaction.server import Server
-
-FORWARD_TRIES = 5
+from ferryman_agent.transaction.room import Wanted, make_room
 
 
 @dataclass
-class Transaction:
-    """One run: `carry_out` ends with the outcome in the ledger, whatever happens."""
+class Transaction(Replacement):
+    """A deploy or a rollback."""
 
-    server: Server
-    journal: Journal
     order: DeployOrder | RollbackOrder
-    app: App
-    candidate: Candidate | None = None
-    to_commit_seconds: float | None = None
-    open_ends: list[str] = field(default_factory=list)
+    to_commit_seconds: float | None = field(default=None, kw_only=True)
 
-    def carry_out(self) -> None:
-        """Run the transaction; the outcome is recorded, nothing is raised."""
-        try:
-            release = self._resolve()
-            if release is None:
-                self.journal.finished("unchanged", None, [])
-                return
-            self._before_the_commit(release)
-        except Exception as error:  # noqa: BLE001 - whatever it is, what serves goes on and the outcome is recorded
-            self._go_back(_as_agent_error(error))
-            return
-        self._go_forward()
+    def _reach_the_commit(self) -> bool:
+        release = self._resolve()
+        if release is None:
+            return False
+        self._before_the_commit(release)
+        return True
 
     def _resolve(self) -> Release | None:
-        """Preflight: the release to go to, recorded; None when it serves already."""
+        """The release to go to, recorded once it is known that there is room; None when it serves already."""
         with self.journal.step("preflight") as step:
             chosen = self._chosen()
             manifest = parse_manifest(chosen.manifest)
@@ -55,17 +42,32 @@ class Transaction:
                 return None
             before.check(self.server, self.app, manifest, chosen.environment_version)
             self._check_sequence()
-            self.server.prepare_app(self.app)
-            before.open_edge(self.server, manifest)
-            if isinstance(self.order, RollbackOrder):
-                self.server.ledger.target(self.journal.deployment.id, chosen.number)
-                release = chosen
-            else:
-                release = self.server.ledger.add_release(self.journal.deployment.id, chosen)
-            step.detail = f"release {release.number}"
-        self.journal.started(release)
+            commits = self._brought()
+            number = chosen.number or self.server.ledger.next_number(self.app.id)
+            step.detail = f"release {number}{self._found_again()}"
+        with self.journal.step("room") as room:
+            size = self.order.image_bytes if isinstance(self.order, DeployOrder) else None
+            make_room(self.server, self.app, Wanted(manifest, chosen, size), room)
+            release = self._recorded(chosen, manifest)
+        self.journal.started(release, commits)
         self.candidate = Candidate(self.server, self.journal, self.app, manifest, release, self.order.credentials)
         return release
+
+    def _recorded(self, chosen: Release, manifest: Manifest) -> Release:
+        """The first effects: the app's network, the edge's port, the release in the ledger."""
+        self.server.prepare_app(self.app)
+        before.open_edge(self.server, manifest)
+        if isinstance(self.order, DeployOrder):
+            return self.server.ledger.add_release(self.journal.deployment.id, chosen)
+        self.server.ledger.target(self.journal.deployment.id, chosen.number)
+        return chosen
+
+    def _found_again(self) -> str:
+        """What a person may not expect: that the app starts, or that it takes over data of an app that was removed."""
+        if self.app.stopped:
+            return "; starts the app, which was stopped"
+        kept = [] if self.app.serving else self.server.docker.volumes({"ferryman.app": self.app.id})
+        return f"; takes over the data that is here: {', '.join(sorted(kept))}" if kept else ""
 
     def _chosen(self) -> Release:
         ledger, order = self.server.ledger, self.order
@@ -76,6 +78,14 @@ class Transaction:
         manifest = order.manifest
         found = (self.app.id, 0, manifest.image, order.digest, order.revision, manifest.content, version)
         return Release(*found, migrations=None, state="candidate", created_at="")
+
+    def _brought(self) -> Brought:
+        """The commits that did not serve before; a rollback brings none."""
+        if isinstance(self.order, RollbackOrder):
+            return NOTHING
+        releases = self.server.ledger.releases(self.app.id)
+        previous = next((r for r in releases if r.number == self.app.serving), None)
+        return brought(self.order.commits, previous, releases)
 
     def _is_serving(self, chosen: Release) -> bool:
         serving = self.server.ledger.release(self.app.id, self.app.serving) if self.app.serving else None
@@ -101,8 +111,6 @@ class Transaction:
     def _before_the_commit(self, release: Release) -> None:
         candidate, step = self.candidate, self.journal.step
         assert candidate is not None  # noqa: S101 - _resolve made it
-        with step("room") as room:
-            before.make_room(self.server, self.app, room)
         with step("pull") as pull:
             image = before.pull(candidate, pull)
         with step("database") as database:
@@ -121,89 +129,18 @@ class Transaction:
             self.server.ledger.commit(self.journal.deployment, release.number, self.app.next_lane)
         self.to_commit_seconds = round(self.journal.seconds, 3)
 
-    def _go_back(self, error: AgentError) -> None:
-        if self._is_committed():  # the commit itself is durable; only its event could not be written
-            self._go_forward()
-            return
-        stayed: list[str] = []
-        if self.candidate:
-            stayed = self._migrations_that_stayed()
-            try:
-                before.take_back(self.candidate)
-            except Exception as fault:  # noqa: BLE001 - the outcome must be recorded all the same
-                self.journal.log(f"the candidate's containers are left to the reconciliation: {fault!r}")
-        error.state = error.state or before.state_after_failure(self.app, stayed)
-        error.details["stayed"] = stayed
-        outcome = "cancelled" if isinstance(error, Cancelled) else "refused" if isinstance(error, Refused) else "failed"
-        self.journal.finished(outcome, error, stayed)
-
-    def _is_committed(self) -> bool:
-        """The ledger knows, also when its answer to the commit was lost."""
-        deployment = self.server.ledger.deployment(self.journal.deployment.id)
-        self.journal.is_committed = bool(deployment and deployment.state == "committed")
-        return self.journal.is_committed
-
-    def _migrations_that_stayed(self) -> list[str]:
-        assert self.candidate is not None  # noqa: S101 - asked by the caller
-        if self.candidate.applied_before is None or not self.candidate.manifest.database:
-            return []
-        try:
-            applied = self.server.postgres(self.app).applied_migrations()
-        except (AgentError, EngineError):
-            return []
-        return sorted(applied - self.candidate.applied_before)
-
-    def _go_forward(self) -> None:
-        """Switch, drain, stop the old, replace the roles, prune. What can't be done now is left to the reconciliation.
+    def _bring_forward(self, app: App) -> None:
+        """Switch, drain, stop the old, replace the roles, prune.
 
         The old release is stopped only when the edge routes to the new one.
         """
-        app = self.server.ledger.app(self.app.id)
-        assert app is not None and self.candidate is not None  # noqa: S101, PT018 - it was just committed
+        assert self.candidate is not None  # noqa: S101 - it was just committed
         target = Committed(self.server, app, self.candidate.manifest, self.candidate.release)
-        if self._forward("switch", lambda _: after.switch(target)):
-            self._forward("drain", lambda step: _drain(target, step))
-            self._forward("stop old", lambda _: after.stop_old(target))
+        self._bring_web(target)
         if after.has_other_roles(target):
             self._forward("roles", lambda step: self._replace_roles(target, step))
-        if self.open_ends:
-            self.server.ledger.set_degraded(app.id, "; ".join(self.open_ends))
         self._forward("retain", lambda step: _retain(target, step), tries=1)
-        self.journal.finished("succeeded", None, [])
-
-    def _replace_roles(self, target: Committed, step: Step) -> None:
-        step.detail = after.replace_roles(target)
-        if step.detail:
-            self.open_ends.append(step.detail)
-
-    def _forward(self, name: str, act: Callable[[Step], None], tries: int = FORWARD_TRIES) -> bool:
-        """Carry out a step that can't be refused; False when it is left to the reconciliation."""
-        for attempt in range(1, tries + 1):
-            try:
-                with self.journal.step(name) as step:
-                    act(step)
-                return True
-            except Exception as error:  # noqa: BLE001 - nothing stops the way forward
-                if attempt < tries:
-                    self.server.stopwatch.wait(attempt)
-                elif name != "retain":  # what is not pruned now is pruned by the next deploy
-                    self.open_ends.append(f"{name}: {_as_agent_error(error).message}")
-        return False
-
-
-def _drain(target: Committed, step: Step) -> None:
-    if not after.drain(target):
-        step.detail = f"open requests were cut after {target.manifest.web.drain_timeout:g} s"
 
 
 def _retain(target: Committed, step: Step) -> None:
     step.detail = f"{prune(target.server, target.app)} images removed"
-
-
-def _as_agent_error(error: Exception) -> AgentError:
-    if isinstance(error, AgentError):
-        return error
-    if isinstance(error, EngineError):
-        return AgentError("engine-error", f"the Docker Engine refused: {error.message}")
-    hint = "on the server: journalctl -u ferryman-agent"
-    return AgentError("internal-error", f"the agent failed: {error!r}", hint=hint)

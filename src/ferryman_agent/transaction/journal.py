@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, Cancelled
 from ferryman_agent.ledger import App, Deployment, Ledger, Release
+from ferryman_agent.transaction.commits import Brought
+
+REPORTED = ("deploy", "rollback")
 
 
 class Step:
@@ -38,24 +41,30 @@ class Journal:
         self._deciding = threading.Lock()
         self._is_over = False
         self._version = 0
+        self._kept: list[dict[str, Any]] | None = None
+        self._cancelled_by = ""
         self.is_committed = False
         self.current_step = ""
+        self.caller = ""
+        self.report_added: Callable[[], None] = lambda: None
 
     @property
     def seconds(self) -> float:
         """Since the deployment began."""
         return time.monotonic() - self._began
 
-    def started(self, release: Release | None) -> None:
-        """Tell what is about to be carried out."""
+    def started(self, release: Release | None, brought: Brought) -> None:
+        """Tell what is about to be carried out, and which commits it brings."""
         data = {
             "kind": self.deployment.kind,
             "sequence": self.deployment.sequence,
             "release": release.summary() if release else None,
             "previous": self.deployment.previous,
+            **brought.as_json(),
         }
+        told = {key: data[key] for key in ("release", "previous", "commits", "commits_complete")}
         body = {"kind": "deployment", "deployment": self.deployment.id, "what": data["kind"]}
-        self._write({**body, "release": data["release"], "previous": data["previous"]}, "deployment.started", data)
+        self._write({**body, **told, "by": self.caller}, "deployment.started", data)
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
@@ -89,7 +98,14 @@ class Journal:
         self._ledger.finish(self.deployment, outcome, seconds, error.as_json() if error else None)
         reported = "failed" if outcome == "refused" else outcome  # the error says that it was refused
         data = {"outcome": reported, "seconds": seconds, "error": shown, "stayed": stayed}
-        self._write({"kind": "finished", "outcome": outcome, "seconds": seconds}, "deployment.finished", data)
+        kind = "deployment.finished" if self.deployment.kind in REPORTED else f"app.{self.deployment.kind}"
+        self._write({"kind": "finished", "outcome": outcome, "seconds": seconds}, kind, data)
+
+    def keep_events(self, outcome: str) -> None:
+        """Tell the outcome to those who follow, of a deployment that the ledger is about to forget."""
+        told = self._ledger.events(self.deployment.id)
+        last = {"kind": "finished", "outcome": outcome, "seconds": round(self.seconds, 3)}
+        self._kept = [*told, {"sequence": len(told) + 1, "at": told[-1]["at"], **last}]
 
     def close(self) -> None:
         """Nothing is written afterwards; those who follow get to the end."""
@@ -99,8 +115,13 @@ class Journal:
 
     def _write(self, body: dict[str, Any], kind: str, data: dict[str, Any]) -> None:
         app = {"app": self._app.name, "environment": self._app.environment, "deployment": self.deployment.id}
-        report = {"kind": kind, **app, "data": data} if kind else None
+        if self.deployment.kind not in REPORTED:  # Harbour knows deploys; of the others it keeps the outcome
+            app, kind = {**app, "deployment": ""}, kind if kind.startswith("app.") else ""
+        named = {key: value for key, value in app.items() if value}
+        report = {"kind": kind, **named, "data": data} if kind else None
         self._ledger.add_event(self.deployment, body, report)
+        if report:
+            self.report_added()  # now, not at the end: people watch a deployment while it runs
         with self._changed:
             self._version += 1
             self._changed.notify_all()
@@ -113,10 +134,11 @@ class Journal:
             yield
             self.is_committed = True
 
-    def cancel(self) -> bool:
+    def cancel(self, by: str = "on request") -> bool:
         """Ask to go back; False when it is committed and there is nothing to cancel."""
         with self._deciding:
             if not self.is_committed:
+                self._cancelled_by = self._cancelled_by or by
                 self._cancelled.set()
             return not self.is_committed
 
@@ -128,17 +150,22 @@ class Journal:
     def check_cancelled(self) -> None:
         """Raise Cancelled when asked to, before the commit."""
         if self.is_cancelled:
-            raise Cancelled("cancelled", "cancelled on request")
+            raise Cancelled("cancelled", f"cancelled {self._cancelled_by}")
 
     def follow(self, after: int) -> Iterator[dict[str, Any]]:
         """Events with a sequence number above `after`, as they come, until the deployment is over."""
         while True:
             with self._changed:
                 seen, is_over = self._version, self._is_over
-            events = self._ledger.events(self.deployment.id, after)
+            events = self._events(after)
             yield from events
             after = events[-1]["sequence"] if events else after
             if is_over:
                 return
             with self._changed:
                 self._changed.wait_for(lambda: self._version != seen or self._is_over)  # noqa: B023 - waited for here
+
+    def _events(self, after: int) -> list[dict[str, Any]]:
+        if self._kept is None:
+            return self._ledger.events(self.deployment.id, after)
+        return [event for event in self._kept if event["sequence"] > after]

@@ -10,6 +10,7 @@ from typing import Any
 from ferryman_agent.errors import BadRequest, Refused
 from ferryman_agent.ledger import App, Ledger, Release
 from ferryman_agent.manifest import DIGEST, NAME, Manifest, parse_manifest
+from ferryman_agent.transaction.commits import Commit, parse_commits
 
 MANIFEST_LIMIT_BYTES = 64 << 10  # it is kept with every release
 REVISION = re.compile(r"[0-9a-f]{40}(-dirty-[0-9a-f]{8})?")
@@ -17,7 +18,10 @@ REVISION = re.compile(r"[0-9a-f]{40}(-dirty-[0-9a-f]{8})?")
 
 @dataclass(frozen=True)
 class DeployOrder:
-    """Deploy `manifest` with the image `digest`. `sequence` is the CI run number."""
+    """Deploy `manifest` with the image `digest`. `sequence` is the CI run number, `commits` the revision's log.
+
+    `image_bytes` is what the client knows of the image's size, unpacked.
+    """
 
     manifest: Manifest
     digest: str
@@ -25,6 +29,8 @@ class DeployOrder:
     sequence: int | None
     allow_older: bool
     credentials: dict[str, str] | None = field(repr=False)
+    commits: tuple[Commit, ...] | None = field(default=None, repr=False)
+    image_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,8 @@ def parse_deploy(params: dict[str, Any]) -> DeployOrder:
         sequence=whole_number(params, "sequence"),
         allow_older=params.get("allow_older") is True,
         credentials=_credentials(params),
+        commits=parse_commits(params.get("commits")),
+        image_bytes=whole_number(params, "image_bytes"),
     )
 
 
@@ -85,6 +93,18 @@ def known_app(ledger: Ledger, params: dict[str, Any]) -> App:
             choices=known,
         )
     return app
+
+
+def check_sequence(order: DeployOrder, newest: int | None, state: str) -> None:
+    """Refused `older-sequence` when a newer run than this one is `newest`, unless an older one is allowed."""
+    if order.sequence is None or newest is None or order.allow_older or order.sequence >= newest:
+        return
+    raise Refused(
+        "older-sequence",
+        f"run {order.sequence} is older than run {newest}, which was deployed",
+        state=state,
+        hint="add --allow-older to deploy it all the same",
+    )
 
 
 def rollback_target(app: App, releases: list[Release], number: int | None, before: int | None = None) -> Release:

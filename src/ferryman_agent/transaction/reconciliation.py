@@ -12,8 +12,11 @@ from ferryman_agent.errors import AgentError
 from ferryman_agent.ledger import App
 from ferryman_agent.transaction import after
 from ferryman_agent.transaction.after import Committed
+from ferryman_agent.transaction.outcomes import record_unfinished
+from ferryman_agent.transaction.removal import carry_on
 from ferryman_agent.transaction.running import RunningTransactions
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.server import Server, closed_of
+from ferryman_agent.transaction.stop import is_kept_stopped, keep_stopped
 
 PERIOD_SECONDS = 30.0
 
@@ -35,21 +38,30 @@ def look_after(server: Server, running: RunningTransactions) -> None:
 
 
 def settle(server: Server, app: App) -> None:
-    """Bring an app to its committed release unless it is there, and record what is left to do as degraded."""
+    """Bring an app to its committed release unless it is there; record what is left to do, and what nobody recorded."""
     why = "" if not app.degraded and _agrees(server, app) else bring(server, app)
     if why != app.degraded:
         server.ledger.set_degraded(app.id, why)
+    record_unfinished(server, app.id)
 
 
 def bring(server: Server, app: App) -> str:
     """Bring an app to its committed release; returns why it is degraded, '' when all is as it should be.
+
+    An app that is to be removed is removed; one that is stopped is kept so. Otherwise:
 
     1. What was never committed goes.
     2. Network and PostgreSQL are there.
     3. Web and edge are as the ledger says, then the other roles.
     """
     problems: list[str] = []
+    if app.removal:
+        _attempt(problems, lambda: carry_on(server, app))
+        return "".join(problems)
     _attempt(problems, lambda: after.remove_candidates(server, app))
+    if app.stopped:
+        _attempt(problems, lambda: keep_stopped(server, app))
+        return "; ".join(problems)
     target = after.committed(server, app)
     if target:
         _attempt(problems, lambda: _prepare(target))
@@ -80,12 +92,22 @@ def _agrees(server: Server, app: App) -> bool:
     try:
         containers = server.docker.containers({"ferryman.app": app.id})
         names = {container["Names"][0].lstrip("/") for container in containers}
+        if app.removal or server.edge.closed(app.slot) != _closed_value(server, app):
+            return False
+        if app.stopped:
+            return server.edge.serving_lane(app.slot) is None and is_kept_stopped(server, app, containers)
         are_up = all(container["State"] == "running" for container in containers)
         if target is None:
             return names <= {database_name(app.id)}
         return are_up and names == _wanted(target) and server.edge.serving_lane(app.slot) == app.lane
     except EdgeError:
         return False
+
+
+def _closed_value(server: Server, app: App) -> str | None:
+    target = after.committed(server, app)
+    closed = closed_of(app, target.manifest) if target else None
+    return closed.value if closed else None
 
 
 def _wanted(target: Committed) -> set[str]:

@@ -7,6 +7,8 @@ import shutil
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.transaction.server import Server
 
+HELD = ("healthy", "candidate")
+
 
 def beyond(app: App, releases: list[Release], retain: int, before: int | None = None) -> list[Release]:
     """Pure: the releases that retention does not hold (newest first given). Failures never evict a healthy one.
@@ -18,20 +20,22 @@ def beyond(app: App, releases: list[Release], retain: int, before: int | None = 
     return [r for r in releases if r.number not in kept and r.state in ("healthy", "failed")]
 
 
-def prune(server: Server, app: App) -> int:
-    """Remove the images and folders of releases beyond retention; returns how many images went."""
+def held_by_others(server: Server, app_id: str) -> set[str]:
+    """The images that other apps on this server retain."""
+    others = [app.id for app in server.ledger.apps() if app.id != app_id]
+    return {r.reference for other in others for r in server.ledger.releases(other) if r.state in HELD}
+
+
+def prune(server: Server, app: App, keep: int = 0) -> int:
+    """Remove the images and folders of releases beyond retention, but `keep`; returns how many images went."""
     current = server.ledger.app(app.id) or app
     releases = server.ledger.releases(app.id)
     serving = next((r for r in releases if r.number == current.serving), None)
     retain = int(serving.manifest["retain"]) if serving else 1
-    going = beyond(current, releases, retain, server.ledger.served_before(app.id))
+    going = [r for r in beyond(current, releases, retain, server.ledger.served_before(app.id)) if r.number != keep]
     numbers = {release.number for release in going}
-    held = {
-        release.reference
-        for other in server.ledger.apps()
-        for release in server.ledger.releases(other.id)
-        if release.state in ("healthy", "candidate") and not (other.id == app.id and release.number in numbers)
-    }
+    own = {r.reference for r in releases if r.state in HELD and r.number not in numbers}
+    held = own | held_by_others(server, app.id)
     gone = {r.reference for r in going if r.reference not in held and server.docker.remove_image(r.reference)}
     for release in going:
         shutil.rmtree(server.app_folder(app.id) / "releases" / str(release.number), ignore_errors=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ferryman_agent.clock import Stopwatch
 from ferryman_agent.containers import (
-    container_name,
+    current_name,
     database_name,
     labels,
     lane_address,
@@ -20,12 +20,13 @@ from ferryman_agent.containers import (
     variables,
 )
 from ferryman_agent.database import Postgres
-from ferryman_agent.edge import Edge, Route
+from ferryman_agent.edge import Closed, Edge, Route, in_maintenance, stopped
 from ferryman_agent.engine import Docker, EngineError
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import App, Ledger, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.probe import Answer, probe
+from ferryman_agent.resources import Filesystem, available_memory, filesystem
 from ferryman_agent.secrets_file import read_secrets, write_private
 
 LOG_LINE_LIMIT = 2000
@@ -43,6 +44,8 @@ class Server:
     report_added: Callable[[], None] = field(default=lambda: None)
     probe: Callable[[str, int, str, str, float], Answer] = field(default=probe)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    filesystem: Callable[[Path], Filesystem] = field(default=filesystem)
+    memory: Callable[[], int | None] = field(default=available_memory)
     commit_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _edge_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -114,11 +117,12 @@ class Server:
         """Where every app's requests must go, according to the ledger."""
         found = []
         for app in self.ledger.apps():
-            release = self.ledger.release(app.id, app.serving) if app.serving else None
+            release = self.ledger.release(app.id, app.serving) if app.serving and not app.removal else None
             if release:
                 manifest = parse_manifest(release.manifest)
                 addresses = {lane: f"{lane_address(app, lane)}:{manifest.web.port}" for lane in ("a", "b")}
-                found.append(Route(app.slot, manifest.domain, addresses, app.lane))
+                lane = None if app.stopped else app.lane
+                found.append(Route(app.slot, manifest.domain, addresses, lane, closed_of(app, manifest)))
         return found
 
     def agree(self, *announced: Route) -> None:
@@ -126,10 +130,10 @@ class Server:
         with self._edge_lock:
             self.edge.agree([*self.routes(), *announced])
 
-    def role_containers(self, app_id: str, role: str) -> dict[int, dict[str, Any]]:
-        """release number → container of a role, running or not."""
+    def role_containers(self, app_id: str, role: str) -> dict[str, dict[str, Any]]:
+        """name → container of a role, running or not, of whatever release."""
         found = self.docker.containers(labels(app_id, role))
-        return {int(container["Labels"]["ferryman.release"]): container for container in found}
+        return {container["Names"][0].lstrip("/"): container for container in found}
 
     def tail(self, container: str, lines: int = 25) -> list[str]:
         """The last log lines of a container."""
@@ -151,8 +155,16 @@ class Server:
     def lasting_containers(self, app: App, release: Release) -> list[str]:
         """Names of the containers that must be up for a committed release."""
         roles = release.manifest["roles"]
-        names = [container_name(app.id, role, release.number) for role in roles]
+        names = [current_name(app, role, release.number) for role in roles]
         return names + ([database_name(app.id)] if release.manifest.get("database") else [])
+
+
+def closed_of(app: App, manifest: Manifest) -> Closed | None:
+    """What the edge answers in the app's place; None when the app answers itself."""
+    if app.stopped:
+        return stopped()
+    found = app.maintenance
+    return in_maintenance(found["message"], found["retry_after"], manifest.web.health) if found else None
 
 
 def registry_auth(image: str, credentials: dict[str, str] | None) -> dict[str, str] | None:

@@ -81,6 +81,8 @@ def main() -> int:
     if BEHAVIOUR.get("hang"):
         signal.pause()
     time.sleep(BEHAVIOUR.get("start_seconds", 0))
+    while BEHAVIOUR.get("held") and not Path("/tmp/go").exists():
+        time.sleep(0.05)
     server = http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler)  # noqa: S104 - inside a container
     server.daemon_threads = False
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())

@@ -284,6 +284,8 @@ def test_a_failed_deploy_can_be_followed_later_with_all_that_it_said(agent: Agen
     deployment = last["error"]["details"]["deployment"]
     for identifier in (deployment, "bad", None):
         again = converse(agent, "follow", {**SHOP, "deployment": identifier, "after": 4})
+        if identifier is None:
+            assert again.pop(0) == {"event": {"kind": "following", "deployment": deployment}}
         assert again[:-1] == events[4:]
         assert again[-1] == last
     assert code(ask(agent, "follow", {"deployment": "nothing"})) == ("unknown-deployment", 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from ferryman_agent.testing import (
     Crash,
     CrashPoint,
     FakeMachine,
+    Watch,
     broken_promises,
     carry_out,
     manifest,
@@ -83,14 +83,6 @@ def prepared(machine: FakeMachine, before: list[str]) -> None:
     server.ledger.close()
 
 
-def copied(machine: FakeMachine, folder: Path) -> FakeMachine:
-    """The same machine somewhere else."""
-    shutil.copytree(machine.folder, folder)
-    other = copy.deepcopy(machine)
-    other.folder = other.docker.folder = folder
-    return other
-
-
 def crashed(machine: FakeMachine, act: Act, at: int | None) -> CrashPoint:
     point = CrashPoint(at)
     server = machine.agent(point)
@@ -109,13 +101,13 @@ def test_after_a_crash_at_any_point_the_next_agent_keeps_every_promise(
     machine: FakeMachine, folder: Path, case: str, is_rebooted: bool
 ) -> None:
     before, act = CASES[case]
-    origin = copied(machine, folder / "origin")
+    origin = machine.copy_to(folder / "origin")
     prepared(origin, before)
-    whole = crashed(copied(origin, folder / "whole"), act, None)
+    whole = crashed(origin.copy_to(folder / "whole"), act, None)
     assert len(whole.passed) > 60
     for at, where in list(enumerate(whole.passed))[int(is_rebooted) :: 1 + int(is_rebooted)]:
         place = f"{case}: crash at {at}, {where}"
-        here = copied(origin, folder / str(at))
+        here = origin.copy_to(folder / str(at))
         crashed(here, act, at)
         if is_rebooted:
             here.docker.reboot()
@@ -147,7 +139,7 @@ def check_outcome(server: Server, before: list[str], place: str) -> None:
 
 def test_an_interrupted_deploy_tells_which_migrations_stayed(machine: FakeMachine, folder: Path) -> None:
     prepared(machine, ["one"])
-    whole = crashed(copied(machine, folder / "whole"), second_deploy, None)
+    whole = crashed(machine.copy_to(folder / "whole"), second_deploy, None)
     at = max(n for n, where in enumerate(whole.passed) if where == "after create")  # web's, after the migrations
     crashed(machine, second_deploy, at)
     server = machine.agent()
@@ -171,29 +163,13 @@ def test_every_interrupted_deployment_of_an_app_gets_an_outcome(machine: FakeMac
     assert [d.state for d in server.ledger.deployments(APP)] == ["interrupted", "interrupted", "succeeded"]
 
 
-class Watch(CrashPoint):
-    """Never crashes; at each passage it looks whether a request would find a container that runs."""
-
-    def __init__(self, machine: FakeMachine) -> None:
-        super().__init__()
-        self.machine = machine
-        self.outages: list[str] = []
-
-    def passing(self, where: str) -> None:
-        super().passing(where)
-        targets = {target.partition(":")[0] for target in self.machine.edge.targets(None)}
-        up = {c["Address"] for c in self.machine.docker.by_name.values() if c["State"]["Running"]}
-        if not targets or not targets <= up:
-            self.outages.append(where)
-
-
 def test_the_old_release_answers_until_the_edge_routes_to_the_new_one(machine: FakeMachine, folder: Path) -> None:
     """Whatever recovery does, at each of its own steps a request finds a container that runs."""
-    origin = copied(machine, folder / "origin")
+    origin = machine.copy_to(folder / "origin")
     prepared(origin, ["one"])
-    whole = crashed(copied(origin, folder / "whole"), second_deploy, None)
+    whole = crashed(origin.copy_to(folder / "whole"), second_deploy, None)
     for at in range(len(whole.passed)):
-        here = copied(origin, folder / str(at))
+        here = origin.copy_to(folder / str(at))
         crashed(here, second_deploy, at)
         watch = Watch(here)
         server = here.agent(watch)
@@ -204,9 +180,9 @@ def test_the_old_release_answers_until_the_edge_routes_to_the_new_one(machine: F
 
 
 def test_recovery_itself_may_be_interrupted(machine: FakeMachine, folder: Path) -> None:
-    origin = copied(machine, folder / "origin")
+    origin = machine.copy_to(folder / "origin")
     prepared(origin, ["one"])
-    whole = crashed(copied(origin, folder / "whole"), deploy_with_a_worker, None)
+    whole = crashed(origin.copy_to(folder / "whole"), deploy_with_a_worker, None)
     commit = whole.passed.index("after commit")
     crashed(origin, deploy_with_a_worker, commit)
     origin.docker.reboot()
@@ -215,9 +191,9 @@ def test_recovery_itself_may_be_interrupted(machine: FakeMachine, folder: Path) 
         recover(server)
         return server
 
-    steps = crashed(copied(origin, folder / "recovery"), recovering, None).passed
+    steps = crashed(origin.copy_to(folder / "recovery"), recovering, None).passed
     for at, where in enumerate(steps):
-        here = copied(origin, folder / str(at))
+        here = origin.copy_to(folder / str(at))
         crashed(here, recovering, at)
         server = here.agent()
         recover(server)

@@ -211,6 +211,7 @@ ORDER = {"manifest": manifest(), "digest": digest("one"), "revision": "0" * 40}
         ("credentials", "u:p"),
         ("credentials", {"username": "u"}),
         ("credentials", {"username": "u", "password": 5}),
+        ("commits", "none"),
     ],
 )
 def test_a_bad_order_names_its_key(key: str, value: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,8 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from ferryman_agent.edge import Edge, Route, runtime
-from ferryman_agent.edge.configuration import UNUSED_ADDRESS, frontends, render, render_map
+from ferryman_agent.edge import Closed, Edge, Route, in_maintenance, runtime, stopped
+from ferryman_agent.edge.configuration import (
+    CLOSED,
+    HOSTS,
+    UNUSED_ADDRESS,
+    frontends,
+    render,
+    render_closed,
+    render_map,
+)
 from ferryman_agent.edge.runtime import EdgeError
 from ferryman_agent.testing import FakeDocker, FakeMachine
 
@@ -29,9 +39,18 @@ frontend direct
     http-request set-header X-Forwarded-Proto http
     http-request set-header X-Request-ID %[unique-id]
     option forwardfor
-    use_backend %[str(*),map(/usr/local/etc/haproxy/hosts.map,none)]
+    http-request set-var(txn.slot) str(*),map(/usr/local/etc/haproxy/hosts.map,none)
+    acl is_closed var(txn.closed) -m found
+    acl is_open_path path,strcmp(txn.open_path) eq 0
+    http-request set-var(txn.closed) var(txn.slot),map(/usr/local/etc/haproxy/closed.map)
+    http-request set-var(txn.open_path) var(txn.closed),field(4,:),b64dec if { var(txn.closed) -m found }
+    http-request return status 503 content-type "application/problem+json" RETRY lf-string \
+"%[var(txn.closed),field(3,:),b64dec]" if is_closed !is_open_path { req.hdr(accept) -m sub json }
+    http-request return status 503 content-type "text/html; charset=utf-8" RETRY lf-string \
+"%[var(txn.closed),field(2,:),b64dec]" if is_closed !is_open_path
+    use_backend %[var(txn.slot)]
     default_backend none
-"""
+""".replace("RETRY", 'hdr Retry-After "%[var(txn.closed),field(1,:)]" hdr Cache-Control no-store')
 FRONTEND_NAMED = FRONTEND_DIRECT.replace("direct", "named").replace(":8000", ":80")
 FRONTEND_NAMED = FRONTEND_NAMED.replace("str(*)", "req.hdr(host),host_only,lower")
 
@@ -87,6 +106,8 @@ class FakeHaproxy:
     def __init__(self, path: Path, has: set[str]) -> None:
         self.has = has
         self.map: dict[str, str] = {}
+        self.closed: dict[str, str] = {}
+        self.can_close = True
         self.told: list[str] = []
         self.complaint = ""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,8 +137,11 @@ class FakeHaproxy:
             return "# pxname,svname,scur,\n" + "".join(f"{name},FRONTEND,0,\n" for name in self.has) + "\n"
         if command.startswith("show stat"):
             return "# pxname,svname,scur,status,\nslot1,a,3,no check,\nslot1,b,0,DRAIN,\n\n"
+        if command == "show map":
+            return f"0 ({HOSTS}) pattern\n" + (f"3 ({CLOSED}) pattern\n" if self.can_close else "") + "\n"
         if command.startswith("show map"):
-            return "".join(f"0x1 {key} {slot}\n" for key, slot in self.map.items()) + "\n"
+            entries = self.closed if CLOSED in command else self.map
+            return "".join(f"0x1 {key} {value}\n" for key, value in entries.items()) + "\n"
         if command.startswith("show"):
             return "Name: HAProxy\n\n"
         self.told.append(command)
@@ -195,6 +219,71 @@ def test_a_domain_that_moves_is_mapped_anew(edge: Edge, engine: EngineWithHaprox
     edge.agree([NAMED])
     hosts = "/usr/local/etc/haproxy/hosts.map"
     assert told(engine)[-2:] == [f"set map {hosts} shop.example.com slot2", f"del map {hosts} old.example.com"]
+
+
+HOSTILE = """<script>alert('x')</script> %[src] ; del map \\ "${HOME}" a:b #| é 𝄞"""
+
+
+def texts(closed: Closed) -> list[str]:
+    return [base64.b64decode(word).decode() for word in closed.value.split(":")[1:]]
+
+
+def test_a_hostile_message_is_one_word_to_haproxy_and_plain_text_to_a_browser() -> None:
+    closed = in_maintenance(HOSTILE, 90, "/health?full=1")
+    assert closed.value.startswith("90:")
+    assert not set(closed.value) - set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=:")
+    page, problem, open_path = texts(closed)
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;" in page
+    assert json.loads(problem)["detail"] == HOSTILE
+    assert open_path == "/health"
+    assert "\n" not in page + problem
+
+
+def test_a_stopped_app_lets_nothing_through_and_says_something_else() -> None:
+    assert texts(stopped())[2] == ""
+    assert "is stopped" in texts(stopped())[0]
+    assert "under maintenance" in texts(in_maintenance("", 60, "/health"))[0]
+
+
+def test_a_closed_app_is_known_by_name_whether_it_serves_or_not() -> None:
+    closed = Route(3, "x.example.com", ADDRESSES, None, stopped())
+    assert render_map([closed]) == "x.example.com slot3\n"
+    assert render_closed([closed, DIRECT]) == f"slot3 {stopped().value}\n"
+    assert section(render([closed]), "backend slot3").count("disabled") == 2
+
+
+def test_closing_and_opening_an_app_changes_maps_alone_and_opens_last(edge: Edge, engine: EngineWithHaproxy) -> None:
+    edge.agree([DIRECT])
+    assert engine.haproxy is not None
+    engine.haproxy.map = {"*": "slot1"}
+    started, closed = list(engine.calls), in_maintenance("", 60, "/health")
+    edge.agree([Route(1, None, ADDRESSES, "a", closed)])
+    assert told(engine)[0] == f"add map {CLOSED} slot1 {closed.value}"
+    assert (engine.folder / "edge" / "closed.map").read_text() == f"slot1 {closed.value}\n"
+    engine.haproxy.closed = {"slot1": closed.value}
+    assert edge.closed(1) == closed.value
+    other = in_maintenance("soon", 60, "/health")
+    edge.agree([Route(1, None, ADDRESSES, "a", other)])
+    assert told(engine)[0] == f"set map {CLOSED} slot1 {other.value}"
+    edge.agree([Route(1, None, ADDRESSES, None, stopped())])
+    assert told(engine)[1:] == ["set server slot1/a state drain", "set server slot1/b state drain"]
+    edge.agree([DIRECT])
+    assert told(engine)[-1] == f"del map {CLOSED} slot1"
+    assert engine.calls == started
+
+
+def test_an_edge_of_an_older_agent_is_restarted_once_an_app_is_to_be_closed(
+    edge: Edge, engine: EngineWithHaproxy
+) -> None:
+    edge.agree([DIRECT])
+    assert engine.haproxy is not None
+    engine.haproxy.can_close = False
+    started = list(engine.calls)
+    edge.agree([DIRECT])
+    assert (engine.calls, edge.closed(1)) == (started, None)
+    edge.agree([Route(1, None, ADDRESSES, "a", stopped())])
+    assert engine.calls == [*started, "start ferryman.edge"]
 
 
 def test_a_port_is_opened_by_a_restart_also_when_a_crash_came_before_it(

@@ -15,9 +15,18 @@ from ferryman_agent.testing import (
     Crash,
     CrashPoint,
     FakeMachine,
+    begin,
     broken_promises,
     carry_out,
     manifest,
+)
+from ferryman_agent.transaction.change import (
+    ChangeOrder,
+    MaintenanceOrder,
+    RemoveOrder,
+    RestartOrder,
+    StartOrder,
+    StopOrder,
 )
 from ferryman_agent.transaction.order import DeployOrder, RollbackOrder
 from ferryman_agent.transaction.reconciliation import look_after
@@ -34,6 +43,16 @@ IMAGES = {
     "broken": Behaviour(migrations=["a.1", "a.3"], exits={"migrate": 1}),
 }
 WORKER = {"command": ["work"], "stop_grace": 1.0, "overlap": True}
+CHANGES: list[ChangeOrder] = [
+    RestartOrder(APP, None),
+    RestartOrder(APP, "web"),
+    StopOrder(APP, database=False),
+    StopOrder(APP, database=True),
+    StartOrder(APP),
+    MaintenanceOrder(APP, True),
+    MaintenanceOrder(APP, False),
+    RemoveOrder(APP, with_data=False),
+]
 points = st.one_of(st.none(), st.integers(0, 140))
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -92,6 +111,21 @@ class Histories(RuleBasedStateMachine):
     def roll_back(self, to: int | None, crash: int | None) -> None:
         if self.server.ledger.app(APP):
             self.transact(RollbackOrder(APP, to, None), crash)
+
+    @rule(order=st.sampled_from(CHANGES), crash=points)
+    def change(self, order: ChangeOrder, crash: int | None) -> None:
+        before = self.serving
+        if not self.server.ledger.app(APP):
+            return
+        self.requests += 1
+        try:
+            begin(self.started(CrashPoint(crash)), order, str(self.requests)).carry_out()
+        except Crash:
+            self.server = self.started(None)
+            recover(self.server)
+        is_removed = self.server.ledger.removal_result(str(self.requests)) is not None
+        assert (self.server.ledger.app(APP) is None) is is_removed
+        assert self.serving == (None if is_removed else before)
 
     @rule()
     def reboot(self) -> None:

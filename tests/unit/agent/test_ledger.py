@@ -12,6 +12,7 @@ from ferryman_agent.errors import Refused, Unavailable
 from ferryman_agent.ledger import App, Deployment, Ledger, Release
 from ferryman_agent.ledger import ledger as module
 from ferryman_agent.ledger.reserve import NEEDED_BYTES, PLENTY_BYTES, RESERVE_BYTES, Reserve
+from ferryman_agent.ledger.schema import FORMAT
 from ferryman_agent.testing import FakeClock, digest, manifest
 
 APP = "shop.production"
@@ -91,9 +92,53 @@ def test_a_commit_that_sqlite_itself_could_not_write_is_rolled_back(path: Path, 
     assert app.id == APP
 
 
+def columns(path: Path, table: str) -> list[str]:
+    connection = sqlite3.connect(path)
+    try:
+        return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    finally:
+        connection.close()
+
+
+def test_a_ledger_of_the_first_format_is_brought_up_to_date(path: Path) -> None:
+    first = Ledger(path, FakeClock())
+    first.add_app("shop", "production", range(1, 9))
+    first.close()
+    now = {table: columns(path, table) for table in ("app", "removed")}
+    for column in ("turns", "maintenance", "stopped", "removal"):
+        break_table(path, f"ALTER TABLE app DROP COLUMN {column}")
+    break_table(path, "DROP TABLE removed")
+    break_table(path, "PRAGMA user_version = 1")
+    (app,) = reread(path).apps()
+    assert (app.id, app.turns, app.maintenance, app.stopped, app.removal) == (APP, {}, None, None, None)
+    assert {table: columns(path, table) for table in now} == now
+
+
+def test_a_removed_app_leaves_its_slot_and_the_numbers_of_its_releases(ledger: Ledger) -> None:
+    app = ledger.add_app("shop", "production", range(1, 9))
+    for request in ("one", "two"):
+        deployed, release = candidate(ledger, app, request)
+        ledger.commit(deployed, release.number, "a")
+        ledger.add_event(deployed, {"kind": "log", "text": "x"}, None)
+    ledger.add_environment(app.id, {"A": "1"}, "set A")
+    removal = ledger.begin(app, "away", "remove", None)
+    ledger.commit_change(removal, {"removal": {"with_data": False}})
+    ledger.remove_app(removal, {"kept": ["v"]}, {"kind": "app.removed"})
+    assert (ledger.apps(), ledger.deployments(), ledger.releases(app.id)) == ([], [], [])
+    assert ledger.environment(app.id) == (0, {})
+    for identifier in ("away", removal.id, app.id):
+        assert ledger.removal_result(identifier) == {"deployment": removal.id, "kept": ["v"]}
+    assert ledger.removal_result("other") is None
+    assert ledger.outbox(10)[-1]["kind"] == "app.removed"
+    again = ledger.add_app("blog", "production", range(1, 9))
+    assert (again.slot, again.subnet) == (app.slot, app.subnet)
+    assert ledger.next_number(app.id) == 3
+    assert ledger.next_number(again.id) == 1
+
+
 def test_a_ledger_of_a_newer_agent_is_refused(path: Path) -> None:
     Ledger(path, FakeClock()).close()
-    break_table(path, "PRAGMA user_version = 2")
+    break_table(path, f"PRAGMA user_version = {FORMAT + 1}")
     before = path.read_bytes()
     with pytest.raises(Unavailable) as caught:
         reread(path)

@@ -272,15 +272,6 @@ def test_an_older_run_is_refused_unless_it_is_allowed(machine: FakeMachine, serv
     assert carry_out(server, machine.order("two", sequence=7), "same").state == "succeeded"
 
 
-def test_a_full_disk_is_pruned_then_refused(
-    machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ferryman_agent.transaction.before._free_bytes", lambda _: 5 << 20)
-    error = error_of(carry_out(server, machine.order("two"), "two"))
-    assert error["code"] == "disk-full"
-    assert "5 MiB free" in error["message"]
-
-
 def test_the_registrys_password_is_used_and_never_kept(machine: FakeMachine, server: Server) -> None:
     secret = {"username": "u", "password": "hunter2"}
     assert carry_out(server, machine.order("two", credentials=secret), "two").state == "succeeded"

@@ -1,0 +1,54 @@
+"""The outcome of a deployment whose run ended without recording one: it was interrupted, or the disk was full."""
+
+from __future__ import annotations
+
+from ferryman_agent.database import known_migrations
+from ferryman_agent.engine import EngineError
+from ferryman_agent.errors import AgentError
+from ferryman_agent.ledger import App, Deployment
+from ferryman_agent.transaction.before import state_after_failure
+from ferryman_agent.transaction.journal import Journal
+from ferryman_agent.transaction.server import Server
+
+
+def record_unfinished(server: Server, app_id: str) -> None:
+    """Record the outcome of every deployment of an app that nobody carries out any more."""
+    for deployment in server.ledger.unfinished():
+        app = server.ledger.app(app_id)
+        if app and deployment.app == app_id:
+            _record(server, app, deployment)
+
+
+def _record(server: Server, app: App, deployment: Deployment) -> None:
+    if deployment.state == "committed" and app.removal:  # the removal goes on
+        return
+    journal = Journal(server.ledger, app, deployment)
+    if deployment.state == "committed":
+        journal.log("the agent was interrupted after the commit and went forward")
+        journal.finished("succeeded", None, [])
+        return
+    stayed = _migrations_that_stayed(server, app, deployment)
+    error = AgentError(
+        "interrupted",
+        "the agent was interrupted before the commit and went back",
+        state=state_after_failure(app, stayed),
+        hint=f"{deployment.kind} again",
+        stayed=stayed,
+    )
+    journal.finished("interrupted", error, stayed)
+
+
+def _migrations_that_stayed(server: Server, app: App, deployment: Deployment) -> list[str]:
+    """The applied migrations that the candidate's image knows and the serving release's does not."""
+    candidate = server.ledger.release(app.id, deployment.release) if deployment.release else None
+    if candidate is None or not candidate.manifest.get("database"):
+        return []
+    serving = server.ledger.release(app.id, app.serving) if app.serving else None
+    try:
+        image, old = server.docker.image(candidate.reference), serving and server.docker.image(serving.reference)
+        known, before = known_migrations(image) if image else None, known_migrations(old) if old else None
+        if not known or (serving and before is None):
+            return []
+        return sorted(server.postgres(app).applied_migrations() & set(known) - set(before or []))
+    except (AgentError, EngineError):
+        return []

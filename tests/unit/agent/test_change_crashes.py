@@ -1,0 +1,148 @@
+"""The agent dies at each write and effect of a restart, stop, start, maintenance and removal; the next one finishes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ferryman_agent.ledger import App
+from ferryman_agent.testing import Crash, CrashPoint, FakeMachine, Watch, begin, broken_promises, carry_out, manifest
+from ferryman_agent.transaction.change import MaintenanceOrder, RemoveOrder, RestartOrder, StartOrder, StopOrder
+from ferryman_agent.transaction.recovery import recover
+from ferryman_agent.transaction.server import Server
+
+APP = "shop.production"
+RESTART, START, STOP = RestartOrder(APP, None), StartOrder(APP), StopOrder(APP, database=True)
+WORKER_ALONE = RestartOrder(APP, "worker")
+CLOSE, OPEN = MaintenanceOrder(APP, True, "soon"), MaintenanceOrder(APP, False)
+REMOVE, REMOVE_ALL = RemoveOrder(APP, with_data=False), RemoveOrder(APP, with_data=True)
+CASES: dict[str, tuple[list[Any], Any]] = {
+    "restart": ([], RESTART),
+    "restart of one role": ([], WORKER_ALONE),
+    "second restart in maintenance": ([RESTART, CLOSE], RESTART),
+    "stop": ([], STOP),
+    "start": ([STOP], START),
+    "maintenance on": ([], CLOSE),
+    "maintenance off": ([CLOSE], OPEN),
+    "removal": ([], REMOVE),
+    "removal of a stopped app with its data": ([STOP], REMOVE_ALL),
+}
+
+
+def content() -> dict[str, Any]:
+    found = manifest(volumes={"media": "/app/media"})
+    found["roles"]["worker"] = {"command": ["work"], "stop_grace": 3.0, "overlap": True}
+    return found
+
+
+def prepared(machine: FakeMachine, before: list[Any]) -> None:
+    server = machine.agent()
+    for number, order in enumerate([machine.order("one", content()), *before]):
+        assert carry_out(server, order, f"before {number}").state == "succeeded"
+    server.ledger.close()
+
+
+def crashed(machine: FakeMachine, order: Any, at: int | None) -> CrashPoint:
+    point = CrashPoint(at)
+    server = machine.agent(point)
+    try:
+        begin(server, order, "crashed").carry_out()
+    except Crash:
+        pass
+    finally:
+        server.ledger.close()
+    return point
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("is_rebooted", [False, True], ids=["the agent crashes", "the server crashes"])
+def test_after_a_crash_at_any_point_it_is_as_before_or_done(
+    machine: FakeMachine, folder: Path, case: str, is_rebooted: bool
+) -> None:
+    before, order = CASES[case]
+    origin = machine.copy_to(folder / "origin")
+    prepared(origin, before)
+    first = origin.agent().ledger.app(APP)
+    whole = crashed(origin.copy_to(folder / "whole"), order, None)
+    assert len(whole.passed) > 15
+    for at, where in enumerate(whole.passed):
+        place = f"{case}: crash at {at}, {where}"
+        here = origin.copy_to(folder / str(at))
+        crashed(here, order, at)
+        if is_rebooted:
+            here.docker.reboot()
+            here.edge.restart()
+        server = here.agent()
+        recover(server)
+        assert broken_promises(here, server) == [], place
+        is_done = whole.passed.index("after commit_change") <= at or is_committed(server, order, first)
+        check(server, order, first if not is_done else None, place)
+        if isinstance(order, RemoveOrder) and is_done:
+            assert here.docker.containers({"ferryman.app": APP}) == [], place
+            assert bool(here.docker.volumes({"ferryman.app": APP})) is not order.with_data, place
+        last = carry_out(server, here.order("two", content()), "next")
+        assert last.state == "succeeded", (place, last.error)
+        assert broken_promises(here, server) == [], place
+        server.ledger.close()
+        shutil.rmtree(here.folder)
+
+
+def is_committed(server: Server, order: Any, first: App | None) -> bool:
+    """The crash came between the commit and its answer."""
+    deployment = server.ledger.deployment("crashed")
+    return deployment.state == "succeeded" if deployment else server.ledger.removal_result("crashed") is not None
+
+
+def check(server: Server, order: Any, unchanged: App | None, place: str) -> None:
+    """As before, or done when there is nothing that it must be like."""
+    app, deployment = server.ledger.app(APP), server.ledger.deployment("crashed")
+    if isinstance(order, RemoveOrder) and not unchanged:
+        assert app is None, place
+        assert server.ledger.removal_result("crashed") is not None, place
+        return
+    assert app is not None, place
+    assert deployment is None or deployment.state == ("interrupted" if unchanged else "succeeded"), place
+    if unchanged:
+        assert app == unchanged, place
+    elif isinstance(order, MaintenanceOrder):
+        assert bool(app.maintenance) is order.is_on, place
+    else:
+        assert bool(app.stopped) is isinstance(order, StopOrder), place
+
+
+def test_during_a_restart_and_its_recovery_every_request_finds_a_container(machine: FakeMachine, folder: Path) -> None:
+    origin = machine.copy_to(folder / "origin")
+    prepared(origin, [])
+    whole = crashed(origin.copy_to(folder / "whole"), RESTART, None)
+    for at, where in enumerate(whole.passed):
+        here = origin.copy_to(folder / str(at))
+        crashed(here, RESTART, at)
+        watch = Watch(here)
+        server = here.agent(watch)
+        recover(server)
+        assert watch.outages == [], (at, where)
+        server.ledger.close()
+        shutil.rmtree(here.folder)
+
+
+def test_the_recovery_of_a_removal_may_itself_be_interrupted(machine: FakeMachine, folder: Path) -> None:
+    origin = machine.copy_to(folder / "origin")
+    prepared(origin, [])
+    whole = crashed(origin.copy_to(folder / "whole"), REMOVE, None)
+    crashed(origin, REMOVE, whole.passed.index("after commit_change"))
+    point = CrashPoint()
+    recover(origin.copy_to(folder / "recovery").agent(point))
+    for at, where in enumerate(point.passed):
+        here = origin.copy_to(folder / str(at))
+        server = here.agent(CrashPoint(at))
+        with pytest.raises(Crash):
+            recover(server)
+        server.ledger.close()
+        server = here.agent()
+        recover(server)
+        assert (server.ledger.app(APP), broken_promises(here, server)) == (None, []), where
+        assert server.ledger.removal_result("crashed") is not None, where
+        server.ledger.close()
