@@ -13,7 +13,7 @@ from ferryman.rehearsal.polling import wait_until
 SMALL = """\
 systemctl stop ferryman-agent
 mkdir -p /run/state && mount --bind /var/lib/ferryman /run/state
-mount -t tmpfs -o size=64m,mode=0700 tmpfs /var/lib/ferryman
+mount -t tmpfs -o size=96m,mode=0700 tmpfs /var/lib/ferryman
 cp -a /run/state/. /var/lib/ferryman && mount --bind /run/state/edge /var/lib/ferryman/edge
 systemctl start ferryman-agent
 """
@@ -23,19 +23,29 @@ umount /var/lib/ferryman/edge && cp -a /var/lib/ferryman/ledger.db* /var/lib/fer
 umount /var/lib/ferryman && umount /run/state
 systemctl start ferryman-agent
 """
+LEAVE_16_MIB = """\
+free=$(df --output=avail --block-size=1M /var/lib/ferryman | tail -n 1)
+dd if=/dev/zero of=/var/lib/ferryman/fill bs=1M count=$((free - 16)) 2>/dev/null
+"""
 FILL = "dd if=/dev/zero of=/var/lib/ferryman/fill bs=4k 2>/dev/null || true"
 FREE = "rm -f /var/lib/ferryman/fill"
 
 
 @pytest.fixture(scope="module")
 def shop(new_shop: Callable[..., Shop]) -> Iterator[Shop]:
-    """An app that serves, on a server whose agent has 64 MiB."""
+    """An app that serves, on a server whose agent has 96 MiB."""
     made = new_shop("attic", "attic.test")
     made.deploy(word="first")
     on_server(made, SMALL)
     yield made
-    on_server(made, FREE)
     on_server(made, LARGE)
+
+
+@pytest.fixture(autouse=True)
+def freed(shop: Shop) -> Iterator[None]:
+    """Each test begins with an empty disk, whatever the one before it left."""
+    yield
+    on_server(shop, FREE)
 
 
 def on_server(shop: Shop, script: str) -> str:
@@ -44,7 +54,7 @@ def on_server(shop: Shop, script: str) -> str:
 
 def test_a_deploy_is_refused_with_the_figures_and_changes_nothing(shop: Shop) -> None:
     before, newest = shop.footprint(), shop.ferryman("releases", "--json").json()["releases"][0]["number"]
-    on_server(shop, "dd if=/dev/zero of=/var/lib/ferryman/fill bs=1M count=50 2>/dev/null")
+    on_server(shop, LEAVE_16_MIB)
     shop.commit(word="second")
     call = shop.ferryman("deploy")
     call.ended_with(3, "[disk-full]", "/var/lib/ferryman has 1", "this needs 32 MiB", "nothing was changed")

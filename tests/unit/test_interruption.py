@@ -17,10 +17,12 @@ from ferryman.spectator import turn_parameters
 
 @pytest.fixture(autouse=True)
 def own_handler() -> Iterator[None]:
-    """pytest in the background may ignore SIGINT; afterwards all is as before."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """pytest in the background may ignore SIGINT, under nohup SIGHUP; afterwards all is as before."""
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
