@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ferryman_agent.errors import Refused
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.transaction import after, before
@@ -12,7 +11,7 @@ from ferryman_agent.transaction.after import Committed
 from ferryman_agent.transaction.before import Candidate
 from ferryman_agent.transaction.commits import NOTHING, Brought, brought
 from ferryman_agent.transaction.journal import Step
-from ferryman_agent.transaction.order import DeployOrder, RollbackOrder, rollback_target
+from ferryman_agent.transaction.order import DeployOrder, RollbackOrder, check_sequence, rollback_target
 from ferryman_agent.transaction.replacement import Replacement
 from ferryman_agent.transaction.retention import prune
 from ferryman_agent.transaction.room import Wanted, make_room
@@ -41,7 +40,8 @@ class Transaction(Replacement):
                 step.detail = f"release {self.app.serving} serves this image and configuration already"
                 return None
             before.check(self.server, self.app, manifest, chosen.environment_version)
-            self._check_sequence()
+            if isinstance(self.order, DeployOrder):
+                check_sequence(self.order, self.app.sequence, before.serving_state(self.app))
             commits = self._brought()
             number = chosen.number or self.server.ledger.next_number(self.app.id)
             step.detail = f"release {number}{self._found_again()}"
@@ -95,18 +95,6 @@ class Transaction(Replacement):
             bool(found and found["State"]["Running"])
             for found in map(self.server.docker.container, self.server.lasting_containers(self.app, serving))
         )
-
-    def _check_sequence(self) -> None:
-        order, newest = self.order, self.app.sequence
-        if not isinstance(order, DeployOrder) or order.sequence is None or newest is None or order.allow_older:
-            return
-        if order.sequence < newest:
-            raise Refused(
-                "older-sequence",
-                f"run {order.sequence} is older than run {newest}, which was deployed",
-                state=before.serving_state(self.app),
-                hint="add --allow-older to deploy it all the same",
-            )
 
     def _before_the_commit(self, release: Release) -> None:
         candidate, step = self.candidate, self.journal.step
