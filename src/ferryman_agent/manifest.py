@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from ferryman_agent.cron import Cron, parse_cron
 from ferryman_agent.errors import BadRequest
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -14,6 +15,10 @@ DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z
 HOST = re.compile(r"[!-~]{0,255}")
 _COMPONENT = r"[a-z0-9]+([._-]+[a-z0-9]+)*"
 IMAGE = re.compile(rf"(?!.{{256}})([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?/)?{_COMPONENT}(/{_COMPONENT})*")
+PINNED_IMAGE = re.compile(
+    rf"(?!.{{512}})(?P<repository>([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?/)?{_COMPONENT}(/{_COMPONENT})*)"
+    r"(?P<tag>:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?"
+)
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)+")
 URL_PATH = re.compile(r"/[!-~]*")
@@ -32,6 +37,43 @@ class Role:
     health_timeout: float = 60.0
     drain_timeout: float = 30.0
     overlap: bool = False
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A command that runs at certain times; seconds for `time_limit` and `stop_grace`."""
+
+    name: str
+    cron: Cron
+    expression: str
+    command: tuple[str, ...]
+    time_limit: float
+    stop_grace: float
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Limits of a container; `memory` in bytes, `cpus` in cores."""
+
+    memory: int
+    cpus: float
+    pids: int
+
+
+@dataclass(frozen=True)
+class Accessory:
+    """A side container on the app's network. `secrets` are names of what `env set` stored; `content` is as it came."""
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    health: tuple[str, ...]
+    stop_grace: float
+    values: dict[str, str]
+    secrets: tuple[str, ...]
+    volumes: dict[str, str]
+    resources: Resources
+    content: dict[str, Any] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -63,6 +105,8 @@ class Manifest:
     values: dict[str, str]
     database: Database | None
     retain: int
+    schedules: dict[str, Schedule]
+    accessories: dict[str, Accessory]
     content: dict[str, Any] = field(compare=False)
 
     @property
@@ -89,8 +133,10 @@ def parse_manifest(content: Any) -> Manifest:
         raise _bad("roles", "the role web is required")
     if reader.text("strategy") != "blue-green":
         raise _bad("strategy", "this agent knows blue-green alone")
-    resources = reader.mapping("resources")
+    resources = _resources(reader.mapping("resources"))
     variables = reader.mapping("env")
+    schedules, accessories = reader.mapping("schedules"), reader.mapping("accessories")
+    _check_names(roles, schedules, accessories)
     return Manifest(
         app=reader.matching("app", NAME),
         environment=reader.matching("environment", NAME),
@@ -98,19 +144,18 @@ def parse_manifest(content: Any) -> Manifest:
         host=reader.matching("host", HOST),
         image=reader.matching("image", IMAGE),
         roles={name: _role(name, roles.mapping(name)) for name in roles.content},
-        memory=resources.whole("memory", 6 << 20, 1 << 50),
-        cpus=resources.number("cpus", 0.01, 1024),
-        pids=resources.whole("pids", 1, 1 << 22),
+        memory=resources.memory,
+        cpus=resources.cpus,
+        pids=resources.pids,
         read_only=reader.truth("read_only"),
         tmpfs=tuple(_matching("tmpfs", path, PATH) for path in reader.texts("tmpfs")),
-        volumes={
-            _matching("volumes", name, NAME): _matching(f"volumes.{name}", path, PATH)
-            for name, path in reader.mapping("volumes").content.items()
-        },
+        volumes=reader.volumes(),
         required=tuple(_matching("env.required", name, VARIABLE) for name in variables.texts("required")),
         values=variables.mapping("values").strings(VARIABLE),
         database=_database(reader.mapping("database")) if reader.content.get("database") else None,
         retain=reader.whole("retain", 1, 50),
+        schedules={name: _schedule(name, schedules.mapping(name)) for name in schedules.content},
+        accessories={name: _accessory(name, accessories.mapping(name)) for name in accessories.content},
         content=reader.content,
     )
 
@@ -131,6 +176,61 @@ def _role(name: str, reader: _Reader) -> Role:
         health_timeout=reader.number("health_timeout", 1, 3600),
         drain_timeout=reader.number("drain_timeout", 0, 86400),
     )
+
+
+def _check_names(roles: _Reader, schedules: _Reader, accessories: _Reader) -> None:
+    """Containers are known by these names, so each is given once."""
+    taken = set(roles.content)
+    for key, found in (("schedules", schedules), ("accessories", accessories)):
+        for name in found.content:
+            _matching(key, name, NAME)
+            if name in RESERVED_ROLES or name in taken:
+                raise _bad(key, f"the name {name} is taken")
+            taken.add(name)
+
+
+def _schedule(name: str, reader: _Reader) -> Schedule:
+    expression = reader.text("cron")
+    try:
+        cron = parse_cron(expression)
+    except ValueError as error:
+        raise _bad(f"schedules.{name}.cron", f"{expression!r} {error}") from None
+    command = tuple(reader.texts("command"))
+    if not command:
+        raise _bad(f"schedules.{name}.command", "is empty")
+    limit, grace = reader.number("time_limit", 1, 30 * 86400), reader.number("stop_grace", 0, 86400)
+    return Schedule(name, cron, expression, command, limit, grace)
+
+
+def parse_accessory(name: str, content: Any) -> Accessory:
+    """A checked accessory, of a manifest or as the ledger keeps it."""
+    return _accessory(name, _Reader(content, f"accessories.{name}"))
+
+
+def _accessory(name: str, reader: _Reader) -> Accessory:
+    image, variables = reader.text("image"), reader.mapping("env")
+    found = PINNED_IMAGE.fullmatch(image)
+    if not found or not (found["tag"] or found["digest"]):
+        raise _bad(f"accessories.{name}.image", f"{image!r} is no image with a tag or a digest")
+    secrets = [_matching(f"accessories.{name}.env.secrets", word, VARIABLE) for word in variables.texts("secrets")]
+    return Accessory(
+        name,
+        # the engine takes one of them; the digest says more
+        image=f"{found['repository']}{found['digest'] or found['tag']}",
+        command=tuple(reader.texts("command")),
+        health=tuple(reader.texts("health")),
+        stop_grace=reader.number("stop_grace", 0, 86400),
+        values=variables.mapping("values").strings(VARIABLE),
+        secrets=tuple(secrets),
+        volumes=reader.volumes(),
+        resources=_resources(reader.mapping("resources")),
+        content=reader.content,
+    )
+
+
+def _resources(reader: _Reader) -> Resources:
+    memory = reader.whole("memory", 6 << 20, 1 << 50)
+    return Resources(memory, reader.number("cpus", 0.01, 1024), reader.whole("pids", 1, 1 << 22))
 
 
 def _database(reader: _Reader) -> Database:
@@ -195,6 +295,14 @@ class _Reader:
         if not isinstance(values, list) or not all(isinstance(value, str) and "\0" not in value for value in values):
             raise _bad(self._key(key), "must be a list of strings")
         return values
+
+    def volumes(self) -> dict[str, str]:
+        """name → absolute path."""
+        found = self.mapping("volumes")
+        return {
+            _matching(found._path, name, NAME): _matching(found._key(name), path, PATH)
+            for name, path in found.content.items()
+        }
 
     def strings(self, pattern: re.Pattern[str]) -> dict[str, str]:
         for name, value in self.content.items():

@@ -38,7 +38,7 @@ AGENT_LAYERS = [
     {"containers", "probe", "resources"},
     {"engine", "manifest"},
     {"ledger"},
-    {"protocol", "secrets_file", "systemd", "clock", "openssl"},
+    {"protocol", "secrets_file", "systemd", "clock", "openssl", "cron"},
     {"errors"},
 ]
 # `--to rehearsal` is resolved where destinations are; the import is made when it is asked for.

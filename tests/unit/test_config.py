@@ -15,6 +15,7 @@ from ferryman.config import load_configuration, manifest, set_host_key
 from ferryman.config.positions import key_lines
 from ferryman.config.schema import schema_text
 from ferryman.errors import ConfigurationError, UsageError
+from ferryman_agent.manifest import parse_manifest
 
 DOCS = Path(__file__).parents[2] / "docs"
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
@@ -85,6 +86,8 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
                 "stop_grace": 30.0,
             }
         },
+        "schedules": {},
+        "accessories": {},
         "resources": {"memory": 536870912, "cpus": 1.0, "pids": 512},
         "read_only": True,
         "tmpfs": ["/tmp"],
@@ -115,6 +118,34 @@ def test_the_manifest_is_plain_json_with_seconds_and_bytes(tmp_path: Path) -> No
         "migrate": ["python", "manage.py", "migrate", "--noinput"],
         "migrate_timeout": 600.0,
     }
+
+
+def test_schedules_and_accessories_are_told_with_their_defaults(tmp_path: Path) -> None:
+    text = MINIMAL + (
+        '[app.schedules.sweep]\ncron = "*/5 * * * *"\ncommand = ["sweep"]\ntime_limit = "90s"\n'
+        f'[accessories.redis]\nimage = "redis:7@sha256:{"0" * 64}"\nvolumes = {{ data = "/data" }}\n'
+        'env = { values = { A = "1" }, secrets = ["PASSWORD"] }\n'
+    )
+    told = manifest(load_configuration(write(tmp_path, text)), "production", None)
+
+    assert json.loads(json.dumps(told)) == told
+    assert told["schedules"] == {
+        "sweep": {"cron": "*/5 * * * *", "command": ["sweep"], "time_limit": 90.0, "stop_grace": 30.0}
+    }
+    assert told["accessories"] == {
+        "redis": {
+            "image": f"redis:7@sha256:{'0' * 64}",
+            "command": [],
+            "health": [],
+            "stop_grace": 30.0,
+            "env": {"values": {"A": "1"}, "secrets": ["PASSWORD"]},
+            "volumes": {"data": "/data"},
+            "resources": {"memory": 536870912, "cpus": 1.0, "pids": 512},
+        }
+    }
+    parsed = parse_manifest(told)
+    assert parsed.schedules["sweep"].time_limit == 90.0
+    assert parsed.accessories["redis"].image == f"redis@sha256:{'0' * 64}"
 
 
 def test_the_rehearsal_has_its_own_variables_and_no_domain(tmp_path: Path) -> None:

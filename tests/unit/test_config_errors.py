@@ -14,6 +14,8 @@ WEB = "[app.roles.web]\n"
 NAME = "lower-case letters, digits and -, beginning with a letter, at most 31 characters"
 DURATION = 'a number with a unit (ms, s, m, h), such as "30s"'
 MOUNT = 'an absolute path other than "/", without ".."'
+CRON = 'five fields in UTC, such as "30 3 * * mon-fri", or a name such as "@daily"'
+PINNED = 'an image with its tag or digest, such as "redis:7" or "redis@sha256:..."'
 HOST = "[environments.production]\nhost = "
 
 BROKEN = {
@@ -33,7 +35,7 @@ BROKEN = {
     "unknown section": (
         APP + WEB + "[databse]\nversion = 17\n",
         'ferryman.toml:5: [databse]: unknown section; did you mean "database"? '
-        "allowed: app, database, environments, reports, rehearsal",
+        "allowed: app, database, accessories, environments, reports, rehearsal",
     ),
     "wrong type": (
         APP + WEB + 'port = "8000"\n',
@@ -51,7 +53,7 @@ BROKEN = {
     "no app": (
         "# nothing\n",
         "ferryman.toml:1: [app]: missing section; allowed: a table of name, image, context, dockerfile, platform, "
-        "strategy, retain, read_only, tmpfs, roles, resources, env, volumes",
+        "strategy, retain, read_only, tmpfs, roles, schedules, resources, env, volumes",
     ),
     "no web role": (
         APP + '[app.roles.worker]\ncommand = ["work"]\n',
@@ -71,6 +73,43 @@ BROKEN = {
         APP + WEB + "[app.roles.migrate]\n",
         f"ferryman.toml:5: [app.roles.migrate]: this name can't be used; allowed: {NAME}; "
         "migrate and postgres are taken",
+    ),
+    "a schedule's fields": (
+        APP + WEB + '[app.schedules.sweep]\ncron = "0 3 * *"\ncommand = ["sweep"]\n',
+        'ferryman.toml:6: [app.schedules.sweep] cron: "0 3 * *" does not have the five fields minute, hour, '
+        f"day of the month, month, day of the week; allowed: {CRON}",
+    ),
+    "a day that never comes": (
+        APP + WEB + '[app.schedules.sweep]\ncommand = ["sweep"]\ncron = "0 0 31 2,4 *"\n',
+        'ferryman.toml:7: [app.schedules.sweep] cron: "0 0 31 2,4 *" names a day that never comes; ' f"allowed: {CRON}",
+    ),
+    "a schedule without a command": (
+        APP + WEB + '[app.schedules.sweep]\ncron = "@daily"\ncommand = []\n',
+        "ferryman.toml:7: [app.schedules.sweep] command: is empty; "
+        'allowed: a non-empty array of strings, such as ["python", "manage.py", "migrate"]',
+    ),
+    "a schedule that is called like a role": (
+        APP + WEB + '[app.roles.sweep]\n[app.schedules.sweep]\ncron = "@daily"\ncommand = ["sweep"]\n',
+        "ferryman.toml:6: [app.schedules.sweep]: this name is taken by a role [app.roles.sweep]; allowed: another name",
+    ),
+    "an accessory that is called like the web role": (
+        APP + WEB + '[accessories.web]\nimage = "redis:7"\n',
+        "ferryman.toml:5: [accessories.web]: this name is taken by the role that serves; allowed: another name",
+    ),
+    "an accessory that is called like a container of the agent's": (
+        APP + WEB + '[accessories.postgres]\nimage = "redis:7"\n',
+        f"ferryman.toml:5: [accessories.postgres]: this name can't be used; allowed: {NAME}; "
+        "migrate and postgres are taken",
+    ),
+    "an accessory's image without a tag": (
+        APP + WEB + '[accessories.redis]\nimage = "localhost:5000/redis"\n',
+        'ferryman.toml:6: [accessories.redis] image: "localhost:5000/redis" names neither a tag nor a digest; '
+        f"allowed: {PINNED}",
+    ),
+    "an accessory's image with half a digest": (
+        APP + WEB + '[accessories.redis]\nimage = "redis:7@sha256:12"\n',
+        'ferryman.toml:6: [accessories.redis] image: "redis:7@sha256:12" has a tag or digest that can\'t be used; '
+        f"allowed: {PINNED}",
     ),
     "an image with a tag": (
         APP.replace("team/shop", "team/shop:latest") + WEB,

@@ -21,12 +21,15 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ferryman.config.quantities import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
+from ferryman_agent.cron import NICKNAMES, parse_cron
 
 SMALLEST_MEMORY_BYTES = 6 * 1024 * 1024
 HOST_KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _COMPONENT = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST = r"sha256:[0-9a-f]{64}"
 _NAME_PATTERN = r"^[a-z][a-z0-9-]{0,30}$"
 _REGISTRY = r"(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+:[0-9]+|localhost:[0-9]+|[A-Za-z0-9.-]+:[0-9]+)"
 
@@ -116,6 +119,25 @@ def _image(value: str) -> str:
     return value
 
 
+def _pinned_image(value: str) -> str:
+    repository, _, digest = value.partition("@")
+    name, colon, tag = repository.rpartition(":") if ":" in repository.rsplit("/", 1)[-1] else (repository, "", "")
+    if not colon and not digest:
+        raise refuse("names neither a tag nor a digest")
+    if (colon and not re.fullmatch(_TAG, tag)) or ("@" in value and not re.fullmatch(_DIGEST, digest)):
+        raise refuse("has a tag or digest that can't be used")
+    _image(name)
+    return value
+
+
+def _cron(value: str) -> str:
+    try:
+        parse_cron(value)
+    except ValueError as error:
+        raise refuse(str(error)) from None
+    return value
+
+
 def _port(value: Any, info: ValidationInfo) -> int:
     if is_unresolved(value, info):
         return cast("int", value)
@@ -158,6 +180,18 @@ Image = Annotated[
     str,
     AfterValidator(_image),
     Allowed('a repository without a tag, such as "team/shop" (Docker Hub) or "ghcr.io/team/shop"'),
+]
+PinnedImage = Annotated[
+    str,
+    AfterValidator(_pinned_image),
+    WithJsonSchema({"type": "string", "pattern": "[:@]"}),
+    Allowed('an image with its tag or digest, such as "redis:7" or "redis@sha256:..."'),
+]
+CronExpression = Annotated[
+    str,
+    AfterValidator(_cron),
+    WithJsonSchema({"type": "string", "pattern": rf"^({'|'.join(NICKNAMES)}|\\S+( +\\S+){{4}})$"}),
+    Allowed('five fields in UTC, such as "30 3 * * mon-fri", or a name such as "@daily"'),
 ]
 InnerPath = Annotated[
     str, AfterValidator(_inner_path), Allowed('a path below the folder it is in, without ".."; "." is the folder')

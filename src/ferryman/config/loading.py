@@ -16,7 +16,11 @@ from ferryman.config.problems import Problem, Source, configuration_error, probl
 from ferryman.config.variables import broken_variables
 from ferryman.errors import ConfigurationError
 
-ROLE_NAME = re.compile(r"(?!(migrate|postgres)$)[a-z][a-z0-9-]{0,30}")
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+RESERVED_NAMES = ("migrate", "postgres")  # the agent's own containers beside an app
+NAMES_ALLOWED = (
+    "lower-case letters, digits and -, beginning with a letter, at most 31 characters; migrate and postgres are taken"
+)
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -25,7 +29,7 @@ def load_configuration(path: Path) -> Configuration:
     Raises ConfigurationError `configuration-missing` when there is no such file, else `configuration-invalid`.
     """
     source = _read(path)
-    problems = [*broken_variables(source.data), *_role_names(source.data)]
+    problems = [*broken_variables(source.data), *_names(source.data)]
     try:
         configuration = Configuration.model_validate(source.data, context={"unresolved": True})
     except ValidationError as error:
@@ -68,12 +72,28 @@ def _syntax_problem(shown: str, text: str, message: str) -> str:
     return f"{shown}:{line}: not valid TOML: {found[1][0].lower()}{found[1][1:]}"
 
 
-def _role_names(data: Mapping[str, Any]) -> list[Problem]:
-    # The schema can't hold the names of extra roles to a pattern without losing the line of the key.
-    roles = data.get("app", {}).get("roles", {}) if isinstance(data.get("app"), dict) else {}
-    allowed = "lower-case letters, digits and -, beginning with a letter, at most 31 characters"
-    return [
-        Problem(("app", "roles", name), f"this name can't be used; allowed: {allowed}; migrate and postgres are taken")
-        for name in (roles if isinstance(roles, dict) else ())
-        if not ROLE_NAME.fullmatch(name)
-    ]
+def _names(data: Mapping[str, Any]) -> list[Problem]:
+    """Roles, schedules and accessories share their names with each other and with the agent's own containers.
+
+    Names of extra roles are held to the pattern here: the schema can't without losing the line of the key.
+    """
+    app, taken = _table(data, "app"), {"web": "the role that serves"}
+    problems = []
+    for path, what, table in (
+        (("app", "roles"), "a role", _table(app, "roles")),
+        (("app", "schedules"), "a schedule", _table(app, "schedules")),
+        (("accessories",), "an accessory", _table(data, "accessories")),
+    ):
+        for name in table:
+            is_web = (path, name) == (("app", "roles"), "web")
+            if name in RESERVED_NAMES or (path == ("app", "roles") and not NAME.fullmatch(name)):
+                problems.append(Problem((*path, name), f"this name can't be used; allowed: {NAMES_ALLOWED}"))
+            elif name in taken and not is_web:
+                problems.append(Problem((*path, name), f"this name is taken by {taken[name]}; allowed: another name"))
+            taken.setdefault(name, f"{what} [{'.'.join((*path, name))}]")
+    return problems
+
+
+def _table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = data.get(key)
+    return found if isinstance(found, dict) else {}

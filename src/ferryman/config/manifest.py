@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ferryman.config.models import Configuration, Database, Environment, Role, WebRole
+from ferryman.config.models import Accessory, Configuration, Database, Environment, Role, Schedule, WebRole
 
 REHEARSAL_HOST = "127.0.0.1"
 
@@ -26,6 +26,8 @@ def manifest(configuration: Configuration, environment_name: str, environment: E
         "image": app.image,
         "strategy": app.strategy,
         "roles": {"web": _web(app.roles.web)} | {name: _role(role) for name, role in app.roles.others.items()},
+        "schedules": {name: _schedule(found) for name, found in app.schedules.items()},
+        "accessories": {name: _accessory(found) for name, found in configuration.accessories.items()},
         "resources": app.resources.model_dump(),
         "read_only": app.read_only,
         "tmpfs": list(app.tmpfs),
@@ -42,6 +44,16 @@ def _web(role: WebRole) -> dict[str, Any]:
 
 def _role(role: Role) -> dict[str, Any]:
     return role.model_dump() | {"command": list(role.command)}
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    return schedule.model_dump() | {"command": list(schedule.command)}
+
+
+def _accessory(accessory: Accessory) -> dict[str, Any]:
+    told = accessory.model_dump()
+    told["env"]["secrets"] = list(accessory.env.secrets)
+    return told | {"command": list(accessory.command), "health": list(accessory.health)}
 
 
 def _database(database: Database | None) -> dict[str, Any] | None:

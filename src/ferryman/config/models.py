@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 from ferryman.config.fields import (
     Allowed,
     Command,
+    CronExpression,
     Domain,
     Duration,
     HealthPath,
@@ -23,6 +24,7 @@ from ferryman.config.fields import (
     MountPath,
     Name,
     NonEmptyCommand,
+    PinnedImage,
     Port,
     SshPort,
     User,
@@ -59,6 +61,13 @@ def _not_the_rehearsal(environments: dict[str, Any]) -> dict[str, Any]:
     if "rehearsal" in environments:
         raise refuse("the environment rehearsal is made by `ferryman rehearse`; its settings stand in [rehearsal]")
     return environments
+
+
+Volumes = Annotated[
+    dict[Name, MountPath],
+    AfterValidator(_each_path_once),
+    Allowed('a table of paths, such as media = "/app/media"'),
+]
 
 
 class Section(BaseModel):
@@ -127,6 +136,15 @@ class Variables(Section):
     ] = Field(default_factory=dict, description="Plain values that are no secrets")
 
 
+class Schedule(Section):
+    """A command that runs at certain times, in a container of the release that serves."""
+
+    cron: CronExpression = Field(description="When it runs: five fields, in UTC")
+    command: NonEmptyCommand = Field(description="What it runs")
+    time_limit: Duration = _seconds("1h", "How long it may run until it is stopped")
+    stop_grace: Duration = _seconds("30s", "Time between SIGTERM and SIGKILL")
+
+
 class App(Section):
     """What is shipped."""
 
@@ -148,13 +166,35 @@ class App(Section):
         tuple[MountPath, ...], Field(strict=False), Allowed('an array of absolute paths, such as ["/tmp"]')
     ] = Field(default=DEFAULT_TMPFS, description="Folders in memory that the app may write to")
     roles: Annotated[Roles, Allowed("[app.roles.web], and one section for each further role")]
+    schedules: Annotated[
+        dict[Name, Schedule], Allowed("one section [app.schedules.<name>] for each scheduled command")
+    ] = Field(default_factory=dict)
     resources: Resources = Field(default_factory=Resources)
     env: Variables = Field(default_factory=Variables)
-    volumes: Annotated[
-        dict[Name, MountPath],
-        AfterValidator(_each_path_once),
-        Allowed('a table of paths, such as media = "/app/media"'),
-    ] = Field(default_factory=dict, description="Named volumes and where they are mounted")
+    volumes: Volumes = Field(default_factory=dict, description="Named volumes and where they are mounted")
+
+
+class AccessoryVariables(Section):
+    """The variables that an accessory gets; it gets none of the app's."""
+
+    values: Annotated[dict[VariableName, VariableValue], Allowed("a table of strings")] = Field(
+        default_factory=dict, description="Plain values that are no secrets"
+    )
+    secrets: Annotated[tuple[VariableName, ...], Field(strict=False), Allowed("an array of variables' names")] = Field(
+        default=(), description="Variables that it gets of those set with `ferryman env set`"
+    )
+
+
+class Accessory(Section):
+    """A side container on the app's network, such as Redis, which no deploy touches."""
+
+    image: PinnedImage = Field(description="Its image, by tag or digest")
+    command: Command = Field(default=(), description="What it runs; empty: the image's CMD")
+    health: Command = Field(default=(), description="A command inside it that succeeds while it is healthy")
+    stop_grace: Duration = _seconds("30s", "Time between SIGTERM and SIGKILL")
+    env: AccessoryVariables = Field(default_factory=AccessoryVariables)
+    volumes: Volumes = Field(default_factory=dict, description="Named volumes and where they are mounted")
+    resources: Resources = Field(default_factory=Resources)
 
 
 class Database(Section):
@@ -219,6 +259,9 @@ class Configuration(Section):
 
     app: App
     database: Database | None = None
+    accessories: Annotated[
+        dict[Name, Accessory], Allowed("one section [accessories.<name>] for each side container")
+    ] = Field(default_factory=dict)
     environments: Annotated[
         dict[Name, EnvironmentSection],
         AfterValidator(_not_the_rehearsal),

@@ -38,6 +38,8 @@ def manifest(**changed: Any) -> dict[str, Any]:
         "read_only": True,
         "tmpfs": ["/tmp"],  # noqa: S108 - a path inside the container
         "volumes": {},
+        "schedules": {},
+        "accessories": {},
         "env": {"required": [], "values": {}},
         "database": {"version": 17, "migrate": ["migrate"], "migrate_timeout": 60.0},
         "retain": 5,

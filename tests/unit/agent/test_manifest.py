@@ -12,6 +12,16 @@ from ferryman_agent.errors import BadRequest
 from ferryman_agent.manifest import parse_manifest
 from ferryman_agent.testing import manifest
 
+SCHEDULE: dict[str, Any] = {"cron": "@daily", "command": ["sweep"], "time_limit": 60, "stop_grace": 1}
+ACCESSORY: dict[str, Any] = {
+    "image": "redis:7",
+    "command": [],
+    "health": ["redis-cli", "ping"],
+    "stop_grace": 10,
+    "env": {"values": {"A": "1"}, "secrets": ["PASSWORD"]},
+    "volumes": {"data": "/data"},
+    "resources": {"memory": 64 << 20, "cpus": 0.5, "pids": 64},
+}
 BAD: list[tuple[str, Any]] = [
     ("app", "Shop"),
     ("app", "../etc"),
@@ -81,6 +91,31 @@ BAD: list[tuple[str, Any]] = [
     ("database.version", 17.5),
     ("database.migrate", "migrate"),
     ("database.migrate_timeout", 0),
+    ("schedules", []),
+    ("schedules.sweep", None),
+    ("schedules.sweep.cron", "* * * *"),
+    ("schedules.sweep.cron", 5),
+    ("schedules.sweep.command", []),
+    ("schedules.sweep.time_limit", 0),
+    ("schedules.sweep.stop_grace", "1s"),
+    ("schedules", {"worker": SCHEDULE}),
+    ("schedules", {"web": SCHEDULE}),
+    ("schedules", {"migrate": SCHEDULE}),
+    ("schedules", {"a/b": SCHEDULE}),
+    ("accessories.redis", "redis:7"),
+    ("accessories.redis.image", "redis"),
+    ("accessories.redis.image", "redis:7 --privileged"),
+    ("accessories.redis.image", "redis@sha256:12"),
+    ("accessories.redis.health", "redis-cli ping"),
+    ("accessories.redis.volumes", {"Data": "/data"}),
+    ("accessories.redis.volumes.data", "/"),
+    ("accessories.redis.env.secrets", ["A=B"]),
+    ("accessories.redis.env.values.A", 1),
+    ("accessories.redis.resources.memory", 1),
+    ("accessories.redis.stop_grace", -1),
+    ("accessories", {"sweep": ACCESSORY}),
+    ("accessories", {"worker": ACCESSORY}),
+    ("accessories", {"postgres": ACCESSORY}),
     ("retain", 0),
     ("retain", 51),
     ("retain", 1.5),
@@ -90,6 +125,8 @@ BAD: list[tuple[str, Any]] = [
 def changed(path: str, value: Any) -> dict[str, Any]:
     content = copy.deepcopy(manifest(volumes={"media": "/app/media"}))
     content["roles"]["worker"] = {"command": [], "stop_grace": 1, "overlap": False}
+    content["schedules"]["sweep"] = copy.deepcopy(SCHEDULE)
+    content["accessories"]["redis"] = copy.deepcopy(ACCESSORY)
     *parents, key = path.split(".")
     place = content
     for parent in parents:
@@ -128,6 +165,21 @@ def test_a_manifest_is_read_into_its_units() -> None:
     assert found.database is not None
     assert (found.database.version, found.database.migrate_timeout) == (17, 60.0)
     assert found.content == content
+
+
+def test_schedules_and_accessories_are_read_too() -> None:
+    found = parse_manifest(changed("retain", 5))
+    sweep, redis = found.schedules["sweep"], found.accessories["redis"]
+    assert (sweep.expression, sweep.command, sweep.time_limit, sweep.stop_grace) == ("@daily", ("sweep",), 60.0, 1.0)
+    assert (redis.image, redis.health, redis.secrets) == ("redis:7", ("redis-cli", "ping"), ("PASSWORD",))
+    assert (redis.volumes, redis.resources.memory, redis.content) == ({"data": "/data"}, 64 << 20, ACCESSORY)
+
+
+def test_a_release_of_before_schedules_and_accessories_is_read() -> None:
+    content = manifest()
+    del content["schedules"], content["accessories"]
+    found = parse_manifest(content)
+    assert (found.schedules, found.accessories) == ({}, {})
 
 
 def test_without_a_domain_health_checks_go_to_localhost() -> None:
