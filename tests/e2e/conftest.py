@@ -121,8 +121,10 @@ def shared_server(request: pytest.FixtureRequest, ground: Ground, registry: Loca
 
 
 @pytest.fixture(scope="session")
-def prepared(shared_server: Machine, registry: LocalRegistry, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """The shared server after `ferryman server setup`."""
+def prepared(
+    images: Images, shared_server: Machine, registry: LocalRegistry, tmp_path_factory: pytest.TempPathFactory
+) -> Prepared:
+    """The shared server after `ferryman server setup`; the projects' builds find their base image on this machine."""
     return prepare(shared_server, registry, tmp_path_factory.mktemp("setup"))
 
 

@@ -199,7 +199,7 @@ class Shop:
 def make_shop(prepared: Prepared, folder: Path, name: str, domain: str | None = None) -> Shop:
     """A project in an empty folder: a git repository with the probe app in `app`, and ferryman.toml beside it."""
     (folder / "app").mkdir()
-    web = {"health": "/health", "health_timeout": "20s", "drain_timeout": "10s", "stop_grace": "2s"}
+    web = {"health": "/health", "health_timeout": "90s", "drain_timeout": "10s", "stop_grace": "2s"}
     settings: Settings = {
         "app": {
             "name": name,
