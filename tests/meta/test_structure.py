@@ -19,11 +19,11 @@ GIVEN_NAMES = {ROOT / "service/harbour/postgresql/base.py"}
 CLIENT_LAYERS = [
     {"cli"},
     {"rehearsal"},
-    {"deploy", "terminal", "server", "project", "spectator"},
+    {"cleanup", "deploy", "terminal", "server", "project", "spectator"},
     {"watch"},
     {"destination"},
     {"testing"},
-    {"link", "image"},
+    {"link", "image", "github"},
     {"config"},
     {"docker_command", "events", "interruption", "caller"},
     {"errors"},

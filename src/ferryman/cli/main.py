@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ferryman import __version__
-from ferryman.cli import changing, operating, project, reading, rehearsing, server, shipping, watching
+from ferryman.cli import changing, cleaning, operating, project, reading, rehearsing, server, shipping, watching
 from ferryman.cli.failure import print_failure
 from ferryman.cli.options import messages
 from ferryman.errors import DeployFailed, FerrymanError
@@ -36,6 +36,7 @@ app.command("releases")(reading.releases)
 app.command("deployments")(reading.deployments)
 app.command("logs")(reading.logs)
 app.command("exec")(operating.execute)
+app.command("cleanup")(cleaning.cleanup)
 app.add_typer(shipping.plan, name="plan")
 app.add_typer(operating.env, name="env")
 app.add_typer(server.server, name="server")

@@ -265,3 +265,8 @@ Domain = Annotated[
     _resolved(rf"(?!.{{254}}){_LABEL}(\.{_LABEL})*"),
     Allowed('a host name in lower case, such as "shop.example.com"'),
 ]
+BranchPattern = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x20]{1,255}$"),
+    Allowed('a branch\'s name without spaces, such as "staging" or "release/*"'),
+]

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 
 from ferryman.config.fields import (
     Allowed,
+    BranchPattern,
     Command,
     CronExpression,
     Domain,
@@ -246,6 +247,20 @@ class Reports(Section):
     )
 
 
+class Cleanup(Section):
+    """What `ferryman cleanup` keeps, besides what is retained or lasting anyway."""
+
+    keep_images: Annotated[int, Field(ge=1, le=1000), Allowed("an integer from 1 to 1000")] = Field(
+        default=10, description="How many of the newest images stay in the registry"
+    )
+    keep_days: Annotated[int, Field(ge=0, le=3650), Allowed("an integer from 0 to 3650")] = Field(
+        default=7, description="For how many days every image stays in the registry"
+    )
+    keep_branches: Annotated[
+        tuple[BranchPattern, ...], Field(strict=False), Allowed('an array of names, such as ["staging", "release/*"]')
+    ] = Field(default=(), description="Branches that stay although they were merged; * stands for anything")
+
+
 class Rehearsal(Section):
     """Settings of `ferryman rehearse`."""
 
@@ -268,6 +283,7 @@ class Configuration(Section):
         Allowed("one section [environments.<name>] for each server"),
     ] = Field(default_factory=dict)
     reports: Reports | None = None
+    cleanup: Cleanup = Field(default_factory=Cleanup)
     rehearsal: Rehearsal = Field(default_factory=Rehearsal)
 
     _source: Source = PrivateAttr(default_factory=Source)

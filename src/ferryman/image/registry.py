@@ -16,6 +16,7 @@ from ferryman.image.credentials import Credentials
 from ferryman.image.reference import Reference, split_reference
 
 TIMEOUT_SECONDS = 20.0
+TAGS_PER_PAGE = 100
 MANIFEST_TYPES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.oci.image.manifest.v1+json",
@@ -37,6 +38,11 @@ class Manifest:
     def configuration(self) -> str:
         """Return the digest of the image's configuration, which is the image's id in a Docker Engine; "" for a list."""
         return str(self.content.get("config", {}).get("digest", ""))
+
+    @property
+    def children(self) -> frozenset[str]:
+        """The digests of the images that a list (an index) holds; none for an image."""
+        return frozenset(str(child["digest"]) for child in self.content.get("manifests", []))
 
     @property
     def blobs(self) -> dict[str, int]:
@@ -88,11 +94,15 @@ def pushed_bytes(before: Manifest | None, after: Manifest) -> int:
 
 
 class Registry:
-    """One repository of a registry, over one connection. Each error of the network becomes one of Ferryman's."""
+    """One repository of a registry, over one connection. Each error of the network becomes one of Ferryman's.
 
-    def __init__(self, reference: Reference, credentials: Credentials | None) -> None:
+    `actions` is what a token is asked for, where the registry wants tokens.
+    """
+
+    def __init__(self, reference: Reference, credentials: Credentials | None, actions: str = "pull,push") -> None:
         self.reference = reference
         self.credentials = credentials
+        self.actions = actions if credentials else "pull"
         self.authorization = ""
         self.client = httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=not reference.is_loopback)
 
@@ -106,7 +116,7 @@ class Registry:
 
     def manifest(self, version: str) -> Manifest | None:
         """Return the manifest of a tag or digest, or None."""
-        response = self._call("GET", version, headers={"Accept": ", ".join(MANIFEST_TYPES)})
+        response = self._call("GET", f"manifests/{version}", headers={"Accept": ", ".join(MANIFEST_TYPES)})
         if response.status_code == 404:
             return None
         if response.status_code != 200:
@@ -116,29 +126,80 @@ class Registry:
 
     def put(self, tag: str, manifest: Manifest) -> None:
         """Make the tag name the manifest."""
-        response = self._call("PUT", tag, headers={"Content-Type": manifest.media_type}, content=manifest.body)
+        headers = {"Content-Type": manifest.media_type}
+        response = self._call("PUT", f"manifests/{tag}", headers=headers, content=manifest.body)
         if response.status_code not in (200, 201):
             raise self._unexpected(response)
 
+    def tags(self) -> list[str]:
+        """Return all tags, page after page; none when the registry does not know the repository."""
+        found: list[str] = []
+        path = f"tags/list?n={TAGS_PER_PAGE}"
+        while path:
+            response = self._call("GET", path)
+            if response.status_code == 404:
+                return found
+            if response.status_code != 200:
+                raise self._unexpected(response)
+            found += response.json().get("tags") or []
+            # Only the query of the next page's address is taken: the login goes nowhere else.
+            following = response.links.get("next", {}).get("url", "")
+            path = f"tags/list?{httpx.URL(following).query.decode()}" if following else ""
+        return found
+
+    def image_configuration(self, digest: str) -> dict[str, Any]:
+        """Return the configuration of an image, which stands in a blob; {} where there is none."""
+        response = self._call("GET", f"blobs/{digest}", follow=True)
+        if response.status_code != 200:
+            return {}
+        try:
+            found = response.json()
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def delete(self, digest: str) -> bool:
+        """Delete an image with every tag that names it; False when it is gone already.
+
+        Refused `registry-deletes-nothing` where the registry is not set up to delete.
+        """
+        response = self._call("DELETE", f"manifests/{digest}")
+        if response.status_code == 404:
+            return False
+        if response.status_code in (405, 501):
+            raise Refused(
+                "registry-deletes-nothing",
+                f"the registry {self.reference.registry} deletes no images (status {response.status_code})",
+                hint="registry:2 needs REGISTRY_STORAGE_DELETE_ENABLED=true; a hosted one has settings of its own",
+            )
+        if response.status_code not in (200, 202, 204):
+            raise self._unexpected(response)
+        return True
+
     def _call(
-        self, method: str, version: str, *, headers: dict[str, str], content: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: dict[str, str] | None = None,
+        content: bytes | None = None,
+        follow: bool = False,
     ) -> httpx.Response:
-        address = f"{self.reference.api}/v2/{self.reference.repository}/manifests/{version}"
-        response = self._send(method, address, headers=headers, content=content)
+        address = f"{self.reference.api}/v2/{self.reference.repository}/{path}"
+        request: dict[str, Any] = {"headers": headers or {}, "content": content, "follow_redirects": follow}
+        response = self._send(method, address, **request)
         if response.status_code == 401:
             self._log_in(response.headers.get("WWW-Authenticate", ""))
-            response = self._send(method, address, headers=headers, content=content)
+            response = self._send(method, address, **request)
         if response.status_code in (401, 403):
             raise self._refused()
         return response
 
-    def _send(
-        self, method: str, address: str, *, headers: dict[str, str], content: bytes | None = None
-    ) -> httpx.Response:
+    def _send(self, method: str, address: str, *, headers: dict[str, str], **request: Any) -> httpx.Response:
         if self.authorization:
             headers = {**headers, "Authorization": self.authorization}
         try:
-            return self.client.request(method, address, headers=headers, content=content)
+            return self.client.request(method, address, headers=headers, **request)
         except httpx.HTTPError as error:
             raise Unreachable(
                 "registry-unreachable",
@@ -158,9 +219,7 @@ class Registry:
             raise self._refused()
 
     def _token(self, fields: dict[str, str]) -> str:
-        query = {"scope": f"repository:{self.reference.repository}:pull,push"}
-        if not self.credentials:
-            query["scope"] = f"repository:{self.reference.repository}:pull"
+        query = {"scope": f"repository:{self.reference.repository}:{self.actions}"}
         if "service" in fields:
             query["service"] = fields["service"]
         headers = {"Authorization": _basic(self.credentials)} if self.credentials else {}

@@ -21,6 +21,7 @@ SOCKET = "/var/run/docker.sock"
 EXIT_CODE_LIMIT_SECONDS = 10
 REMOVAL_LIMIT_SECONDS = 10
 RUN_LIMIT_SECONDS = 60
+USAGE_LIMIT_SECONDS = 30  # an engine before 23 measures volumes too
 NOT_FOUND = 404
 CONFLICT = 409
 
@@ -95,9 +96,17 @@ class Docker:
         return True
 
     def images(self, repository: str) -> list[dict[str, Any]]:
-        """The local images of a repository, each with Id and RepoDigests."""
+        """The local images of a repository, each with Id, RepoDigests, RepoTags and Size."""
         filters = json.dumps({"reference": [repository]})
         return list(self._ask("GET", "/images/json", query={"filters": filters, "digests": 1}))
+
+    def image_bytes(self) -> dict[str, Any] | None:
+        """What all images take: LayersSize, and Images with Id, Size and SharedSize; None when it is not known."""
+        try:
+            found = self._ask("GET", "/system/df", query={"type": "image"}, timeout=USAGE_LIMIT_SECONDS)
+        except (EngineError, Unavailable):  # another one measures at the same time, or it takes too long
+            return None
+        return found if found and found.get("LayersSize") is not None else None
 
     def remove_image(self, reference: str) -> bool:
         """Remove by digest; False when it is gone already or a container uses it."""

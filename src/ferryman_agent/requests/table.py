@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ferryman_agent.requests import changes, deployments, operating, reading
+from ferryman_agent.requests import changes, deployments, operating, pruning, reading
 from ferryman_agent.requests.call import Call
 
 PIPELINE = frozenset({"pipeline", "operator"})
@@ -32,6 +32,7 @@ REQUESTS = {
     "releases": Request(reading.releases, PIPELINE),
     "deployments": Request(reading.deployments, PIPELINE),
     "outbox": Request(reading.outbox, PIPELINE),
+    "prune": Request(pruning.prune, PIPELINE),
     "removal.plan": Request(changes.removal_plan, OPERATOR),
     "restart": Request(changes.restart, OPERATOR),
     "start": Request(changes.start, OPERATOR),

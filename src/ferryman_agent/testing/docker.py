@@ -126,7 +126,17 @@ class FakeDocker(Docker):
         return auth["password"] != self.wrong_password
 
     def images(self, repository: str) -> list[dict[str, Any]]:
-        return [{"Id": name, "RepoDigests": [name]} for name in self.images_here if name.startswith(f"{repository}@")]
+        found = [name for name in self.images_here if name.partition("@")[0].rpartition(":")[0] == repository]
+        found += [name for name in self.images_here if name.startswith(f"{repository}@")]
+        return [self._listed(name) for name in found]
+
+    def _listed(self, name: str) -> dict[str, Any]:
+        names = {"RepoDigests": [name], "RepoTags": []} if "@" in name else {"RepoDigests": [], "RepoTags": [name]}
+        return {"Id": name, "Size": self.images_here[name].size, **names}
+
+    def image_bytes(self) -> dict[str, Any] | None:
+        images = [{**self._listed(name), "SharedSize": 0} for name in self.images_here]
+        return {"LayersSize": sum(image["Size"] for image in images), "Images": images}
 
     def remove_image(self, reference: str) -> bool:
         if any(container["Config"]["Image"] == reference for container in self.by_name.values()):

@@ -26,17 +26,27 @@ def held_by_others(server: Server, app_id: str) -> set[str]:
     return {r.reference for other in others for r in server.ledger.releases(other) if r.state in HELD}
 
 
-def prune(server: Server, app: App, keep: int = 0) -> int:
-    """Remove the images and folders of releases beyond retention, but `keep`; returns how many images went."""
+def unheld(server: Server, app: App, keep: int = 0) -> list[Release]:
+    """The releases of an app beyond retention, but `keep`, newest first."""
     current = server.ledger.app(app.id) or app
     releases = server.ledger.releases(app.id)
     serving = next((r for r in releases if r.number == current.serving), None)
     retain = int(serving.manifest["retain"]) if serving else 1
-    going = [r for r in beyond(current, releases, retain, server.ledger.served_before(app.id)) if r.number != keep]
+    found = beyond(current, releases, retain, server.ledger.served_before(app.id))
+    return [release for release in found if release.number != keep]
+
+
+def only_held_by(server: Server, app: App, going: list[Release]) -> set[str]:
+    """The images of these releases that nothing else on this server retains."""
     numbers = {release.number for release in going}
-    own = {r.reference for r in releases if r.state in HELD and r.number not in numbers}
-    held = own | held_by_others(server, app.id)
-    gone = {r.reference for r in going if r.reference not in held and server.docker.remove_image(r.reference)}
+    own = {r.reference for r in server.ledger.releases(app.id) if r.state in HELD and r.number not in numbers}
+    return {release.reference for release in going} - own - held_by_others(server, app.id)
+
+
+def prune(server: Server, app: App, keep: int = 0) -> int:
+    """Remove the images and folders of releases beyond retention, but `keep`; returns how many images went."""
+    going = unheld(server, app, keep)
+    gone = [reference for reference in only_held_by(server, app, going) if server.docker.remove_image(reference)]
     for release in going:
         shutil.rmtree(server.app_folder(app.id) / "releases" / str(release.number), ignore_errors=True)
     server.ledger.mark_releases(app.id, [r.number for r in going if r.state == "healthy"], "pruned")

@@ -30,6 +30,7 @@ from ferryman_agent.transaction.server import Server
 LOOK_SECONDS = 5.0
 CANCELLED_KEPT = 100
 WAITING_LIMIT = 50  # per app; each may hold a thread of the agent
+EVERY_APP = "*"  # no app has this name
 
 
 class RunningTransactions:
@@ -60,7 +61,7 @@ class RunningTransactions:
     def enter(self, request: str, order: Order, app: App, terms: Terms) -> Deployment | Entry:
         """Start it, or have it wait for its turn as its terms say; a repeated request finds its place again."""
         with self._changed:
-            self._changed.wait_for(lambda: app.id not in self._settling)
+            self._changed.wait_for(lambda: not {app.id, EVERY_APP} & self._settling)
             found = self.find(request)
             if found:
                 return found
@@ -232,7 +233,7 @@ class RunningTransactions:
         """Run `act` with the app while none of its transactions can begin; False when one runs."""
         with self._changed:
             app = self._server.ledger.app(app_id)
-            if app is None or app_id in self._transactions or app_id in self._settling:
+            if app is None or app_id in self._transactions or {app_id, EVERY_APP} & self._settling:
                 return False
             self._settling.add(app_id)
         try:
@@ -240,6 +241,21 @@ class RunningTransactions:
         finally:
             with self._changed:
                 self._settling.discard(app_id)
+                self._changed.notify_all()
+        return True
+
+    def when_all_idle(self, act: Callable[[], None]) -> bool:
+        """Run `act` while no transaction of any app can begin; False when one runs."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._settling, timeout=LOOK_SECONDS)
+            if self._transactions or self._settling:
+                return False
+            self._settling.add(EVERY_APP)
+        try:
+            act()
+        finally:
+            with self._changed:
+                self._settling.discard(EVERY_APP)
                 self._changed.notify_all()
         return True
 

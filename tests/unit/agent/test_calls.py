@@ -20,6 +20,7 @@ from ferryman_agent.requests import REQUESTS
 from ferryman_agent.testing import Behaviour, FakeMachine, digest, manifest, refuse
 
 OF_PIPELINE = {"hello", "deploy", "rollback", "follow", "cancel", "plan", "status", "releases", "deployments", "outbox"}
+OF_PIPELINE |= {"prune"}
 SHOP = {"app": "shop", "environment": "production"}
 DEPLOY = {"manifest": manifest(), "digest": digest("one"), "revision": "0" * 40}
 

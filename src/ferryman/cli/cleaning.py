@@ -1,0 +1,64 @@
+"""cleanup: merged branches, old images in the registry, unused images on servers."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, messages, print_json
+
+Environments = Annotated[
+    list[str] | None,
+    typer.Option("--to", metavar="NAME", help="Which servers are pruned; several times, all without it."),
+]
+
+
+def cleanup(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    to: Environments = None,
+    branches: Annotated[bool, typer.Option("--branches", help="Merged branches on GitHub.")] = False,
+    images: Annotated[bool, typer.Option("--images", help="Old images in the registry.")] = False,
+    server: Annotated[bool, typer.Option("--server", help="Unused images on the servers.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would go; change nothing.")] = False,
+    as_json: AsJson = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Remove merged branches, old images in the registry, unused images on the servers; all three or those named."""
+    from ferryman.cleanup import PARTS, Order, clean_up
+    from ferryman.cleanup.cleanup import Surroundings
+    from ferryman.cleanup.names import shown
+    from ferryman.cleanup.summary import lines, markdown
+
+    named = frozenset(part for part, is_on in zip(PARTS, (branches, images, server), strict=True) if is_on)
+
+    def tell(line: str) -> None:
+        messages.print(shown(line), markup=False, highlight=False, soft_wrap=True)
+
+    order = Order(config, tuple(to or ()), named or frozenset(PARTS), dry_run)
+    report = clean_up(order, Surroundings(os.environ, datetime.now(UTC), tell))
+    if as_json:
+        print_json(report.as_json())
+    else:
+        for line in lines(report):
+            typer.echo(line)
+    for failure in report.failures:
+        messages.print(f"not done: {failure.part}: {failure.message} [{failure.code}]", markup=False, soft_wrap=True)
+        if failure.hint:
+            messages.print(f"hint: {failure.hint}", markup=False, highlight=False, soft_wrap=True)
+    _append_summary(markdown(report))
+    report.check()
+
+
+def _append_summary(text: str) -> None:
+    """To the summary of a workflow's run, where there is one; the outcome does not depend on it."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        messages.print(f"the summary could not be written: {error}", markup=False, soft_wrap=True)
