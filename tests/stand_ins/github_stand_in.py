@@ -182,7 +182,25 @@ class GitHubStandIn(StandIn):
 
     def _protection(self, call: Call) -> tuple[int, Any]:
         found = self.world.protections.get(call.names["branch"])
-        return (200, found) if found else self._nothing()
+        return (200, found) if found is not None else self._nothing()
 
     def _protect(self, call: Call) -> tuple[int, Any]:
-        raise NotImplementedError
+        branch, body = call.names["branch"], call.body
+        if branch not in self.world.branches:
+            return self._nothing()
+        checks, reviews = body["required_status_checks"], body["required_pull_request_reviews"]
+        found: dict[str, Any] = {
+            "url": f"{self.url}/protection",
+            "enforce_admins": {"url": f"{self.url}/admins", "enabled": bool(body["enforce_admins"])},
+            **{key: {"enabled": bool(body.get(key))} for key in ("allow_force_pushes", "allow_deletions")},
+        }
+        if reviews is not None:
+            smallest = self.description.sample("protected-branch-pull-request-review", url=f"{self.url}/reviews")
+            found["required_pull_request_reviews"] = {**smallest, **reviews}
+        if checks is not None:
+            listed = [{"context": name, "app_id": None} for name in checks["contexts"]]
+            urls = {"url": f"{self.url}/checks", "contexts_url": f"{self.url}/contexts"}
+            found["required_status_checks"] = {**urls, **checks, "checks": listed}
+        self.world.protections[branch] = found
+        self.world.protected.add(branch)
+        return 200, found

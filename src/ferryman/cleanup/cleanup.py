@@ -141,6 +141,7 @@ def _reachable(places: Places, name: str) -> Destination:
 def _remove(store: Store, plan: Plan, found: ImageReport, *, is_dry: bool) -> None:
     named = store.named_since([*plan.going, *(image for image, _ in plan.kept)]) if plan.going else frozenset()
     kept = frozenset(digest for image, _ in plan.kept for digest in (image.digest, *image.children)) | named
+    kept |= {image.digest for image in plan.going}  # each of these goes in its own turn
     shares = Shares([*plan.going, *(image for image, _ in plan.kept)])
     for image in plan.going:
         if image.digest in named:

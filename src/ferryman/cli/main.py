@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from ferryman import __version__
-from ferryman.cli import changing, cleaning, operating, project, reading, rehearsing, server, shipping, watching
+from ferryman.cli import (
+    changing,
+    cleaning,
+    guarding,
+    operating,
+    project,
+    reading,
+    rehearsing,
+    server,
+    shipping,
+    watching,
+)
 from ferryman.cli.failure import print_failure
 from ferryman.cli.options import messages
 from ferryman.errors import DeployFailed, FerrymanError
@@ -39,6 +50,7 @@ app.command("exec")(operating.execute)
 app.command("cleanup")(cleaning.cleanup)
 app.add_typer(shipping.plan, name="plan")
 app.add_typer(operating.env, name="env")
+app.add_typer(guarding.github, name="github")
 app.add_typer(server.server, name="server")
 app.add_typer(rehearsing.rehearse, name="rehearse")
 
