@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from ferryman_agent.ledger import App, Release
-from ferryman_agent.manifest import Manifest, Role
+from ferryman_agent.ledger import AccessoryRecord, App, Release, Run
+from ferryman_agent.manifest import Accessory, Manifest, Resources, Role, Schedule
 
 NETWORK_PREFIX = "10.213"
 SUBNETS = range(1, 250)
 LANE_ADDRESS = {"a": 10, "b": 11}
 DATABASE_ADDRESS = 2
+ACCESSORY_ADDRESSES = range(20, 100)
+# as of PostgreSQL: images that begin as root, take their volume over and go on as a user of their own
+OWN_VOLUME_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
+HEALTH_SECONDS = 10
+FIRST_HEALTH_SECONDS = 60
 LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 
 
@@ -43,6 +49,22 @@ def container_name(app_id: str, role: str, number: int, turn: int = 0) -> str:
 def current_name(app: App, role: str, number: int) -> str:
     """The name of a role's container of a release, which the ledger knows to have been restarted if it serves."""
     return container_name(app.id, role, number, app.turns.get(role, 0) if number == app.serving else 0)
+
+
+def accessory_name(record: AccessoryRecord) -> str:
+    """The name of an accessory's container; after its second replacement it ends in .2."""
+    return f"ferryman.{record.app}.{record.name}" + (f".{record.turn}" if record.turn else "")
+
+
+def accessory_volumes(app_id: str, accessory: Accessory) -> dict[str, str]:
+    """Docker's name of each named volume -> its path in the container."""
+    prefix = f"ferryman.{app_id}.accessory.{accessory.name}"
+    return {f"{prefix}.{name}": path for name, path in accessory.volumes.items()}
+
+
+def run_name(run: Run) -> str:
+    """The name of the container of a scheduled command's run."""
+    return f"ferryman.{run.app}.{run.schedule}.run.{run.number}"
 
 
 def database_name(app_id: str) -> str:
@@ -94,17 +116,12 @@ def app_specification(
         "HostConfig": {
             "NetworkMode": network_name(app.id),
             "RestartPolicy": {"Name": "no"},
-            "Memory": manifest.memory,
-            "MemorySwap": manifest.memory,
-            "NanoCpus": int(manifest.cpus * 1e9),
-            "PidsLimit": manifest.pids,
+            **_limits(Resources(manifest.memory, manifest.cpus, manifest.pids)),
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "ReadonlyRootfs": manifest.read_only,
             "Tmpfs": dict.fromkeys(manifest.tmpfs, "rw,noexec,nosuid,nodev,size=64m,mode=1777"),
-            "Mounts": [
-                {"Type": "volume", "Source": name, "Target": path} for name, path in volume_names(manifest).items()
-            ],
+            "Mounts": _mounts(volume_names(manifest)),
             "LogConfig": LOG,
             "Init": False,
         },
@@ -112,6 +129,74 @@ def app_specification(
     if role.command:
         specification["Cmd"] = list(role.command)
     return specification
+
+
+def _limits(resources: Resources) -> dict[str, Any]:
+    return {
+        "Memory": resources.memory,
+        "MemorySwap": resources.memory,
+        "NanoCpus": int(resources.cpus * 1e9),
+        "PidsLimit": resources.pids,
+    }
+
+
+def _mounts(volumes: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Type": "volume", "Source": name, "Target": path} for name, path in volumes.items()]
+
+
+def run_specification(
+    app: App, manifest: Manifest, release: Release, schedule: Schedule, environment: list[str]
+) -> dict[str, Any]:
+    """The container of a scheduled command: that of a role, marked so that nobody looks after it as one."""
+    role = Role(schedule.name, schedule.command, schedule.stop_grace)
+    specification = app_specification(app, manifest, release, role, environment)
+    specification["Labels"]["ferryman.schedule"] = schedule.name
+    return specification
+
+
+def accessory_specification(
+    app: App, record: AccessoryRecord, accessory: Accessory, stored: dict[str, str]
+) -> dict[str, Any]:
+    """An accessory: on the app's network at an address of its own, without a published port.
+
+    Its labels hold what the ledger knows of it, but for values of secrets.
+    """
+    variables = {**accessory.values, **{name: stored[name] for name in accessory.secrets if name in stored}}
+    known = {
+        "ferryman.accessory": record.name,
+        "ferryman.definition": json.dumps(record.definition, sort_keys=True),
+        "ferryman.defined-by": str(record.release),
+        "ferryman.environment": str(record.environment_version),
+    }
+    specification: dict[str, Any] = {
+        "Image": accessory.image,
+        "Env": [f"{name}={value}" for name, value in sorted(variables.items())],
+        "Labels": {**labels(app.id, record.name), **known},
+        "HostConfig": {
+            "NetworkMode": network_name(app.id),
+            "RestartPolicy": {"Name": "unless-stopped"},
+            **_limits(accessory.resources),
+            "CapDrop": ["ALL"],
+            "CapAdd": OWN_VOLUME_CAPABILITIES,
+            "SecurityOpt": ["no-new-privileges"],
+            "Mounts": _mounts(accessory_volumes(app.id, accessory)),
+            "LogConfig": LOG,
+        },
+        "StopTimeout": max(1, round(accessory.stop_grace)),
+    }
+    if accessory.command:
+        specification["Cmd"] = list(accessory.command)
+    if accessory.health:
+        seconds = 10**9
+        specification["Healthcheck"] = {
+            "Test": ["CMD", *accessory.health],
+            "Interval": HEALTH_SECONDS * seconds,
+            "Timeout": HEALTH_SECONDS * seconds,
+            "Retries": 3,
+            "StartPeriod": FIRST_HEALTH_SECONDS * seconds,
+            "StartInterval": seconds // 2,  # an engine before 25 does not know it, and asks every 10 s
+        }
+    return at_address(specification, app, address(app, record.address), record.name)
 
 
 def at_address(specification: dict[str, Any], app: App, fixed: str, alias: str) -> dict[str, Any]:
@@ -132,11 +217,9 @@ def database_specification(app: App, version: int, password: str) -> dict[str, A
             "ShmSize": 128 << 20,
             "PidsLimit": 1024,
             "CapDrop": ["ALL"],
-            "CapAdd": ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
+            "CapAdd": OWN_VOLUME_CAPABILITIES,
             "SecurityOpt": ["no-new-privileges"],
-            "Mounts": [
-                {"Type": "volume", "Source": database_volume(app.id, version), "Target": "/var/lib/postgresql/data"}
-            ],
+            "Mounts": _mounts({database_volume(app.id, version): "/var/lib/postgresql/data"}),
             "LogConfig": LOG,
         },
         "StopTimeout": 60,

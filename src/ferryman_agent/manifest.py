@@ -120,6 +120,12 @@ class Manifest:
         return self.roles["web"]
 
     @property
+    def stop_graces(self) -> dict[str, float]:
+        """Role or schedule → seconds between SIGTERM and SIGKILL."""
+        roles = {name: role.stop_grace for name, role in self.roles.items()}
+        return roles | {name: schedule.stop_grace for name, schedule in self.schedules.items()}
+
+    @property
     def host_header(self) -> str:
         """What health checks send as Host."""
         return self.domain or "localhost"

@@ -137,7 +137,7 @@ def test_a_plan_prints_its_steps(link: FakeLink) -> None:
         "serving": {**RELEASE, "number": 4, "revision": "b" * 40},
         "release": RELEASE,
         "unchanged": False,
-        "refused": ["[app.env] requires MAIL, which is not set"],
+        "refused": ["ferryman.toml requires MAIL, which is not set"],
         "steps": [{"step": "pull", "detail": "the image is on the server already"}],
     }
     link.answer("plan", plan)
@@ -145,7 +145,7 @@ def test_a_plan_prints_its_steps(link: FakeLink) -> None:
         "shop in production: release 4 (bbbbbbb) serves",
         "would go to release 3 (c0ffee0):",
         "  pull       the image is on the server already",
-        "would be refused: [app.env] requires MAIL, which is not set",
+        "would be refused: ferryman.toml requires MAIL, which is not set",
     ]
     assert link.requests[0].params == {**APP, "kind": "rollback", "to": 3}
 

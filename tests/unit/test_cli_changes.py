@@ -83,6 +83,12 @@ def asked(link: FakeLink) -> tuple[str, dict[str, Any]]:
             {"role": "worker"},
             "worker of release 3 (c0ffee0) of shop in production is restarted, 2.3 s",
         ),
+        (
+            "accessory remove redis",
+            "accessory.remove",
+            {"name": "redis"},
+            "redis of shop in production is removed, 2.3 s",
+        ),
         ("stop", "stop", {"database": False}, "shop in production is stopped, 2.3 s"),
         ("stop --database", "stop", {"database": True}, "shop in production is stopped, 2.3 s"),
         ("start", "start", {}, "release 3 (c0ffee0) of shop in production serves, 2.3 s"),

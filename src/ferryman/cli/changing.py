@@ -16,6 +16,7 @@ from ferryman.interruption import Signals
 from ferryman.spectator import ask_transaction
 
 maintenance = typer.Typer(no_args_is_help=True, help="Let the edge answer 503 for the app, or end that.")
+accessory = typer.Typer(no_args_is_help=True, help="Side containers of the app; no deploy touches them.")
 Message = Annotated[str | None, typer.Option("--message", help="What people read; plain text, one line.")]
 RetryAfter = Annotated[int | None, typer.Option("--retry-after", min=1, metavar="SECONDS", help="60 without it.")]
 
@@ -43,7 +44,7 @@ def maintenance_off(to: To = None, as_json: AsJson = False, config: Config = DEF
 
 def restart(
     to: To = None,
-    role: Annotated[str | None, typer.Option("--role", help="One role alone; all without it.")] = None,
+    role: Annotated[str | None, typer.Option("--role", help="One role, or an accessory; all roles without it.")] = None,
     as_json: AsJson = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
@@ -58,9 +59,21 @@ def restart(
     )
 
 
+@accessory.command("remove")
+def accessory_remove(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The accessory.")],
+    to: To = None,
+    as_json: AsJson = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Remove an accessory that the release which serves does not define any more. Its volumes stay."""
+    target = destination(config, to)
+    _change(target, ("accessory.remove", {"name": name}), lambda _: f"{name} of {_where(target)} is removed", as_json)
+
+
 def stop(
     to: To = None,
-    database: Annotated[bool, typer.Option("--database", help="Its PostgreSQL too.")] = False,
+    database: Annotated[bool, typer.Option("--database", help="Its PostgreSQL and accessories too.")] = False,
     as_json: AsJson = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:

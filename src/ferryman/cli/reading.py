@@ -34,7 +34,8 @@ def status(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONF
         health = app["health"]
         typer.echo(f"health       {health['path']} answers {health['status'] or 'nothing'}")
     for role, container in app["roles"].items():
-        typer.echo(f"{role:<12} {container['state']} since {container['since']}, {container['restarts']} restarts")
+        typer.echo(f"{role:<12} {_container(container)}")
+    show_accessories(app.get("accessories", {}))
     if app.get("stopped"):
         which = "with its database" if app["stopped"]["database"] else "its database runs"
         typer.echo(f"stopped      since {app['stopped']['since']}, {which}")
@@ -49,6 +50,24 @@ def status(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONF
         typer.echo(f"waiting      {describe(waiting)}")
     if app["latest_differs"]:
         messages.print("latest in the registry is not what serves; the next deploy moves it", markup=False)
+
+
+def show_accessories(accessories: dict[str, dict[str, Any]]) -> None:
+    """A line for each: whether it runs, its health, and what to do where it differs from its definition."""
+    for name, container in accessories.items():
+        health = f", {container['health']}" if container["health"] else ""
+        typer.echo(f"{name:<12} {_container(container)}{health}{_definition(name, container)}")
+
+
+def _container(container: dict[str, Any]) -> str:
+    return f"{container['state']} since {container['since']}, {container['restarts']} restarts"
+
+
+def _definition(name: str, container: dict[str, Any]) -> str:
+    """What to do about an accessory that is not what the release that serves defines."""
+    if container["definition"] == "changed":
+        return f"; as release {container['release']} defined it: ferryman restart --role {name}"
+    return f"; not defined any more: ferryman accessory remove {name}" if container["definition"] == "gone" else ""
 
 
 def releases(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONFIG) -> None:

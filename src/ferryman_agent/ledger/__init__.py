@@ -2,6 +2,6 @@
 
 from ferryman_agent.ledger.ledger import Ledger
 from ferryman_agent.ledger.reserve import Reserve
-from ferryman_agent.ledger.rows import App, Deployment, Release
+from ferryman_agent.ledger.rows import AccessoryRecord, App, Deployment, Release, Run
 
-__all__ = ["App", "Deployment", "Ledger", "Release", "Reserve"]
+__all__ = ["AccessoryRecord", "App", "Deployment", "Ledger", "Release", "Reserve", "Run"]

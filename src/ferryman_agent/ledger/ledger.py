@@ -3,77 +3,29 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from ferryman_agent.errors import Refused, Unavailable
-from ferryman_agent.ledger.reserve import Reserve
-from ferryman_agent.ledger.rows import App, Deployment, Release, app_from, deployment_from, release_from
-from ferryman_agent.ledger.schema import prepare
+from ferryman_agent.errors import Refused
+from ferryman_agent.ledger.accessories import Accessories, write_accessories
+from ferryman_agent.ledger.rows import (
+    AccessoryRecord,
+    App,
+    Deployment,
+    Release,
+    app_from,
+    deployment_from,
+    release_from,
+)
+from ferryman_agent.ledger.runs import Runs
 
 SLOTS = 16
 OUTBOX_LIMIT_ROWS = 10_000
 DEPLOYMENTS_KEPT = 500
 
 
-class Ledger:
-    """The ledger in one file. Safe to use from several threads.
-
-    `clock` gives the wall time as RFC 3339 text; it is passed in so that tests decide it.
-    """
-
-    def __init__(self, path: Path, clock: Callable[[], str], reserve: Reserve | None = None) -> None:
-        self._clock = clock
-        self._reserve = reserve
-        self._lock = threading.RLock()
-        try:
-            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        except sqlite3.Error as error:
-            raise Unavailable("ledger-unreadable", f"the ledger {path} can't be opened: {error}") from error
-        self._connection.row_factory = sqlite3.Row
-        try:
-            prepare(self._connection)
-        except BaseException:
-            self._connection.close()
-            raise
-        if reserve:
-            reserve.make()
-
-    def now(self) -> str:
-        """The wall time, as it is written."""
-        return self._clock()
-
-    def close(self) -> None:
-        """Close the file; the object can't be used afterwards."""
-        with self._lock:
-            self._connection.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            if self._reserve:
-                self._reserve.give()
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # SQLite itself rolls back when the disk is full
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    def _all(self, query: str, *values: object) -> list[sqlite3.Row]:
-        with self._lock:
-            return self._connection.execute(query, values).fetchall()
-
-    def _one(self, query: str, *values: object) -> sqlite3.Row | None:
-        rows = self._all(query, *values)
-        return rows[0] if rows else None
+class Ledger(Accessories, Runs):
+    """The ledger in one file. Safe to use from several threads."""
 
     # -- apps
 
@@ -104,8 +56,13 @@ class Ledger:
         assert app is not None  # noqa: S101 - written above, in this process
         return app
 
-    def commit_change(self, deployment: Deployment, change: dict[str, Any]) -> None:
-        """The commit of what changes an app and not its release: column → content, in one SQLite transaction."""
+    def commit_change(
+        self, deployment: Deployment, change: dict[str, Any], accessories: list[AccessoryRecord] | None = None
+    ) -> None:
+        """The commit of what changes an app and not its release: column → content, in one SQLite transaction.
+
+        With `accessories` these are all that the app has from then on.
+        """
         encoded = {key: json.dumps(found) if isinstance(found, dict) else found for key, found in change.items()}
         columns = ", ".join(f"{key} = ?" for key in encoded)
         with self._writing() as connection:
@@ -113,6 +70,8 @@ class Ledger:
                 f"UPDATE app SET {columns} WHERE id = ?",  # noqa: S608 - names of columns, from the agent itself
                 (*encoded.values(), deployment.app),
             )
+            if accessories is not None:
+                write_accessories(connection, deployment.app, accessories)
             connection.execute(
                 "UPDATE deployment SET state = 'committed', release = previous WHERE id = ?", (deployment.id,)
             )
@@ -125,7 +84,7 @@ class Ledger:
             connection.execute(
                 "DELETE FROM event WHERE deployment IN (SELECT id FROM deployment WHERE app = ?)", (app,)
             )
-            for table in ("deployment", "release", "environment"):
+            for table in ("deployment", "release", "environment", "accessory", "run"):
                 connection.execute(f"DELETE FROM {table} WHERE app = ?", (app,))  # noqa: S608 - constant
             connection.execute("DELETE FROM app WHERE id = ?", (app,))
             connection.execute(
@@ -206,6 +165,7 @@ class Ledger:
             connection.execute(
                 "UPDATE release SET state = 'healthy' WHERE app = ? AND number = ?", (deployment.app, number)
             )
+            connection.execute("UPDATE accessory SET is_committed = 1 WHERE app = ?", (deployment.app,))
             connection.execute("UPDATE deployment SET state = 'committed' WHERE id = ?", (deployment.id,))
 
     def set_degraded(self, app_id: str, why: str) -> None:

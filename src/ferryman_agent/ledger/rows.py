@@ -95,6 +95,63 @@ class Deployment:
         return self.state not in ("running", "committed")
 
 
+@dataclass(frozen=True)
+class AccessoryRecord:
+    """An accessory as it was last made: `definition` is the manifest's, of `release`, with that environment version.
+
+    `address` is the last number of its address in the app's network, `turn` is how often it was replaced.
+    """
+
+    app: str
+    name: str
+    address: int
+    definition: dict[str, Any]
+    environment_version: int
+    release: int
+    turn: int = 0
+    is_committed: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a scheduled command; `number` counts the runs of its schedule, `log` is the end of a failed one's log.
+
+    `state`: running, succeeded, failed, timed-out, stopped (with its app) or lost (nobody saw its end).
+    `skipped`: how many times came meanwhile.
+    """
+
+    app: str
+    schedule: str
+    number: int
+    release: int
+    by_hand: bool
+    state: str
+    started_at: str
+    seconds: float | None
+    exit_code: int | None
+    skipped: int
+    log: list[str]
+
+    def summary(self) -> dict[str, Any]:
+        """As it is shown."""
+        keys = ("number", "release", "by_hand", "state", "started_at", "seconds", "exit_code", "skipped", "log")
+        return {key: getattr(self, key) for key in keys}
+
+
+def accessory_from(row: sqlite3.Row) -> AccessoryRecord:
+    """An AccessoryRecord from its row."""
+    values = dict(row)
+    return AccessoryRecord(
+        **{**values, "definition": json.loads(values["definition"]), "is_committed": bool(values["is_committed"])}
+    )
+
+
+def run_from(row: sqlite3.Row) -> Run:
+    """A Run from its row."""
+    values = dict(row)
+    return Run(**{**values, "by_hand": bool(values["by_hand"]), "log": json.loads(values["log"])})
+
+
 def app_from(row: sqlite3.Row) -> App:
     """An App from its row; the JSON columns parsed."""
     values = dict(row)

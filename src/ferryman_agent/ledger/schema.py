@@ -9,7 +9,34 @@ from ferryman_agent.errors import Unavailable
 FORMAT = 2
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -256")
 
-TABLES = """
+_NEW_IN_2 = """
+CREATE TABLE accessory (
+    app TEXT NOT NULL REFERENCES app(id),
+    name TEXT NOT NULL,
+    address INTEGER NOT NULL,           -- last octet in the app's network
+    definition TEXT NOT NULL,           -- JSON object, the manifest's, that it was last made of
+    environment_version INTEGER NOT NULL,
+    release INTEGER NOT NULL,           -- whose definition that is
+    turn INTEGER NOT NULL,              -- how often it was replaced
+    is_committed INTEGER NOT NULL,
+    PRIMARY KEY (app, name)
+);
+CREATE TABLE run (
+    app TEXT NOT NULL REFERENCES app(id),
+    schedule TEXT NOT NULL,
+    number INTEGER NOT NULL,            -- counted for each schedule
+    release INTEGER NOT NULL,
+    by_hand INTEGER NOT NULL,
+    state TEXT NOT NULL,                -- running, succeeded, failed, timed-out, stopped, lost
+    started_at TEXT NOT NULL,
+    seconds REAL,
+    exit_code INTEGER,
+    skipped INTEGER NOT NULL DEFAULT 0, -- times that came while it was under way
+    log TEXT NOT NULL DEFAULT '[]',     -- JSON list, the last lines of one that failed
+    PRIMARY KEY (app, schedule, number)
+);
+"""
+TABLES = _NEW_IN_2 + """
 CREATE TABLE app (
     id TEXT PRIMARY KEY,                -- '<app>.<environment>'
     name TEXT NOT NULL,
@@ -86,7 +113,8 @@ ALTER TABLE app ADD COLUMN maintenance TEXT;
 ALTER TABLE app ADD COLUMN stopped TEXT;
 ALTER TABLE app ADD COLUMN removal TEXT;
 CREATE TABLE removed (app TEXT PRIMARY KEY, number INTEGER NOT NULL, request TEXT NOT NULL, result TEXT NOT NULL);
-""",
+"""
+    + _NEW_IN_2,
 }
 
 

@@ -10,6 +10,7 @@ from ferryman_agent.requests.call import Call
 from ferryman_agent.requests.deployments import attend
 from ferryman_agent.transaction.change import (
     ChangeOrder,
+    parse_accessory_remove,
     parse_maintenance,
     parse_remove,
     parse_restart,
@@ -39,6 +40,11 @@ def stop(call: Call) -> dict[str, Any]:
 def maintenance(call: Call) -> dict[str, Any]:
     """Have the edge answer 503 for the app but for its health check, or end that."""
     return _change(call, parse_maintenance(call.params))
+
+
+def accessory_remove(call: Call) -> dict[str, Any]:
+    """Remove an accessory that the release which serves does not define."""
+    return _change(call, parse_accessory_remove(call.params))
 
 
 def _change(call: Call, order: ChangeOrder, app: App | None = None) -> dict[str, Any]:

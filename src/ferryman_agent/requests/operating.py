@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from ferryman_agent.containers import SUBNETS, current_name
+from ferryman_agent.containers import SUBNETS, accessory_name, current_name
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, BadRequest, Refused
 from ferryman_agent.manifest import NAME, VARIABLE
@@ -89,6 +89,9 @@ def _container_of(call: Call) -> str:
     app = known_app(call.server.ledger, call.params)
     role = str(call.params.get("role") or "web")
     number = whole_number(call.params, "release") or app.serving
+    for record in call.server.ledger.accessories(app.id):
+        if record.name == role:
+            return accessory_name(record)
     if not NAME.fullmatch(role):
         raise BadRequest("bad-request", f"role: {role!r} is not a role's name")
     if number is None:

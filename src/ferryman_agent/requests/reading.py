@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ferryman_agent import __version__
-from ferryman_agent.containers import current_name, lane_address
+from ferryman_agent.containers import accessory_name, current_name, lane_address
 from ferryman_agent.database import known_migrations, pending
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.protocol import SUPPORTED
 from ferryman_agent.requests.call import Call
+from ferryman_agent.transaction.accessories import Source, change_of, described, health_of
+from ferryman_agent.transaction.before import missing_variables
 from ferryman_agent.transaction.commits import NOTHING, brought
 from ferryman_agent.transaction.order import app_id, known_app, parse_deploy, rollback_target, whole_number
 
@@ -51,6 +53,7 @@ def _app_status(call: Call, app: App) -> dict[str, Any]:
         "since": app.since,
         "health": None,
         "roles": {},
+        "accessories": {},
         "degraded": app.degraded,
         "maintenance": app.maintenance,
         "stopped": app.stopped,
@@ -61,6 +64,7 @@ def _app_status(call: Call, app: App) -> dict[str, Any]:
         manifest = parse_manifest(release.manifest)
         found["domain"] = manifest.domain
         found["roles"] = {role: _container(call, app, release, role) for role in manifest.roles}
+        found["accessories"] = _accessories(call, app, Source(manifest, release))
         found["health"] = _health(call, app, manifest)
         found["state"] = _state(app, found)
     if app.removal:
@@ -71,15 +75,38 @@ def _app_status(call: Call, app: App) -> dict[str, Any]:
 def _state(app: App, found: dict[str, Any]) -> str:
     if app.stopped:
         return "stopped"
-    is_up = found["health"]["healthy"] and all(role["state"] == "running" for role in found["roles"].values())
+    others = [*found["roles"].values(), *found["accessories"].values()]
+    is_up = found["health"]["healthy"] and all(
+        container["state"] == "running" and container.get("health") != "unhealthy" for container in others
+    )
     if not is_up or app.degraded:
         return "degraded"
     return "maintenance" if app.maintenance else "serving"
 
 
+def _accessories(call: Call, app: App, source: Source) -> dict[str, Any]:
+    """What runs, its health, and how it differs from what the release that serves defines."""
+    found = {}
+    for record in call.server.ledger.accessories(app.id):
+        if record.is_committed:
+            name = accessory_name(record)
+            container = call.server.docker.container(name)
+            found[record.name] = {
+                **_told(name, container),
+                "health": health_of(container),
+                "image": record.definition["image"],
+                "release": record.release,
+                "definition": change_of(call.server, record, source) or "current",
+            }
+    return found
+
+
 def _container(call: Call, app: App, release: Release, role: str) -> dict[str, Any]:
     name = current_name(app, role, release.number)
-    container = call.server.docker.container(name)
+    return _told(name, call.server.docker.container(name))
+
+
+def _told(name: str, container: dict[str, Any] | None) -> dict[str, Any]:
     if container is None:
         return {"container": name, "state": "missing", "since": None, "restarts": 0}
     state = container["State"]
@@ -136,7 +163,7 @@ def plan(call: Call) -> dict[str, Any]:
 def _plan(call: Call, app: App | None, release: Release, manifest: Manifest) -> dict[str, Any]:
     serving = call.server.ledger.release(app.id, app.serving) if app and app.serving else None
     _, stored = call.server.ledger.environment(manifest.app_id, release.environment_version)
-    missing = [name for name in manifest.required if name not in stored and name not in manifest.values]
+    missing = missing_variables(manifest, stored)
     is_same = serving is not None and serving.has_same_content(release)
     image = call.server.docker.image(release.reference)
     return {
@@ -145,18 +172,20 @@ def _plan(call: Call, app: App | None, release: Release, manifest: Manifest) -> 
         "serving": serving.summary() if serving else None,
         "release": release.summary(),
         "unchanged": is_same,
-        "refused": [f"[app.env] requires {name}, which is not set" for name in missing],
-        "steps": [] if is_same else _steps(call, app, manifest, image),
+        "refused": [f"ferryman.toml requires {name}, which is not set" for name in missing],
+        "steps": [] if is_same else _steps(call, app, Source(manifest, release), image),
     }
 
 
-def _steps(call: Call, app: App | None, manifest: Manifest, image: dict[str, Any] | None) -> list[dict[str, str]]:
-    web = manifest.web
+def _steps(call: Call, app: App | None, source: Source, image: dict[str, Any] | None) -> list[dict[str, str]]:
+    manifest, web = source.manifest, source.manifest.web
+    beside = described(call.server, app, source)
     others = [role for role in manifest.roles if role != "web"]
     steps = [
         ("preflight", "check variables, domain and sequence"),
         ("room", "check disk, inodes and memory"),
         ("pull", "the image is on the server already" if image else f"pull {manifest.image} by digest"),
+        *([("accessories", beside)] if beside else []),
         ("database", _database_plan(call, app, manifest, image)),
         ("start web", f"{manifest.memory >> 20} MiB, {manifest.cpus:g} CPUs, port {web.port}"),
         ("healthy", f"GET {web.health} as {manifest.host_header}, at most {web.health_timeout:g} s"),

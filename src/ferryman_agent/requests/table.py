@@ -39,6 +39,7 @@ REQUESTS = {
     "stop": Request(changes.stop, OPERATOR),
     "maintenance": Request(changes.maintenance, OPERATOR),
     "remove": Request(changes.remove, OPERATOR),
+    "accessory.remove": Request(changes.accessory_remove, OPERATOR),
     "env.list": Request(reading.environment_list, OPERATOR),
     "env.history": Request(reading.environment_history, OPERATOR),
     "env.set": Request(operating.environment_set, OPERATOR),

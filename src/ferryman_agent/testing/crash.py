@@ -12,7 +12,8 @@ DOCKER_EFFECTS = frozenset(
 EDGE_EFFECTS = frozenset({"agree", "cut"})
 LEDGER_EFFECTS = frozenset(
     {"add_app", "add_release", "mark_releases", "commit", "set_degraded", "begin", "target", "finish", "add_event"}
-    | {"commit_change", "remove_app"}
+    | {"commit_change", "remove_app", "add_accessory", "forget_candidate_accessories"}
+    | {"begin_run", "skip_run", "finish_run"}
 )
 
 

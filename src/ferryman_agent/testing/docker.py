@@ -25,7 +25,8 @@ class Behaviour:
     """How an image behaves: it serves, and its migrations succeed, unless told otherwise.
 
     `exits`: role → exit code right after the start. `answers` of the health check, in order, the last for ever;
-    none: nothing listens. `stays`: migrations that are applied although `migrate` exits with an error.
+    none: nothing listens. `health` is what the container's health command leads to. `stays`: migrations that are
+    applied although `migrate` exits with an error.
     """
 
     migrations: list[str] | None = None
@@ -35,6 +36,7 @@ class Behaviour:
     migrate_hangs: bool = False
     log: str = ""
     user: str = ""
+    health: str = "healthy"
     architecture: str = "amd64"
     size: int = 100 << 20
 
@@ -76,7 +78,9 @@ class FakeDocker(Docker):
         super().__init__("/nowhere")
         self.folder = folder
         self.stopwatch = stopwatch
-        self.registry: dict[str, Behaviour] = {"postgres:17": Behaviour(), "haproxy:3.0": Behaviour()}
+        self.registry: dict[str, Behaviour] = {
+            name: Behaviour() for name in ("postgres:17", "haproxy:3.0", "redis:7", "redis:8")
+        }
         self.images_here: dict[str, Behaviour] = {}
         self.networks: dict[str, dict[str, Any]] = {}
         self.volume_labels: dict[str, dict[str, str]] = {}
@@ -181,7 +185,7 @@ class FakeDocker(Docker):
         network = specification["HostConfig"]["NetworkMode"]
         endpoints = specification.get("NetworkingConfig", {}).get("EndpointsConfig", {})
         identifier = self._number()
-        keys = ("Image", "Env", "Labels", "Cmd")
+        keys = ("Image", "Env", "Labels", "Cmd", "StopTimeout", "Healthcheck")
         self.by_name[name] = {
             "Id": identifier,
             "Name": f"/{name}",
@@ -207,6 +211,8 @@ class FakeDocker(Docker):
         found["State"].update(Status="running", Running=True, StartedAt=f"{self.stopwatch.now}")
         behaviour = self.images_here.get(found["Config"]["Image"], Behaviour())
         role = (found["Config"]["Labels"] or {}).get("ferryman.role", "")
+        if found["Config"]["Healthcheck"]:
+            found["State"]["Health"] = {"Status": behaviour.health}
         if role == "migrate":
             self._migrate(found, behaviour)
         if role in behaviour.exits:
@@ -261,7 +267,7 @@ class FakeDocker(Docker):
         found = []
         for known in self.by_name.values():
             carried = known["Config"]["Labels"] or {}
-            if all(carried.get(key) == value for key, value in labels.items()):
+            if all(key in carried and value in ("", carried[key]) for key, value in labels.items()):
                 state = known["State"]["Status"]
                 found.append({"Id": known["Id"], "Names": [known["Name"]], "Labels": carried, "State": state})
         return found

@@ -47,6 +47,17 @@ def manifest(**changed: Any) -> dict[str, Any]:
     }
 
 
+REDIS: dict[str, Any] = {
+    "image": "redis:7",
+    "command": ["redis-server", "--appendonly", "yes"],
+    "health": ["redis-cli", "ping"],
+    "stop_grace": 7.0,
+    "env": {"values": {"MODE": "small"}, "secrets": []},
+    "volumes": {"data": "/data"},
+    "resources": {"memory": 64 << 20, "cpus": 0.5, "pids": 64},
+}
+
+
 def digest(word: str) -> str:
     """A digest that a word stands for."""
     return f"sha256:{word.encode().hex():0>64}"

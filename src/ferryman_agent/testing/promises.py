@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ferryman_agent.containers import current_name, database_name, lane_address
+from ferryman_agent.containers import accessory_name, address, current_name, database_name, lane_address
 from ferryman_agent.edge import stopped
-from ferryman_agent.ledger import App, Release
-from ferryman_agent.manifest import Manifest, parse_manifest
+from ferryman_agent.ledger import AccessoryRecord, App, Release
+from ferryman_agent.manifest import Manifest, parse_accessory, parse_manifest
 from ferryman_agent.testing.crash import CrashPoint
 from ferryman_agent.testing.machine import FakeMachine
 from ferryman_agent.transaction.server import Server
@@ -19,7 +19,12 @@ def broken_promises(machine: FakeMachine, server: Server) -> list[str]:
     for app in server.ledger.apps():
         broken += [f"{app.id} is still to be removed"] if app.removal else []
         release = server.ledger.release(app.id, app.serving) if app.serving else None
-        broken += _broken(machine, app, release) if release else _left_over(machine, app, {database_name(app.id)})
+        records = server.ledger.accessories(app.id)
+        broken += [f"{record.name} was never committed" for record in records if not record.is_committed]
+        if release:
+            broken += _broken(machine, app, release, records)
+        else:
+            broken += _left_over(machine, app, {database_name(app.id)})
     return broken
 
 
@@ -28,14 +33,17 @@ def _left_over(machine: FakeMachine, app: App, allowed: set[str]) -> list[str]:
     return [f"{name} is left over" for name in sorted(names - allowed)]
 
 
-def _broken(machine: FakeMachine, app: App, release: Release) -> list[str]:
+def _broken(machine: FakeMachine, app: App, release: Release, records: list[AccessoryRecord]) -> list[str]:
     manifest = parse_manifest(release.manifest)
     place = lane_address(app, app.lane or "?")
     names = {current_name(app, role, release.number) for role in manifest.roles}
+    kept = {database_name(app.id)} if manifest.database else set()
+    kept |= {accessory_name(record) for record in records}
+    broken = [text for record in records for text in _not_as_recorded(machine, app, record)]
     if app.stopped:
-        return _not_stopped(machine, app, names, manifest)
-    names |= {database_name(app.id)} if manifest.database else set()
-    broken = _left_over(machine, app, names)
+        return broken + _not_stopped(machine, app, (names, kept), manifest)
+    names |= kept
+    broken += _left_over(machine, app, names)
     for name in sorted(names):
         broken += _not_lasting(machine, name)
     web = machine.docker.container(current_name(app, "web", release.number))
@@ -53,12 +61,24 @@ def _broken(machine: FakeMachine, app: App, release: Release) -> list[str]:
     return broken
 
 
-def _not_stopped(machine: FakeMachine, app: App, names: set[str], manifest: Manifest) -> list[str]:
-    database = {database_name(app.id)} if manifest.database else set()
-    broken = _left_over(machine, app, names | database)
-    up = {name for name in names | database if (machine.docker.container(name) or NOT_THERE)["State"]["Running"]}
+def _not_as_recorded(machine: FakeMachine, app: App, record: AccessoryRecord) -> list[str]:
+    container = machine.docker.container(accessory_name(record))
+    if container is None:
+        return [] if app.stopped and app.stopped["database"] else [f"{record.name} has no container"]
+    found, place = (container["Address"], container["Config"]["Image"]), address(app, record.address)
+    image = parse_accessory(record.name, record.definition).image
+    return [] if found == (place, image) else [f"{record.name} is {found} and not {(place, image)}"]
+
+
+def _not_stopped(
+    machine: FakeMachine, app: App, containers: tuple[set[str], set[str]], manifest: Manifest
+) -> list[str]:
+    """Roles are stopped; what is kept beside them runs, unless it was to stop too."""
+    names, kept = containers
+    broken = _left_over(machine, app, names | kept)
+    up = {name for name in names | kept if (machine.docker.container(name) or NOT_THERE)["State"]["Running"]}
     keeps_database = bool(app.stopped and not app.stopped["database"])
-    if up != (database if keeps_database else set()):
+    if up != (kept if keeps_database else set()):
         broken.append(f"{app.id} is stopped, and {sorted(up)} run")
     if machine.edge.answer(manifest.domain) != stopped():
         broken.append(f"{app.id} is stopped, and the edge says {machine.edge.answer(manifest.domain)}")

@@ -10,7 +10,7 @@ from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, Role, parse_manifest
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.server import Server, have_running
 
 LASTING = "unless-stopped"
 DRAIN_POLL_SECONDS = 0.05
@@ -115,26 +115,24 @@ def replace_roles(target: Committed) -> str:
 
 
 def _dropped(target: Committed) -> list[dict[str, Any]]:
-    kept = {*target.manifest.roles, "postgres"}
-    found = target.server.docker.containers({"ferryman.app": target.app.id})
-    return [container for container in found if container["Labels"].get("ferryman.role") not in kept]
+    """Containers of roles that the release does not have; what is no role's carries other labels."""
+    found = target.server.docker.containers({"ferryman.app": target.app.id, "ferryman.release": ""})
+    return [
+        container
+        for container in found
+        if container["Labels"].get("ferryman.role") not in target.manifest.roles
+        and "ferryman.schedule" not in container["Labels"]
+    ]
 
 
 def start_role(target: Committed, role: Role) -> bool:
     """Have a role's container of the committed release running; True when it did not run."""
     docker, name = target.server.docker, target.container(role.name)
-    found = docker.container(name)
-    if found and found["State"]["Running"]:
-        return False
-    if found:
-        try:
-            docker.start(name)
-            return True
-        except EngineError:  # its network is gone, for instance: made anew
-            docker.remove(name)
-    docker.create(name, _specification(target, role))
-    docker.start(name)
-    return True
+
+    def make() -> None:
+        docker.create(name, _specification(target, role))
+
+    return have_running(docker, name, make)
 
 
 def _specification(target: Committed, role: Role) -> dict[str, Any]:

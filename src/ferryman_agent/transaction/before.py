@@ -18,11 +18,12 @@ from ferryman_agent.edge import Route
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import App, Release
-from ferryman_agent.manifest import Manifest, Role
+from ferryman_agent.manifest import Accessory, Manifest, Role
 from ferryman_agent.probe import Answer
-from ferryman_agent.transaction import after
+from ferryman_agent.transaction import accessories, after
+from ferryman_agent.transaction.accessories import Source
 from ferryman_agent.transaction.journal import Journal, Step
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.server import Server, registry_auth, registry_of
 from ferryman_agent.volumes import own_volumes
 
 PROBE_SECONDS = 0.05
@@ -54,16 +55,38 @@ class Candidate:
 def check(server: Server, app: App, manifest: Manifest, environment_version: int) -> None:
     """Refuse what can be refused before anything is made."""
     _, stored = server.ledger.environment(app.id, environment_version)
-    missing = [name for name in manifest.required if name not in stored and name not in manifest.values]
+    missing = missing_variables(manifest, stored)
     if missing:
         raise Refused(
             "variable-missing",
-            f"[app.env] requires {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not set here",
+            f"ferryman.toml requires {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not set here",
             state=serving_state(app),
             hint=f"ferryman env set {missing[0]} --to {app.environment}",
             missing=missing,
         )
     server.check_domain_is_free(app, manifest)
+
+
+def missing_variables(manifest: Manifest, stored: dict[str, str]) -> list[str]:
+    """The variables that app or accessories require and that are not set."""
+    missing = [name for name in manifest.required if name not in stored and name not in manifest.values]
+    secrets = [name for accessory in manifest.accessories.values() for name in accessory.secrets]
+    return list(dict.fromkeys([*missing, *(name for name in secrets if name not in stored)]))
+
+
+def have_accessories(candidate: Candidate, step: Step) -> None:
+    """Have the accessories up, before anything that may need them."""
+    server, app, release = candidate.server, candidate.app, candidate.release
+    source = Source(candidate.manifest, release)
+    step.detail = accessories.described(server, app, source)
+
+    def pull(accessory: Accessory) -> None:
+        if server.docker.image(accessory.image) is None:
+            # the call's credentials are for the registry of the app's image, and not for others to see
+            is_same = registry_of(accessory.image) == registry_of(release.image)
+            server.pull(accessory.image, registry_auth(accessory.image, candidate.credentials) if is_same else None)
+
+    accessories.make_missing(server, app, source, pull, candidate.journal.check_cancelled)
 
 
 def open_edge(server: Server, manifest: Manifest) -> None:
@@ -222,6 +245,7 @@ def take_back(candidate: Candidate) -> None:
     migrate = container_name(candidate.app.id, "migrate", candidate.release.number)
     for name in (candidate.web_name, migrate):
         candidate.server.docker.remove(name)
+    accessories.remove_candidates(candidate.server, candidate.app)
 
 
 def state_after_failure(app: App, stayed: list[str]) -> str:

@@ -34,7 +34,7 @@ class StartOrder:
 
 @dataclass(frozen=True)
 class StopOrder:
-    """Stop all roles, and PostgreSQL too when `database` says so."""
+    """Stop all roles, and PostgreSQL and accessories too when `database` says so."""
 
     kind: ClassVar[str] = "stop"
     app_id: str
@@ -61,7 +61,16 @@ class RemoveOrder:
     with_data: bool
 
 
-ChangeOrder = RestartOrder | StartOrder | StopOrder | MaintenanceOrder | RemoveOrder
+@dataclass(frozen=True)
+class AccessoryRemoveOrder:
+    """Remove an accessory that the serving release does not define; its volumes stay."""
+
+    kind: ClassVar[str] = "accessory-remove"
+    app_id: str
+    name: str
+
+
+ChangeOrder = RestartOrder | StartOrder | StopOrder | MaintenanceOrder | RemoveOrder | AccessoryRemoveOrder
 Order = DeployOrder | RollbackOrder | ChangeOrder
 
 
@@ -78,6 +87,14 @@ def parse_restart(params: dict[str, Any]) -> RestartOrder:
     if role is not None and not (isinstance(role, str) and NAME.fullmatch(role)):
         raise BadRequest("bad-request", f"role: {role!r} is not a role's name")
     return RestartOrder(app_id(params), role)
+
+
+def parse_accessory_remove(params: dict[str, Any]) -> AccessoryRemoveOrder:
+    """A checked order to remove an accessory."""
+    name = params.get("name")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise BadRequest("bad-request", f"name: {name!r} is not an accessory's name")
+    return AccessoryRemoveOrder(app_id(params), name)
 
 
 def parse_start(params: dict[str, Any]) -> StartOrder:

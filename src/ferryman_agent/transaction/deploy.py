@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
-from ferryman_agent.transaction import after, before
+from ferryman_agent.transaction import accessories, after, before
+from ferryman_agent.transaction.accessories import Source
 from ferryman_agent.transaction.after import Committed
 from ferryman_agent.transaction.before import Candidate
 from ferryman_agent.transaction.commits import NOTHING, Brought, brought
@@ -40,6 +41,7 @@ class Transaction(Replacement):
                 step.detail = f"release {self.app.serving} serves this image and configuration already"
                 return None
             before.check(self.server, self.app, manifest, chosen.environment_version)
+            accessories.check(self.server, self.app, Source(manifest, chosen))
             if isinstance(self.order, DeployOrder):
                 check_sequence(self.order, self.app.sequence, before.serving_state(self.app))
             commits = self._brought()
@@ -101,6 +103,9 @@ class Transaction(Replacement):
         assert candidate is not None  # noqa: S101 - _resolve made it
         with step("pull") as pull:
             image = before.pull(candidate, pull)
+        if self.server.ledger.accessories(self.app.id) or candidate.manifest.accessories:
+            with step("accessories") as accessory:
+                before.have_accessories(candidate, accessory)
         with step("database") as database:
             before.migrate(candidate, image, database)
         with step("start web"):

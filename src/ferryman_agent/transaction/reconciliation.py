@@ -10,7 +10,7 @@ from ferryman_agent.edge.runtime import EdgeError
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError
 from ferryman_agent.ledger import App
-from ferryman_agent.transaction import after
+from ferryman_agent.transaction import accessories, after
 from ferryman_agent.transaction.after import Committed
 from ferryman_agent.transaction.outcomes import record_unfinished
 from ferryman_agent.transaction.removal import carry_on
@@ -51,14 +51,14 @@ def bring(server: Server, app: App) -> str:
     An app that is to be removed is removed; one that is stopped is kept so. Otherwise:
 
     1. What was never committed goes.
-    2. Network and PostgreSQL are there.
+    2. Network, PostgreSQL and accessories are there.
     3. Web and edge are as the ledger says, then the other roles.
     """
     problems: list[str] = []
     if app.removal:
         _attempt(problems, lambda: carry_on(server, app))
         return "".join(problems)
-    _attempt(problems, lambda: after.remove_candidates(server, app))
+    _attempt(problems, lambda: _remove_candidates(server, app))
     if app.stopped:
         _attempt(problems, lambda: keep_stopped(server, app))
         return "; ".join(problems)
@@ -70,10 +70,16 @@ def bring(server: Server, app: App) -> str:
     return "; ".join(problem for problem in problems if problem)
 
 
+def _remove_candidates(server: Server, app: App) -> None:
+    after.remove_candidates(server, app)
+    accessories.remove_candidates(server, app)
+
+
 def _prepare(target: Committed) -> None:
     target.server.prepare_app(target.app)
     if target.manifest.database:
         target.server.postgres(target.app).ensure(target.manifest.database)
+    accessories.keep_running(target.server, target.app)
 
 
 def _attempt(problems: list[str], act: Callable[[], None]) -> bool:
@@ -90,7 +96,8 @@ def _agrees(server: Server, app: App) -> bool:
     """One look at the containers and one at the edge; True when nothing is to be done."""
     target = after.committed(server, app)
     try:
-        containers = server.docker.containers({"ferryman.app": app.id})
+        found = server.docker.containers({"ferryman.app": app.id})
+        containers = [container for container in found if "ferryman.schedule" not in container["Labels"]]
         names = {container["Names"][0].lstrip("/") for container in containers}
         if app.removal or server.edge.closed(app.slot) != _closed_value(server, app):
             return False

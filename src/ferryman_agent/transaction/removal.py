@@ -12,7 +12,7 @@ from typing import Any
 
 from ferryman_agent.containers import LANE_ADDRESS, network_name
 from ferryman_agent.ledger import App, Deployment
-from ferryman_agent.transaction import after
+from ferryman_agent.transaction import accessories, after
 from ferryman_agent.transaction.change import RemoveOrder
 from ferryman_agent.transaction.commits import NOTHING
 from ferryman_agent.transaction.journal import Step
@@ -95,16 +95,22 @@ def _close_edge(server: Server, app: App) -> None:
 
 
 def _remove_containers(server: Server, app: App) -> None:
-    """Roles first, their database last."""
+    """Roles first, what they depend on last."""
     target = after.committed(server, app)
-    roles = target.manifest.roles if target else {}
-    found = [
-        (container["Labels"].get("ferryman.role", ""), container["Id"]) for container in _containers(server, app.id)
-    ]
-    for role, container in sorted(found, key=lambda item: item[0] == "postgres"):
-        grace = DATABASE_GRACE_SECONDS if role == "postgres" else DROPPED_GRACE_SECONDS
-        server.docker.stop(container, roles[role].stop_grace if role in roles else grace)
-        server.docker.remove(container)
+    graces = target.manifest.stop_graces if target else {}
+    for container in sorted(_containers(server, app.id), key=_is_needed):
+        role = container["Labels"].get("ferryman.role", "")
+        if accessories.LABEL in container["Labels"]:
+            accessories.stop(server, container)
+        else:
+            grace = DATABASE_GRACE_SECONDS if role == "postgres" else DROPPED_GRACE_SECONDS
+            server.docker.stop(container["Id"], graces.get(role, grace))
+        server.docker.remove(container["Id"])
+
+
+def _is_needed(container: dict[str, Any]) -> bool:
+    """By roles, which stop first."""
+    return container["Labels"].get("ferryman.role") == "postgres" or accessories.LABEL in container["Labels"]
 
 
 def _remove_network(server: Server, app: App) -> None:

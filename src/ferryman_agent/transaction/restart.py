@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ferryman_agent.errors import Refused
 from ferryman_agent.ledger import App
-from ferryman_agent.transaction import after, before
+from ferryman_agent.transaction import accessories, after, before
+from ferryman_agent.transaction.accessory_changes import names_of
 from ferryman_agent.transaction.after import Committed
 from ferryman_agent.transaction.before import Candidate
 from ferryman_agent.transaction.change import RestartOrder, StartOrder
@@ -49,10 +50,11 @@ class Restart(Replacement):
         if self.order.role is None:
             return known
         if self.order.role not in known:
+            choices = [*known, *names_of(self.server, self.app)]
             raise Refused(
                 "unknown-role",
-                f"release {target.release.number} has no role {self.order.role}; it has {', '.join(known)}",
-                choices=known,
+                f"release {target.release.number} has no role {self.order.role}; it has {', '.join(choices)}",
+                choices=choices,
             )
         return [self.order.role]
 
@@ -71,6 +73,10 @@ class Restart(Replacement):
                 database.skip("no [database]")
             elif not self.server.postgres(self.app).ensure(target.manifest.database):
                 database.skip("PostgreSQL runs")
+        if self.server.ledger.accessories(self.app.id):
+            with self.journal.step("accessories") as accessory:
+                if not accessories.keep_running(self.server, self.app):
+                    accessory.skip("they run")
         with self.journal.step("start web"):
             before.start_web(self.candidate)
         with self.journal.step("healthy"):

@@ -11,6 +11,7 @@ from typing import Any
 
 from ferryman_agent.clock import Stopwatch
 from ferryman_agent.containers import (
+    accessory_name,
     current_name,
     database_name,
     labels,
@@ -57,10 +58,10 @@ class Server:
         """The app's PostgreSQL."""
         return Postgres(self.docker, app, self.app_folder(app.id), self.pull)
 
-    def pull(self, image: str) -> None:
-        """Bring an image of our own (PostgreSQL, HAProxy) to this server; AgentError when it can't be had."""
+    def pull(self, image: str, auth: dict[str, str] | None = None) -> None:
+        """Bring an image that is no release's (PostgreSQL, an accessory) here; AgentError when it can't be had."""
         try:
-            self.docker.pull(image, None, lambda: False)
+            self.docker.pull(image, auth, lambda: False)
         except EngineError as error:
             raise AgentError(
                 "image-not-pulled",
@@ -153,10 +154,27 @@ class Server:
                 raise Refused("domain-taken", f"{name} is served by {other.id}", hint="give each app its own domain")
 
     def lasting_containers(self, app: App, release: Release) -> list[str]:
-        """Names of the containers that must be up for a committed release."""
+        """Names of the containers that must be up for a committed release, accessories as they were last made."""
         roles = release.manifest["roles"]
         names = [current_name(app, role, release.number) for role in roles]
+        names += [accessory_name(record) for record in self.ledger.accessories(app.id) if record.is_committed]
         return names + ([database_name(app.id)] if release.manifest.get("database") else [])
+
+
+def have_running(docker: Docker, name: str, make: Callable[[], None]) -> bool:
+    """Have a container running, made anew where there is none or it can't start; True when it did not run."""
+    found = docker.container(name)
+    if found and found["State"]["Running"]:
+        return False
+    if found:
+        try:
+            docker.start(name)
+            return True
+        except EngineError:  # its network is gone, for instance: made anew
+            docker.remove(name)
+    make()
+    docker.start(name)
+    return True
 
 
 def closed_of(app: App, manifest: Manifest) -> Closed | None:
@@ -171,7 +189,12 @@ def registry_auth(image: str, credentials: dict[str, str] | None) -> dict[str, s
     """The engine's form of the call's credentials, for the registry that the image names."""
     if not credentials:
         return None
+    server = registry_of(image)
+    return {"username": credentials["username"], "password": credentials["password"], "serveraddress": server}
+
+
+def registry_of(image: str) -> str:
+    """The registry that an image's name names."""
     first = image.split("/", 1)[0]
     is_host = "/" in image and ("." in first or ":" in first or first == "localhost")
-    server = first if is_host and first != "docker.io" else DOCKER_HUB
-    return {"username": credentials["username"], "password": credentials["password"], "serveraddress": server}
+    return first if is_host and first != "docker.io" else DOCKER_HUB

@@ -8,7 +8,7 @@ from typing import Any
 from ferryman_agent.containers import database_name
 from ferryman_agent.errors import Refused
 from ferryman_agent.ledger import App
-from ferryman_agent.transaction import after
+from ferryman_agent.transaction import accessories, after
 from ferryman_agent.transaction.after import Committed
 from ferryman_agent.transaction.change import MaintenanceOrder, StopOrder
 from ferryman_agent.transaction.commits import NOTHING
@@ -73,19 +73,25 @@ def stop_all(server: Server, app: App) -> None:
     after.remove_candidates(server, app)
     for container in server.docker.containers({"ferryman.app": app.id}):
         role = container["Labels"].get("ferryman.role", "")
-        if role != "postgres" and container["State"] in UP:
-            known = target.manifest.roles.get(role)
-            server.docker.stop(container["Id"], known.stop_grace if known else DROPPED_GRACE_SECONDS)
+        if role != "postgres" and accessories.LABEL not in container["Labels"] and container["State"] in UP:
+            server.docker.stop(container["Id"], target.manifest.stop_graces.get(role, DROPPED_GRACE_SECONDS))
     if app.stopped and app.stopped["database"]:
+        for container in server.docker.containers({"ferryman.app": app.id, accessories.LABEL: ""}):
+            accessories.stop(server, container)
         server.docker.stop(database_name(app.id), DATABASE_GRACE_SECONDS)
 
 
 def keep_stopped(server: Server, app: App) -> None:
-    """Have a stopped app as the ledger says: the edge answers, no role runs, PostgreSQL unless it is stopped too."""
+    """Have a stopped app as the ledger says: the edge answers, no role runs.
+
+    PostgreSQL and accessories run, unless they are stopped too.
+    """
     target = serving_of(server, app)
     server.prepare_app(app)
-    if target.manifest.database and app.stopped and not app.stopped["database"]:
-        server.postgres(app).ensure(target.manifest.database)
+    if app.stopped and not app.stopped["database"]:
+        if target.manifest.database:
+            server.postgres(app).ensure(target.manifest.database)
+        accessories.keep_running(server, app)
     server.agree()
     after.drain(target, app.lane)
     stop_all(server, app)
@@ -95,8 +101,9 @@ def is_kept_stopped(server: Server, app: App, containers: list[dict[str, Any]]) 
     """True when nothing is to be done for a stopped app; `containers` are all that it has."""
     target = serving_of(server, app)
     up = {container["Labels"].get("ferryman.role") for container in containers if container["State"] in UP}
-    database = target.manifest.database is not None and bool(app.stopped and not app.stopped["database"])
-    return up == ({"postgres"} if database else set())
+    kept = {record.name for record in server.ledger.accessories(app.id) if record.is_committed}
+    kept |= {"postgres"} if target.manifest.database else set()
+    return up == (kept if app.stopped and not app.stopped["database"] else set())
 
 
 @dataclass

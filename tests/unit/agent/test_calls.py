@@ -321,7 +321,7 @@ def test_where_reports_go_is_kept_and_the_token_is_not_shown(agent: Agent) -> No
 def test_plans_change_nothing(agent: Agent, folder: Path) -> None:
     before = sorted(path.name for path in folder.rglob("*"))
     found = ask(agent, "plan", {**DEPLOY, "manifest": manifest(env={"required": ["T"], "values": {}})})["result"]
-    assert found["refused"] == ["[app.env] requires T, which is not set"]
+    assert found["refused"] == ["ferryman.toml requires T, which is not set"]
     assert found["steps"][2] == {"step": "pull", "detail": "pull acme/shop by digest"}
     assert agent.server.ledger.apps() == []
     assert sorted(path.name for path in folder.rglob("*")) == before

@@ -13,7 +13,7 @@ import pytest
 from ferryman_agent.daemon import Agent
 from ferryman_agent.probe import Answer
 from ferryman_agent.protocol import Channel
-from ferryman_agent.testing import FakeMachine, digest, manifest, refuse
+from ferryman_agent.testing import REDIS, FakeMachine, digest, manifest, refuse
 
 SHOP = {"app": "shop", "environment": "production"}
 DEPLOY = {"manifest": manifest(), "digest": digest("one"), "revision": "0" * 40}
@@ -22,6 +22,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "start": SHOP,
     "stop": SHOP,
     "maintenance": {**SHOP, "on": True},
+    "accessory.remove": {**SHOP, "name": "redis"},
     "remove": {**SHOP, "confirm": "shop"},
 }
 
@@ -107,6 +108,32 @@ def test_status_tells_maintenance_stop_and_start(agent: Agent) -> None:
     found = state(agent)
     assert (found["state"], found["stopped"], found["maintenance"]) == ("serving", None, None)
     assert found["roles"]["web"]["container"] == "ferryman.shop.production.web.1.1"
+
+
+def test_status_tells_accessories_their_health_and_what_differs(agent: Agent, machine: FakeMachine) -> None:
+    def deploy(redis: dict[str, Any] | None) -> dict[str, Any]:
+        content = manifest(accessories={"redis": redis} if redis else {})
+        assert "result" in ask(agent, "deploy", {**DEPLOY, "manifest": content})
+        return dict(state(agent)["accessories"]["redis"])
+
+    found = deploy(REDIS)
+    assert found["container"] == "ferryman.shop.production.redis"
+    told = {key: found[key] for key in ("state", "restarts", "health", "image", "release", "definition")}
+    expected = {"state": "running", "restarts": 0, "health": "healthy", "image": "redis:7", "release": 2}
+    assert told == {**expected, "definition": "current"}
+    assert deploy({**REDIS, "image": "redis:8"})["definition"] == "changed"
+    assert deploy(None)["definition"] == "gone"
+    machine.docker.by_name["ferryman.shop.production.redis"]["State"]["Health"]["Status"] = "unhealthy"
+    assert state(agent)["state"] == "degraded"
+    assert ask(agent, "logs", {**SHOP, "role": "redis"})["result"]["container"] == "ferryman.shop.production.redis"
+
+
+def test_a_plan_tells_what_a_deploy_does_about_accessories(agent: Agent) -> None:
+    content = manifest(accessories={"redis": REDIS})
+    plan = ask(agent, "plan", {**DEPLOY, "manifest": content})["result"]
+    steps = {step["step"]: step["detail"] for step in plan["steps"]}
+    assert steps["accessories"] == "start redis (redis:7)"
+    assert list(steps).index("accessories") < list(steps).index("database")
 
 
 def test_logs_and_exec_find_the_container_after_a_restart(agent: Agent) -> None:

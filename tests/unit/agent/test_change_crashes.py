@@ -9,8 +9,25 @@ from typing import Any
 import pytest
 
 from ferryman_agent.ledger import App
-from ferryman_agent.testing import Crash, CrashPoint, FakeMachine, Watch, begin, broken_promises, carry_out, manifest
-from ferryman_agent.transaction.change import MaintenanceOrder, RemoveOrder, RestartOrder, StartOrder, StopOrder
+from ferryman_agent.testing import (
+    REDIS,
+    Crash,
+    CrashPoint,
+    FakeMachine,
+    Watch,
+    begin,
+    broken_promises,
+    carry_out,
+    manifest,
+)
+from ferryman_agent.transaction.change import (
+    AccessoryRemoveOrder,
+    MaintenanceOrder,
+    RemoveOrder,
+    RestartOrder,
+    StartOrder,
+    StopOrder,
+)
 from ferryman_agent.transaction.recovery import recover
 from ferryman_agent.transaction.server import Server
 
@@ -19,12 +36,17 @@ RESTART, START, STOP = RestartOrder(APP, None), StartOrder(APP), StopOrder(APP, 
 WORKER_ALONE = RestartOrder(APP, "worker")
 CLOSE, OPEN = MaintenanceOrder(APP, True, "soon"), MaintenanceOrder(APP, False)
 REMOVE, REMOVE_ALL = RemoveOrder(APP, with_data=False), RemoveOrder(APP, with_data=True)
+REPLACE, REMOVE_REDIS = RestartOrder(APP, "redis"), AccessoryRemoveOrder(APP, "redis")
+NEWER, WITHOUT = {"redis": {**REDIS, "image": "redis:8"}}, dict[str, Any]()  # deploys with these accessories
 CASES: dict[str, tuple[list[Any], Any]] = {
     "restart": ([], RESTART),
     "restart of one role": ([], WORKER_ALONE),
     "second restart in maintenance": ([RESTART, CLOSE], RESTART),
     "stop": ([], STOP),
     "start": ([STOP], START),
+    "replacement of an accessory": ([], REPLACE),
+    "replacement of an accessory by a new definition": ([NEWER], REPLACE),
+    "removal of an accessory": ([WITHOUT], REMOVE_REDIS),
     "maintenance on": ([], CLOSE),
     "maintenance off": ([CLOSE], OPEN),
     "removal": ([], REMOVE),
@@ -32,15 +54,17 @@ CASES: dict[str, tuple[list[Any], Any]] = {
 }
 
 
-def content() -> dict[str, Any]:
-    found = manifest(volumes={"media": "/app/media"})
+def content(accessories: dict[str, Any] | None = None) -> dict[str, Any]:
+    accessories = {"redis": dict(REDIS)} if accessories is None else accessories
+    found = manifest(volumes={"media": "/app/media"}, accessories=accessories)
     found["roles"]["worker"] = {"command": ["work"], "stop_grace": 3.0, "overlap": True}
     return found
 
 
 def prepared(machine: FakeMachine, before: list[Any]) -> None:
     server = machine.agent()
-    for number, order in enumerate([machine.order("one", content()), *before]):
+    for number, wanted in enumerate([content()["accessories"], *before]):
+        order = machine.order("one", content(wanted)) if isinstance(wanted, dict) else wanted
         assert carry_out(server, order, f"before {number}").state == "succeeded"
     server.ledger.close()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ferryman_agent.testing import (
+    REDIS,
     Behaviour,
     Crash,
     CrashPoint,
@@ -65,12 +66,27 @@ def deploy_beyond_retention(machine: FakeMachine, server: Server) -> object:
     return carry_out(server, machine.order("three", manifest(retain=1)), "crashed")
 
 
+def with_redis(**changed: object) -> dict[str, object]:
+    return manifest(accessories={"redis": dict(REDIS)}, **changed)
+
+
+def deploy_with_an_accessory(machine: FakeMachine, server: Server) -> object:
+    return carry_out(server, machine.order("two", with_redis()), "crashed")
+
+
+def deploy_with_an_accessory_that_fails(machine: FakeMachine, server: Server) -> object:
+    machine.publish("two", Behaviour(migrations=["shop.0001"], exits={"web": 3}))
+    return carry_out(server, machine.order("two", with_redis()), "crashed")
+
+
 CASES: dict[str, tuple[list[str], Act]] = {
     "first deploy": ([], first_deploy),
     "second deploy": (["one"], second_deploy),
     "deploy with a worker": (["one"], deploy_with_a_worker),
     "deploy under another name and port": (["one"], deploy_under_another_name),
     "deploy that fails": (["one"], deploy_that_fails),
+    "deploy with an accessory": (["one"], deploy_with_an_accessory),
+    "deploy with an accessory that fails": (["one"], deploy_with_an_accessory_that_fails),
     "rollback": (["one", "two"], rollback),
     "deploy beyond retention": (["one", "two"], deploy_beyond_retention),
 }

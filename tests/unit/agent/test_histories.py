@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from ferryman_agent.ledger import Ledger
 from ferryman_agent.testing import (
+    REDIS,
     Behaviour,
     Crash,
     CrashPoint,
@@ -21,6 +22,7 @@ from ferryman_agent.testing import (
     manifest,
 )
 from ferryman_agent.transaction.change import (
+    AccessoryRemoveOrder,
     ChangeOrder,
     MaintenanceOrder,
     RemoveOrder,
@@ -46,6 +48,8 @@ WORKER = {"command": ["work"], "stop_grace": 1.0, "overlap": True}
 CHANGES: list[ChangeOrder] = [
     RestartOrder(APP, None),
     RestartOrder(APP, "web"),
+    RestartOrder(APP, "redis"),
+    AccessoryRemoveOrder(APP, "redis"),
     StopOrder(APP, database=False),
     StopOrder(APP, database=True),
     StartOrder(APP),
@@ -54,6 +58,7 @@ CHANGES: list[ChangeOrder] = [
     RemoveOrder(APP, with_data=False),
 ]
 points = st.one_of(st.none(), st.integers(0, 140))
+ACCESSORIES = st.sampled_from(["", "", "redis:7", "redis:8"])
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -100,9 +105,9 @@ class Histories(RuleBasedStateMachine):
         else:
             assert self.serving == before
 
-    @rule(word=st.sampled_from(sorted(IMAGES)), has_worker=st.booleans(), crash=points)
-    def deploy(self, word: str, has_worker: bool, crash: int | None) -> None:
-        content = manifest(retain=2)
+    @rule(word=st.sampled_from(sorted(IMAGES)), has_worker=st.booleans(), redis=ACCESSORIES, crash=points)
+    def deploy(self, word: str, has_worker: bool, redis: str, crash: int | None) -> None:
+        content = manifest(retain=2, accessories={"redis": {**REDIS, "image": redis}} if redis else {})
         if has_worker:
             content["roles"]["worker"] = WORKER
         self.transact(self.machine.order(word, content), crash)
