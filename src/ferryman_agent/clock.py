@@ -5,11 +5,22 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 
+UTC = timezone.utc  # noqa: UP017 - datetime.UTC came with Python 3.11; the agent runs on 3.10 too
+
+
+def wall() -> datetime:
+    """The wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+def written(moment: datetime) -> str:
+    """RFC 3339, UTC, milliseconds."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
 
 def now() -> str:
-    """RFC 3339, UTC, milliseconds."""
-    utc = timezone.utc  # noqa: UP017 - datetime.UTC came with Python 3.11; the agent runs on 3.10 too
-    return datetime.now(utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """The wall clock as the ledger writes it."""
+    return written(wall())
 
 
 class Stopwatch:

@@ -26,6 +26,7 @@ from ferryman_agent.outbox import Outbox
 from ferryman_agent.protocol import ROLES, SUPPORTED, Channel
 from ferryman_agent.requests import REQUESTS
 from ferryman_agent.requests.call import Call
+from ferryman_agent.schedules import Scheduler
 from ferryman_agent.systemd import notify, watchdog_seconds
 from ferryman_agent.transaction.reconciliation import keep_agreeing
 from ferryman_agent.transaction.recovery import recover
@@ -51,6 +52,7 @@ class Agent:
         self.outbox = Outbox(ledger)
         self.server.report_added = self.outbox.wake
         self.running = RunningTransactions(self.server)
+        self.scheduler = Scheduler(self.server)
 
     def answer(self, channel: Channel) -> None:
         """Answer one call: a line from the relay that names the role, then the request."""
@@ -95,7 +97,8 @@ class Agent:
                 state="nothing was changed",
                 hint="use an operator's key",
             )
-        return known.answer(Call(self.server, self.running, self.outbox, channel, role, identifier, params))
+        parts = (self.server, self.running, self.outbox, self.scheduler)
+        return known.answer(Call(*parts, channel, role, identifier, params))
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -134,7 +137,9 @@ def run(folder: Path, path: Path, engine: str = ENGINE) -> int:
     else:
         wait_for_engine(docker)
         recover(agent.server)
+        agent.scheduler.adopt()
         threading.Thread(target=agent.outbox.run, daemon=True).start()
+        threading.Thread(target=agent.scheduler.keep_time, daemon=True).start()
         threading.Thread(target=keep_agreeing, args=(agent.server, agent.running), daemon=True).start()
     server = _Socket(path, agent)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())

@@ -33,7 +33,7 @@ AGENT_LAYERS = [
     {"testing"},
     {"daemon", "relay", "install"},
     {"requests"},
-    {"outbox", "transaction"},
+    {"outbox", "transaction", "schedules"},
     {"database", "edge", "volumes"},
     {"containers", "probe", "resources"},
     {"engine", "manifest"},

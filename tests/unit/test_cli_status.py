@@ -8,6 +8,11 @@ import pytest
 
 from ferryman.cli import reading
 
+RUN = {"number": 7, "release": 3, "by_hand": False, "started_at": "2026-11-24T03:00:00.123Z", "log": []}
+RUNNING = {**RUN, "state": "running", "seconds": None, "exit_code": None, "skipped": 0}
+FAILED = {**RUN, "state": "failed", "seconds": 4.21, "exit_code": 3, "skipped": 2}
+DONE = {**RUN, "state": "succeeded", "seconds": 4.21, "exit_code": 0, "skipped": 0}
+NEXT = "2026-11-25T03:00:00.000Z"
 RUNS = {"state": "running", "since": "2026-11-23T08:00:00Z", "restarts": 0}
 REDIS = {**RUNS, "health": "healthy", "release": 3, "definition": "current"}
 
@@ -30,3 +35,23 @@ def test_an_accessory_is_told_with_what_to_do_about_it(
     reading.show_accessories({"redis": {**REDIS, **changed}})
     line = f"redis        running since 2026-11-23T08:00:00Z, 0 restarts{told}\n"
     assert capsys.readouterr().out == line
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ({"last": DONE, "running": None, "next": NEXT}, f"succeeded 2026-11-24T03:00:00.123Z after 4.2 s, next {NEXT}"),
+        (
+            {"last": FAILED, "running": RUNNING, "next": NEXT},
+            "failed (exit code 3) 2026-11-24T03:00:00.123Z after 4.2 s, 2 skipped, "
+            f"runs since 2026-11-24T03:00:00.123Z, next {NEXT}",
+        ),
+        ({"last": None, "running": None, "next": NEXT}, f"next {NEXT}"),
+        ({"last": None, "running": None, "next": None}, "does not run while the app is stopped"),
+    ],
+)
+def test_a_schedule_is_told_with_its_last_run_and_its_next_time(
+    schedule: dict[str, Any], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reading.show_schedules({"sweep": schedule})
+    assert capsys.readouterr().out == f"sweep        {told}\n"

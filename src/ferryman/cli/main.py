@@ -16,6 +16,7 @@ from ferryman.cli import (
     project,
     reading,
     rehearsing,
+    running,
     server,
     shipping,
     watching,
@@ -47,6 +48,7 @@ app.command("status")(reading.status)
 app.command("releases")(reading.releases)
 app.command("deployments")(reading.deployments)
 app.command("logs")(reading.logs)
+app.command("run")(running.run)
 app.command("exec")(operating.execute)
 app.command("cleanup")(cleaning.cleanup)
 app.add_typer(shipping.plan, name="plan")

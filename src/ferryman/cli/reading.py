@@ -36,6 +36,7 @@ def status(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONF
     for role, container in app["roles"].items():
         typer.echo(f"{role:<12} {_container(container)}")
     show_accessories(app.get("accessories", {}))
+    show_schedules(app.get("schedules", {}))
     if app.get("stopped"):
         which = "with its database" if app["stopped"]["database"] else "its database runs"
         typer.echo(f"stopped      since {app['stopped']['since']}, {which}")
@@ -57,6 +58,23 @@ def show_accessories(accessories: dict[str, dict[str, Any]]) -> None:
     for name, container in accessories.items():
         health = f", {container['health']}" if container["health"] else ""
         typer.echo(f"{name:<12} {_container(container)}{health}{_definition(name, container)}")
+
+
+def show_schedules(schedules: dict[str, dict[str, Any]]) -> None:
+    """A line for each: what came of the last run, whether one is under way, and when it comes next."""
+    for name, schedule in schedules.items():
+        parts = [_ended(schedule["last"])] if schedule["last"] else []
+        parts += [f"runs since {schedule['running']['started_at']}"] if schedule["running"] else []
+        parts += [f"next {schedule['next']}"] if schedule["next"] else []
+        typer.echo(f"{name:<12} {', '.join(parts) or 'does not run while the app is stopped'}")
+
+
+def _ended(run: dict[str, Any]) -> str:
+    """A run that is over: 'failed (exit code 3) 2026-11-24T03:00:00.123Z after 4.2 s, 2 skipped'."""
+    code = f" (exit code {run['exit_code']})" if run["exit_code"] else ""
+    after = f" after {run['seconds']:.1f} s" if run["seconds"] is not None else ""
+    skipped = f", {run['skipped']} skipped" if run["skipped"] else ""
+    return f"{run['state']}{code} {run['started_at']}{after}{skipped}"
 
 
 def _container(container: dict[str, Any]) -> str:

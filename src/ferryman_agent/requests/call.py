@@ -7,6 +7,7 @@ from typing import Any
 
 from ferryman_agent.outbox import Outbox
 from ferryman_agent.protocol import Channel
+from ferryman_agent.schedules import Scheduler
 from ferryman_agent.transaction.running import RunningTransactions
 from ferryman_agent.transaction.server import Server
 
@@ -18,6 +19,7 @@ class Call:
     server: Server
     running: RunningTransactions
     outbox: Outbox
+    scheduler: Scheduler
     channel: Channel
     role: str
     id: str

@@ -6,15 +6,17 @@ import base64
 import contextlib
 import socket
 import threading
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from ferryman_agent.containers import SUBNETS, accessory_name, current_name
+from ferryman_agent.containers import SUBNETS, accessory_name, current_name, run_name
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, BadRequest, Refused
 from ferryman_agent.manifest import NAME, VARIABLE
 from ferryman_agent.requests.call import Call
+from ferryman_agent.requests.schedules import send_kept_log
+from ferryman_agent.requests.watching import until_gone
+from ferryman_agent.transaction.after import committed
 from ferryman_agent.transaction.order import app_id, known_app, whole_number
 
 CHUNK_BYTES = 32768
@@ -92,6 +94,9 @@ def _container_of(call: Call) -> str:
     for record in call.server.ledger.accessories(app.id):
         if record.name == role:
             return accessory_name(record)
+    scheduled = _running_schedule(call, app.id, role)
+    if scheduled:
+        return scheduled
     if not NAME.fullmatch(role):
         raise BadRequest("bad-request", f"role: {role!r} is not a role's name")
     if number is None:
@@ -102,27 +107,37 @@ def _container_of(call: Call) -> str:
     return name
 
 
+def _ended_schedule(call: Call) -> tuple[str, str] | None:
+    """(app, schedule) when the log of a schedule is asked for of which no run is under way."""
+    app, role = known_app(call.server.ledger, call.params), call.params.get("role")
+    target = committed(call.server, app)
+    if target is None or role not in target.manifest.schedules or _running_schedule(call, app.id, str(role)):
+        return None
+    return app.id, str(role)
+
+
+def _running_schedule(call: Call, app: str, name: str) -> str | None:
+    """The container of a schedule's run that is under way."""
+    return next((run_name(run) for run in call.server.ledger.runs(app, name) if run.state == "running"), None)
+
+
 def logs(call: Call) -> dict[str, Any]:
     """Send the log of a role's container; with `follow` until the caller leaves or the container ends."""
-    name = _container_of(call)
     tail = whole_number(call.params, "tail")
+    ended = _ended_schedule(call)
+    if ended:
+        send_kept_log(call, *ended, tail)
+        return {"container": ""}
+    name = _container_of(call)
     if call.params.get("follow") is True:
         stop, output = call.server.docker.follow_logs(name, tail)
-        threading.Thread(target=_until_gone, args=(call, stop), daemon=True).start()
+        threading.Thread(target=until_gone, args=(call, stop), daemon=True).start()
     else:
         output = call.server.docker.logs(name, tail=tail)
     for stream, chunk in output:
         text = chunk.decode(errors="replace")
         call.channel.event({"kind": "log", "stream": stream, "text": text})
     return {"container": name}
-
-
-def _until_gone(call: Call, stop: Callable[[], None]) -> None:
-    """A caller that leaves ends what it watched; a quiet log would never notice."""
-    with contextlib.suppress(OSError, ValueError, AgentError):
-        for _ in call.channel.messages():
-            pass
-    stop()
 
 
 def execute(call: Call) -> dict[str, Any]:

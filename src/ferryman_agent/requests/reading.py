@@ -11,6 +11,7 @@ from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.protocol import SUPPORTED
 from ferryman_agent.requests.call import Call
+from ferryman_agent.requests.schedules import told
 from ferryman_agent.transaction.accessories import Source, change_of, described, health_of
 from ferryman_agent.transaction.before import missing_variables
 from ferryman_agent.transaction.commits import NOTHING, brought
@@ -54,6 +55,7 @@ def _app_status(call: Call, app: App) -> dict[str, Any]:
         "health": None,
         "roles": {},
         "accessories": {},
+        "schedules": {},
         "degraded": app.degraded,
         "maintenance": app.maintenance,
         "stopped": app.stopped,
@@ -65,6 +67,7 @@ def _app_status(call: Call, app: App) -> dict[str, Any]:
         found["domain"] = manifest.domain
         found["roles"] = {role: _container(call, app, release, role) for role in manifest.roles}
         found["accessories"] = _accessories(call, app, Source(manifest, release))
+        found["schedules"] = told(call, app, manifest)
         found["health"] = _health(call, app, manifest)
         found["state"] = _state(app, found)
     if app.removal:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ferryman_agent.requests import changes, deployments, operating, pruning, reading
+from ferryman_agent.requests import changes, deployments, operating, pruning, reading, schedules
 from ferryman_agent.requests.call import Call
 
 PIPELINE = frozenset({"pipeline", "operator"})
@@ -46,5 +46,6 @@ REQUESTS = {
     "env.unset": Request(operating.environment_unset, OPERATOR),
     "reports.set": Request(operating.reports_set, OPERATOR),
     "logs": Request(operating.logs, OPERATOR),
+    "run": Request(schedules.run, OPERATOR),
     "exec": Request(operating.execute, OPERATOR),
 }

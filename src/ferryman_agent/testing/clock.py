@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from ferryman_agent.clock import Stopwatch
+from datetime import datetime, timedelta
+
+from ferryman_agent.clock import UTC, Stopwatch
+
+BEGAN = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 class FakeClock:
@@ -24,6 +28,10 @@ class FakeStopwatch(Stopwatch):
 
     def seconds(self) -> float:
         return self.now
+
+    def wall(self) -> datetime:
+        """A wall clock that agrees with it: it began on 2026-11-23 at midnight."""
+        return BEGAN + timedelta(seconds=self.now)
 
     def wait(self, seconds: float) -> None:
         self.now += seconds

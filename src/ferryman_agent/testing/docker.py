@@ -208,7 +208,7 @@ class FakeDocker(Docker):
         if address and any(c["Address"] == address and c["State"]["Running"] for c in self.by_name.values()):
             raise EngineError(403, "Address already in use")
         self.calls.append(f"start {found['Name'][1:]}")
-        found["State"].update(Status="running", Running=True, StartedAt=f"{self.stopwatch.now}")
+        found["State"].update(Status="running", Running=True, StartedAt=self._now())
         behaviour = self.images_here.get(found["Config"]["Image"], Behaviour())
         role = (found["Config"]["Labels"] or {}).get("ferryman.role", "")
         if found["Config"]["Healthcheck"]:
@@ -234,20 +234,27 @@ class FakeDocker(Docker):
         if found["HostConfig"]["RestartPolicy"]["Name"] in ("always", "unless-stopped"):
             found["RestartCount"] += 1
             return
-        found["State"].update(Status="exited", Running=False, ExitCode=code)
+        found["State"].update(Status="exited", Running=False, ExitCode=code, FinishedAt=self._now())
+
+    def _now(self) -> str:
+        """As the engine writes it."""
+        return self.stopwatch.wall().strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
 
     def reboot(self) -> None:
         """Everything ends; what has a lasting policy, and was not stopped, comes up again."""
         for found in self.by_name.values():
             is_lasting = found["HostConfig"]["RestartPolicy"]["Name"] in ("always", "unless-stopped")
-            is_up = is_lasting and found["State"]["Running"]
-            found["State"].update(Status="running" if is_up else "exited", Running=is_up)
+            was_up = found["State"]["Running"]
+            if was_up and is_lasting:
+                found["State"].update(StartedAt=self._now())
+            elif was_up:
+                found["State"].update(Status="exited", Running=False, ExitCode=255, FinishedAt=self._now())
 
     def stop(self, container: str, grace: float) -> None:
         found = self.container(container)
         if found:
             self.calls.append(f"stop {found['Name'][1:]} within {grace:g} s")
-            self._found(container)["State"].update(Status="exited", Running=False, ExitCode=143)
+            self._found(container)["State"].update(Status="exited", Running=False, ExitCode=143, FinishedAt=self._now())
 
     def remove(self, container: str) -> None:
         found = self.container(container)

@@ -90,7 +90,7 @@ class FakeMachine:
                 crashing(self.edge, point, EDGE_EFFECTS),
                 self.folder,
             )
-        server.probe, server.stopwatch = self.docker.probe, self.stopwatch
+        server.probe, server.stopwatch, server.wall = self.docker.probe, self.stopwatch, self.stopwatch.wall
         server.filesystem, server.memory = self.filesystem, lambda: self.free_memory
         return server
 

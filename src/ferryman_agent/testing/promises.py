@@ -29,7 +29,9 @@ def broken_promises(machine: FakeMachine, server: Server) -> list[str]:
 
 
 def _left_over(machine: FakeMachine, app: App, allowed: set[str]) -> list[str]:
-    names = {container["Names"][0][1:] for container in machine.docker.containers({"ferryman.app": app.id})}
+    """Containers that belong to nothing; those of scheduled commands belong to their runs."""
+    found = machine.docker.containers({"ferryman.app": app.id})
+    names = {container["Names"][0][1:] for container in found if "ferryman.schedule" not in container["Labels"]}
     return [f"{name} is left over" for name in sorted(names - allowed)]
 
 

@@ -14,6 +14,7 @@ from ferryman_agent.transaction.server import Server, have_running
 
 LASTING = "unless-stopped"
 DRAIN_POLL_SECONDS = 0.05
+DROPPED_GRACE_SECONDS = 10.0
 STAY_UP_SECONDS = 3.0
 STAY_UP_POLL_SECONDS = 0.2
 ANSWER_LIMIT_SECONDS = 10.0
@@ -99,7 +100,7 @@ def replace_roles(target: Committed) -> str:
     What runs already is left alone; it is watched again only when it was degraded.
     """
     for container in _dropped(target):
-        target.server.docker.stop(container["Id"], 10)
+        target.server.docker.stop(container["Id"], _own_grace(target, container["Labels"]))
         target.server.docker.remove(container["Id"])
     watched = []
     for role in target.other_roles:
@@ -123,6 +124,14 @@ def _dropped(target: Committed) -> list[dict[str, Any]]:
         if container["Labels"].get("ferryman.role") not in target.manifest.roles
         and "ferryman.schedule" not in container["Labels"]
     ]
+
+
+def _own_grace(target: Committed, carried: dict[str, str]) -> float:
+    """The `stop_grace` that a container's own release gives its role."""
+    number = carried["ferryman.release"]
+    release = target.server.ledger.release(target.app.id, int(number)) if number.isdigit() else None
+    graces = parse_manifest(release.manifest).stop_graces if release else {}
+    return graces.get(carried.get("ferryman.role", ""), DROPPED_GRACE_SECONDS)
 
 
 def start_role(target: Committed, role: Role) -> bool:

@@ -19,7 +19,7 @@ from ferryman_agent.transaction.journal import Step
 from ferryman_agent.transaction.retention import held_by_others
 from ferryman_agent.transaction.run import Run
 from ferryman_agent.transaction.server import Server
-from ferryman_agent.transaction.stop import DATABASE_GRACE_SECONDS, DROPPED_GRACE_SECONDS
+from ferryman_agent.transaction.stop import DATABASE_GRACE_SECONDS
 
 
 def what_goes(server: Server, app_id: str, with_data: bool) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _remove_containers(server: Server, app: App) -> None:
         if accessories.LABEL in container["Labels"]:
             accessories.stop(server, container)
         else:
-            grace = DATABASE_GRACE_SECONDS if role == "postgres" else DROPPED_GRACE_SECONDS
+            grace = DATABASE_GRACE_SECONDS if role == "postgres" else after.DROPPED_GRACE_SECONDS
             server.docker.stop(container["Id"], graces.get(role, grace))
         server.docker.remove(container["Id"])
 

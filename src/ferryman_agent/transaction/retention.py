@@ -27,13 +27,14 @@ def held_by_others(server: Server, app_id: str) -> set[str]:
 
 
 def unheld(server: Server, app: App, keep: int = 0) -> list[Release]:
-    """The releases of an app beyond retention, but `keep`, newest first."""
+    """The releases of an app beyond retention, newest first, without `keep` and those that a scheduled command runs."""
     current = server.ledger.app(app.id) or app
     releases = server.ledger.releases(app.id)
     serving = next((r for r in releases if r.number == current.serving), None)
     retain = int(serving.manifest["retain"]) if serving else 1
     found = beyond(current, releases, retain, server.ledger.served_before(app.id))
-    return [release for release in found if release.number != keep]
+    in_use = {keep} | {run.release for run in server.ledger.unfinished_runs() if run.app == app.id}
+    return [release for release in found if release.number not in in_use]
 
 
 def only_held_by(server: Server, app: App, going: list[Release]) -> set[str]:

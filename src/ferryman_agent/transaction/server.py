@@ -6,10 +6,11 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ferryman_agent.clock import Stopwatch
+from ferryman_agent.clock import Stopwatch, wall
 from ferryman_agent.containers import (
     accessory_name,
     current_name,
@@ -45,6 +46,7 @@ class Server:
     report_added: Callable[[], None] = field(default=lambda: None)
     probe: Callable[[str, int, str, str, float], Answer] = field(default=probe)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    wall: Callable[[], datetime] = field(default=wall)
     filesystem: Callable[[Path], Filesystem] = field(default=filesystem)
     memory: Callable[[], int | None] = field(default=available_memory)
     commit_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

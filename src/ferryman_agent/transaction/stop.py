@@ -17,7 +17,6 @@ from ferryman_agent.transaction.run import Run
 from ferryman_agent.transaction.server import Server
 
 DATABASE_GRACE_SECONDS = 60.0
-DROPPED_GRACE_SECONDS = 10.0
 UP = ("running", "restarting", "paused")
 
 
@@ -74,7 +73,7 @@ def stop_all(server: Server, app: App) -> None:
     for container in server.docker.containers({"ferryman.app": app.id}):
         role = container["Labels"].get("ferryman.role", "")
         if role != "postgres" and accessories.LABEL not in container["Labels"] and container["State"] in UP:
-            server.docker.stop(container["Id"], target.manifest.stop_graces.get(role, DROPPED_GRACE_SECONDS))
+            server.docker.stop(container["Id"], target.manifest.stop_graces.get(role, after.DROPPED_GRACE_SECONDS))
     if app.stopped and app.stopped["database"]:
         for container in server.docker.containers({"ferryman.app": app.id, accessories.LABEL: ""}):
             accessories.stop(server, container)

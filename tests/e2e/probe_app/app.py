@@ -61,6 +61,21 @@ def migrate() -> int:
     return 0
 
 
+def sweep(words: list[str]) -> int:
+    """A scheduled command: ends with the code that it is told, or once a file is there that it removes."""
+    print("sweeping", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if words[:1] == ["hang"]:
+        signal.pause()
+    go = Path("/app/media/go")
+    while words[:1] == ["held"] and not go.exists():
+        time.sleep(0.05)
+    if words[:1] == ["held"]:
+        go.unlink()
+        return 0
+    return int(words[0]) if words else 0
+
+
 def main() -> int:
     """Serve until SIGTERM, then finish what is open."""
     if sys.argv[1:] == ["migrate"]:
@@ -73,6 +88,8 @@ def main() -> int:
         while not BEHAVIOUR.get("worker_exits"):
             signal.pause()
         return 5
+    if sys.argv[1:2] == ["sweep"]:
+        return sweep(sys.argv[2:])
     if "exit" in BEHAVIOUR:
         print("no such module: shop", file=sys.stderr)
         return int(BEHAVIOUR["exit"])

@@ -207,6 +207,13 @@ def test_roles_are_replaced_after_the_commit_and_dropped_with_their_release(
     assert broken_promises(machine, server) == []
 
 
+def test_a_role_that_is_dropped_has_the_grace_of_its_own_release(machine: FakeMachine, server: Server) -> None:
+    carry_out(server, machine.order("two", roles(worker={**WORKER, "stop_grace": 300.0})), "two")
+    carry_out(server, machine.order("three"), "three")
+    assert f"stop ferryman.{APP}.worker.2 within 300 s" in machine.docker.calls
+    assert broken_promises(machine, server) == []
+
+
 def test_a_role_that_overlaps_starts_before_the_old_one_stops(machine: FakeMachine, server: Server) -> None:
     content = roles(worker={**WORKER, "overlap": True})
     carry_out(server, machine.order("two", content), "two")

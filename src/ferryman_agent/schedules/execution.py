@@ -1,0 +1,178 @@
+"""One run of a scheduled command: a container of the serving release, watched until its end, also by a later agent."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ferryman_agent.containers import run_name, run_specification
+from ferryman_agent.engine import EngineError
+from ferryman_agent.errors import AgentError
+from ferryman_agent.ledger import Run
+from ferryman_agent.manifest import Schedule, parse_manifest
+from ferryman_agent.secrets_file import write_private
+from ferryman_agent.transaction.server import Server
+
+WAIT_SECONDS = 2.0
+RECORD_PAUSE_SECONDS = 10.0
+LOG_LINES = 1000
+LABEL = "ferryman.schedule"
+
+
+@dataclass(eq=False)
+class Execution:
+    """`started` is set once the container is there or could not be made, `ended` when the outcome is recorded."""
+
+    server: Server
+    run: Run
+    started: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def container(self) -> str:
+        """The name of its container."""
+        return run_name(self.run)
+
+    def carry_out(self) -> None:
+        """Make the container, watch it to its end, record what came of it, remove it."""
+        try:
+            self._start()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the outcome must be recorded
+            self.started.set()
+            message = error.message if isinstance(error, (AgentError, EngineError)) else repr(error)
+            self._end(replace(self.run, state="failed", log=[f"it could not be started: {message}"]))
+            return
+        self.started.set()
+        self._watch()
+
+    def take_up(self) -> None:
+        """Go on with a run that an agent before this one began."""
+        self.started.set()
+        container = self._inspected()
+        if container is None or container["State"]["Status"] == "created":  # it never ran, and its time has passed
+            self._end(replace(self.run, state="lost", log=["the agent was interrupted before it started"]))
+        else:
+            self._watch()
+
+    def _schedule(self) -> Schedule:
+        release = self.server.ledger.release(self.run.app, self.run.release)
+        if release is None:
+            raise AgentError("internal-error", f"{self.run.app} has no release {self.run.release}")
+        return parse_manifest(release.manifest).schedules[self.run.schedule]
+
+    def _start(self) -> None:
+        server, docker = self.server, self.server.docker
+        app, release = server.ledger.app(self.run.app), server.ledger.release(self.run.app, self.run.release)
+        if app is None or release is None:
+            raise AgentError("internal-error", f"{self.run.app} was removed meanwhile")
+        for container in docker.containers({"ferryman.app": app.id, LABEL: self.run.schedule}):
+            docker.remove(container["Id"])  # of a run that is recorded, and could not be removed then
+        manifest = parse_manifest(release.manifest)
+        server.pull_release(release, None, lambda: False)
+        environment = server.environment_of(app, manifest, release)
+        specification = run_specification(app, manifest, release, self._schedule(), environment)
+        docker.create(self.container, specification)
+        docker.start(self.container)
+
+    def _watch(self) -> None:
+        """Until it ends by itself, its time limit comes, or its app is stopped or removed."""
+        docker, state = self.server.docker, ""
+        while True:
+            try:
+                code = docker.wait(self.container, limit=WAIT_SECONDS)
+                if code is not None:
+                    break
+                state = state or self._why_stop()
+                if state:
+                    docker.stop(self.container, self._grace())
+            except EngineError as error:
+                if error.status == 404:
+                    self._end(replace(self.run, state="lost", log=["somebody removed its container"]))
+                    return
+                self.server.stopwatch.wait(WAIT_SECONDS)
+            except AgentError:  # the engine restarts
+                self.server.stopwatch.wait(WAIT_SECONDS)
+        is_stopped = code != 0 and self._is_app_closed()
+        state = state or ("stopped" if is_stopped else "succeeded" if code == 0 else "failed")
+        lines = [] if state == "succeeded" else self.server.tail(self.container)
+        seconds = self._seconds()
+        self._keep_log()
+        self._end(replace(self.run, state=state, exit_code=code, seconds=round(seconds, 3), log=lines))
+
+    def _why_stop(self) -> str:
+        if self._is_app_closed():
+            return "stopped"
+        return "timed-out" if self._seconds() > self._schedule().time_limit else ""
+
+    def _grace(self) -> float:
+        try:
+            return self._schedule().stop_grace
+        except AgentError:  # its app is gone
+            return 10.0
+
+    def _is_app_closed(self) -> bool:
+        app = self.server.ledger.app(self.run.app)
+        return app is None or app.stopped is not None or app.removal is not None
+
+    def _seconds(self) -> float:
+        """How long it runs or ran, by the engine's own times."""
+        container = self._inspected()
+        state: dict[str, Any] = container["State"] if container else {"Running": True, "StartedAt": ""}
+        began = parse_time(state["StartedAt"])
+        until = self.server.wall() if state["Running"] else parse_time(state["FinishedAt"])
+        return max(0.0, (until - began).total_seconds()) if began and until else 0.0
+
+    def _inspected(self) -> dict[str, Any] | None:
+        """What the engine knows of the container; it is asked again while it restarts."""
+        while True:
+            try:
+                return self.server.docker.container(self.container)
+            except (AgentError, EngineError):
+                self.server.stopwatch.wait(WAIT_SECONDS)
+
+    def _keep_log(self) -> None:
+        """Its container goes, so that it holds no image; its log stays readable until the next run ends."""
+        lines = self.server.tail(self.container, LOG_LINES)
+        with contextlib.suppress(OSError):  # a full disk; the outcome matters more
+            path = log_file(self.server, self.run.app, self.run.schedule)
+            write_private(path, "".join(f"{line}\n" for line in lines))
+
+    def _end(self, run: Run) -> None:
+        """Record the outcome, at last also on a disk that was full; then the container goes."""
+        while True:
+            try:
+                self.server.ledger.finish_run(run, _report(self.server, run))
+                break
+            except sqlite3.Error:
+                self.server.stopwatch.wait(RECORD_PAUSE_SECONDS)
+        with contextlib.suppress(AgentError, EngineError):  # the next run removes it
+            self.server.docker.remove(self.container)
+        self.server.report_added()
+        self.ended.set()
+
+
+def log_file(server: Server, app_id: str, schedule: str) -> Path:
+    """Where the log of a schedule's last run is kept."""
+    return server.app_folder(app_id) / "runs" / f"{schedule}.log"
+
+
+def _report(server: Server, run: Run) -> dict[str, Any] | None:
+    """What Harbour is told of a run that did not succeed; no line of its log."""
+    app = server.ledger.app(run.app)
+    if run.state == "succeeded" or app is None:
+        return None
+    data = {"schedule": run.schedule, "outcome": run.state, "release": run.release}
+    data |= {"exit_code": run.exit_code, "seconds": run.seconds}
+    return {"kind": "schedule.failed", "app": app.name, "environment": app.environment, "data": data}
+
+
+def parse_time(text: str) -> datetime | None:
+    """The engine's RFC 3339 time, which has nanoseconds; None for its zero."""
+    if not text or text.startswith("0001-"):
+        return None
+    return datetime.fromisoformat(text[:19] + "+00:00")
