@@ -17,7 +17,10 @@ from openapi import Call, Description, Request, Violation
 
 @dataclass
 class Fault:
-    """What is answered to a request in the place of the truth, `times` times. `status` 0: nothing for `seconds`."""
+    """What is answered to a request in the place of the truth, `times` times. `status` 0: nothing, until the test ends.
+
+    With `is_carried_out` the request has its effect all the same.
+    """
 
     method: str
     path: str

@@ -9,8 +9,8 @@ from typing import Any
 
 from registry_stand_in import RegistryStandIn
 
-from ferryman.cleanup import Order, Report, clean_up
-from ferryman.cleanup.cleanup import Surroundings
+from ferryman.cleanup.cleanup import Order, Surroundings, clean_up
+from ferryman.cleanup.report import Report
 from ferryman.config import load_configuration, manifest
 from ferryman.destination import Destination
 from ferryman.testing import FakeLink

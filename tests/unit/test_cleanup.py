@@ -10,8 +10,8 @@ import pytest
 from place import NOW, Place, old_images, revision
 from registry_stand_in import RegistryStandIn
 
-from ferryman.cleanup import Order, Report, clean_up
-from ferryman.cleanup.cleanup import Surroundings
+from ferryman.cleanup.cleanup import Order, Surroundings, clean_up
+from ferryman.cleanup.report import Report
 from ferryman.cleanup.summary import lines
 from ferryman.destination import Destination
 from ferryman.errors import ConfigurationError, DeployFailed, Refused, Unreachable, UsageError

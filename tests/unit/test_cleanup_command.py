@@ -13,9 +13,9 @@ from place import Place, old_images
 from registry_stand_in import RegistryStandIn
 from typer.testing import CliRunner
 
-from ferryman.cleanup import Order, Report
-from ferryman.cleanup.cleanup import Surroundings
+from ferryman.cleanup.cleanup import Order, Surroundings
 from ferryman.cleanup.names import escaped, shown
+from ferryman.cleanup.report import Report
 from ferryman.cleanup.summary import lines, markdown, size
 from ferryman.cli.main import app
 from ferryman.errors import DeployFailed, UsageError
@@ -155,7 +155,7 @@ def test_all_three_parts_are_cleaned_without_an_option(
         orders.append(order)
         return Report(order.is_dry)
 
-    monkeypatch.setattr("ferryman.cleanup.clean_up", note)
+    monkeypatch.setattr("ferryman.cleanup.cleanup.clean_up", note)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "not" / "there"))
     for options in ([], ["--images", "--server", "--dry-run", "--to", "a", "--to", "b"]):
         assert CliRunner().invoke(app, ["cleanup", *options]).exit_code == 0

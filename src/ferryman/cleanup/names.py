@@ -10,12 +10,13 @@ NAME_CHARACTERS = 120
 
 def shown(text: str) -> str:
     """One short line without a character that steers a terminal, turns the text around, or is not seen."""
-    safe = "".join(_visible(character) for character in text)
+    safe = visible(text)
     return safe if len(safe) <= NAME_CHARACTERS else f"{safe[: NAME_CHARACTERS - 1]}…"
 
 
-def _visible(character: str) -> str:
-    return f"\\u{ord(character):04x}" if unicodedata.category(character) in UNSEEN else character
+def visible(text: str) -> str:
+    """The same, however long it is."""
+    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in UNSEEN else c for c in text)
 
 
 def escaped(text: str) -> str:

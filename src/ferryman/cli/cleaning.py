@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ferryman.cleanup.names import shown, visible
 from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, messages, print_json
+
+if TYPE_CHECKING:
+    from ferryman.cleanup.report import Report
 
 Environments = Annotated[
     list[str] | None,
@@ -27,9 +31,7 @@ def cleanup(  # noqa: PLR0913, PLR0917 - each is an option of the command
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Remove merged branches, old images in the registry, unused images on the servers; all three or those named."""
-    from ferryman.cleanup import PARTS, Order, clean_up
-    from ferryman.cleanup.cleanup import Surroundings
-    from ferryman.cleanup.names import shown
+    from ferryman.cleanup.cleanup import PARTS, Order, Surroundings, clean_up
     from ferryman.cleanup.summary import lines, markdown
 
     named = frozenset(part for part, is_on in zip(PARTS, (branches, images, server), strict=True) if is_on)
@@ -44,12 +46,17 @@ def cleanup(  # noqa: PLR0913, PLR0917 - each is an option of the command
     else:
         for line in lines(report):
             typer.echo(line)
-    for failure in report.failures:
-        messages.print(f"not done: {failure.part}: {failure.message} [{failure.code}]", markup=False, soft_wrap=True)
-        if failure.hint:
-            messages.print(f"hint: {failure.hint}", markup=False, highlight=False, soft_wrap=True)
+        _show_failures(report)
     _append_summary(markdown(report))
     report.check()
+
+
+def _show_failures(report: Report) -> None:
+    for failure in report.failures:
+        told = [f"not done: {failure.part}: {failure.message} [{failure.code}]"]
+        told += [f"hint: {failure.hint}"] if failure.hint else []
+        for line in told:
+            messages.print(visible(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def _append_summary(text: str) -> None:
