@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 # Every other tag was given by a person or by another program, and stays; so does what it names.
 REVISION_TAG = re.compile(r"[0-9a-f]{40}(-dirty-[0-9a-f]+)?")
@@ -72,20 +72,24 @@ def plan_images(images: Iterable[StoredImage], retained: Retained, rules: Rules,
     listed = list(images)
     why = {image.digest: _why_it_stays(image, retained, rules, now) for image in listed}
     dated = [image for image in listed if image.revisions and is_dated(image)]
-    newest = sorted(dated, key=lambda image: str(image.created), reverse=True)[: rules.keep_images]
+    newest = sorted(dated, key=_age, reverse=True)[: rules.keep_images]
     for image in newest:
         why[image.digest] = why[image.digest] or f"one of the newest {rules.keep_images}"
     _keep_parts(listed, why)
     for image in listed:
         if image.subject:
             why[image.digest] = "" if why.get(image.subject) == "" else "belongs to an image that stays"
-    going = sorted((image for image in listed if not why[image.digest]), key=lambda image: str(image.created))
+    going = sorted((image for image in listed if not why[image.digest]), key=_age)
     return Plan(going, [(image, why[image.digest]) for image in listed if why[image.digest]])
 
 
 def is_dated(image: StoredImage) -> bool:
     """Whether its age can be believed: a reproducible build often says 1970."""
     return image.created is not None and image.created.year >= FIRST_BELIEVABLE_YEAR
+
+
+def _age(image: StoredImage) -> datetime:
+    return image.created or datetime.min.replace(tzinfo=UTC)
 
 
 def _why_it_stays(image: StoredImage, retained: Retained, rules: Rules, now: datetime) -> str:

@@ -72,7 +72,10 @@ class FakeDatabase:
 
 
 class FakeDocker(Docker):
-    """An engine in memory. `registry` is what can be pulled: reference → behaviour; so are `images` that are here."""
+    """An engine in memory. `registry` is what can be pulled: reference → behaviour; so are `images_here`.
+
+    `tagged`: reference → tags that somebody gave the image here.
+    """
 
     def __init__(self, folder: Path, stopwatch: FakeStopwatch) -> None:
         super().__init__("/nowhere")
@@ -82,6 +85,7 @@ class FakeDocker(Docker):
             name: Behaviour() for name in ("postgres:17", "haproxy:3.0", "redis:7", "redis:8")
         }
         self.images_here: dict[str, Behaviour] = {}
+        self.tagged: dict[str, list[str]] = {}
         self.networks: dict[str, dict[str, Any]] = {}
         self.volume_labels: dict[str, dict[str, str]] = {}
         self.databases: dict[str, FakeDatabase] = {}
@@ -135,7 +139,8 @@ class FakeDocker(Docker):
         return [self._listed(name) for name in found]
 
     def _listed(self, name: str) -> dict[str, Any]:
-        names = {"RepoDigests": [name], "RepoTags": []} if "@" in name else {"RepoDigests": [], "RepoTags": [name]}
+        names = {"RepoDigests": [name], "RepoTags": self.tagged.get(name, [])}
+        names = names if "@" in name else {"RepoDigests": [], "RepoTags": [name]}
         return {"Id": name, "Size": self.images_here[name].size, **names}
 
     def image_bytes(self) -> dict[str, Any] | None:

@@ -95,6 +95,13 @@ def test_an_image_that_a_container_uses_stays_and_is_not_told(machine: FakeMachi
     assert reference("stray") in machine.docker.images_here
 
 
+def test_an_image_that_somebody_tagged_here_stays(machine: FakeMachine, cluttered: Server) -> None:
+    machine.docker.tagged[reference("stray")] = ["acme/shop:keep"]
+
+    assert reference("stray") not in told(remove_unused(cluttered, shop(cluttered), is_dry=False))
+    assert reference("stray") in machine.docker.images_here
+
+
 def test_the_last_healthy_releases_stay_and_older_ones_go(machine: FakeMachine, server: Server) -> None:
     for word in ("two", "three"):
         assert carry_out(server, machine.order(word, manifest(retain=2)), word).state == "succeeded"
