@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command import Call
 from github_stand_in import GitHubStandIn, World, sha
+from openapi import Call as Request
 from place import Place, old_images
 from registry_stand_in import RegistryStandIn
 from typer.testing import CliRunner
@@ -146,14 +149,34 @@ def test_the_command_prints_json_appends_to_the_summary_and_fails_when_something
     assert "### Not done" in summary.read_text()
 
 
+def test_a_signal_ends_it_and_what_went_is_told(place: Place, github: GitHubStandIn) -> None:
+    github.world.branches |= {name: sha("work") for name in ("a", "b", "c")}
+    has_begun = threading.Event()
+
+    def interrupt(request: Request) -> None:
+        if (request.method, request.names.get("ref")) == ("DELETE", "heads/b"):
+            assert has_begun.wait(20)
+            call.interrupt()
+            call.process.wait(20)  # no answer comes before the end
+
+    github.before = interrupt
+    call = Call(["cleanup", "--branches", "--json", "--config", str(place.config)], github.variables)
+    has_begun.set()
+
+    call.end().ended_with(130)
+
+    assert [branch["name"] for branch in json.loads(call.stdout.text)["branches"]["removed"]] == ["a"]
+    assert "c" in github.world.branches
+
+
 def test_all_three_parts_are_cleaned_without_an_option(
     place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     orders: list[Order] = []
 
-    def note(order: Order, _: Surroundings) -> Report:
+    def note(order: Order, _: Surroundings, report: Report) -> Report:
         orders.append(order)
-        return Report(order.is_dry)
+        return report
 
     monkeypatch.setattr("ferryman.cleanup.cleanup.clean_up", note)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "not" / "there"))

@@ -46,16 +46,17 @@ class Surroundings:
     open_store: Callable[[Reference, Credentials | None], Store] = open_store
 
 
-def clean_up(order: Order, around: Surroundings) -> Report:
+def clean_up(order: Order, around: Surroundings, report: Report | None = None) -> Report:
     """Clean up; what fails is noted in the report, and the other parts go on.
 
-    UsageError and ConfigurationError come before anything is changed.
+    A report that is given is filled: it has what was done when a signal ends this. UsageError and ConfigurationError
+    come before anything is changed.
     """
     configuration = load_configuration(order.config)
     unknown = [name for name in order.environments if name not in (*configuration.environments, REHEARSAL)]
     if unknown:
         configuration.environment(unknown[0], around.variables)  # which says what there is
-    report = Report(order.is_dry)
+    report = report or Report(order.is_dry)
     work: list[tuple[str, Callable[[], None]]] = []
     if "branches" in order.parts:
         github = GitHub(find_access(around.variables))

@@ -32,7 +32,7 @@ def cleanup(  # noqa: PLR0913, PLR0917 - each is an option of the command
 ) -> None:
     """Remove merged branches, old images in the registry, unused images on the servers; all three or those named."""
     from ferryman.cleanup.cleanup import PARTS, Order, Surroundings, clean_up
-    from ferryman.cleanup.summary import lines, markdown
+    from ferryman.cleanup.report import Report
 
     named = frozenset(part for part, is_on in zip(PARTS, (branches, images, server), strict=True) if is_on)
 
@@ -40,7 +40,20 @@ def cleanup(  # noqa: PLR0913, PLR0917 - each is an option of the command
         messages.print(shown(line), markup=False, highlight=False, soft_wrap=True)
 
     order = Order(config, tuple(to or ()), named or frozenset(PARTS), dry_run)
-    report = clean_up(order, Surroundings(os.environ, datetime.now(UTC), tell))
+    report = Report(dry_run)
+    try:
+        clean_up(order, Surroundings(os.environ, datetime.now(UTC), tell), report)
+    except KeyboardInterrupt:  # what went is told all the same
+        _show(report, as_json=as_json)
+        raise
+    _show(report, as_json=as_json)
+    report.check()
+
+
+def _show(report: Report, *, as_json: bool) -> None:
+    """On standard output, and in the summary of a workflow's run."""
+    from ferryman.cleanup.summary import lines, markdown
+
     if as_json:
         print_json(report.as_json())
     else:
@@ -48,7 +61,6 @@ def cleanup(  # noqa: PLR0913, PLR0917 - each is an option of the command
             typer.echo(line)
         _show_failures(report)
     _append_summary(markdown(report))
-    report.check()
 
 
 def _show_failures(report: Report) -> None:
