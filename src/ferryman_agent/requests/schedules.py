@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from dataclasses import replace
 from typing import Any
 
 from ferryman_agent.clock import written
@@ -107,13 +108,17 @@ def send_kept_log(call: Call, app_id: str, name: str, tail: int | None) -> None:
 
 
 def told(call: Call, app: App, manifest: Manifest) -> dict[str, Any]:
-    """For each schedule: its expression, when it comes next, the run that is under way, and the last that ended."""
+    """For each schedule: its expression, when it comes next, the run that is under way, and the last that ended.
+
+    Lines of their logs are for those who may read logs.
+    """
     found = {}
     for name, schedule in manifest.schedules.items():
         runs = call.server.ledger.runs(app.id, name)
         following = None if app.stopped else next_time(schedule.cron, call.server.wall())
-        running = [item.summary() for item in runs if item.state == "running"]
-        ended = [item.summary() for item in runs if item.state != "running"]
+        shown = [item if call.role == "operator" else replace(item, log=[]) for item in runs]
+        running = [item.summary() for item in shown if item.state == "running"]
+        ended = [item.summary() for item in shown if item.state != "running"]
         found[name] = {
             "cron": schedule.expression,
             "next": written(following) if following else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from ferryman_agent.ledger import Ledger
+from ferryman_agent.schedules import Scheduler
 from ferryman_agent.testing import (
     REDIS,
     Behaviour,
@@ -38,8 +40,8 @@ from ferryman_agent.transaction.server import Server
 
 APP = "shop.production"
 IMAGES = {
-    "good": Behaviour(migrations=["a.1"]),
-    "better": Behaviour(migrations=["a.1", "a.2"]),
+    "good": Behaviour(migrations=["a.1"], exits={"sweep": 0}),
+    "better": Behaviour(migrations=["a.1", "a.2"]),  # its sweep hangs until its time limit
     "unlabelled": Behaviour(),
     "crashing": Behaviour(migrations=["a.1"], exits={"web": 1}),
     "broken": Behaviour(migrations=["a.1", "a.3"], exits={"migrate": 1}),
@@ -58,8 +60,13 @@ CHANGES: list[ChangeOrder] = [
     RemoveOrder(APP, with_data=False),
 ]
 points = st.one_of(st.none(), st.integers(0, 140))
+SWEEP = {"cron": "@daily", "command": ["sweep"], "time_limit": 60.0, "stop_grace": 1.0}
 ACCESSORIES = st.sampled_from(["", "", "redis:7", "redis:8"])
 SHARED_MEMORY = Path("/dev/shm")
+
+
+def at_once(act: Callable[[], None]) -> None:
+    act()
 
 
 class Histories(RuleBasedStateMachine):
@@ -80,6 +87,12 @@ class Histories(RuleBasedStateMachine):
         self.ledgers.append(server.ledger)
         return server
 
+    def recover(self) -> None:
+        """The next agent starts."""
+        self.server = self.started(None)
+        recover(self.server)
+        Scheduler(self.server, at_once).adopt()
+
     def teardown(self) -> None:
         for ledger in self.ledgers:
             ledger.close()
@@ -97,8 +110,7 @@ class Histories(RuleBasedStateMachine):
         try:
             carry_out(self.started(CrashPoint(crash)), order, request)
         except Crash:
-            self.server = self.started(None)
-            recover(self.server)
+            self.recover()
         deployment = self.server.ledger.deployment(request)
         if deployment and deployment.state == "succeeded":
             assert self.serving == deployment.release
@@ -107,7 +119,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule(word=st.sampled_from(sorted(IMAGES)), has_worker=st.booleans(), redis=ACCESSORIES, crash=points)
     def deploy(self, word: str, has_worker: bool, redis: str, crash: int | None) -> None:
-        content = manifest(retain=2, accessories={"redis": {**REDIS, "image": redis}} if redis else {})
+        content = manifest(
+            retain=2, schedules={"sweep": SWEEP}, accessories={"redis": {**REDIS, "image": redis}} if redis else {}
+        )
         if has_worker:
             content["roles"]["worker"] = WORKER
         self.transact(self.machine.order(word, content), crash)
@@ -126,8 +140,7 @@ class Histories(RuleBasedStateMachine):
         try:
             begin(self.started(CrashPoint(crash)), order, str(self.requests)).carry_out()
         except Crash:
-            self.server = self.started(None)
-            recover(self.server)
+            self.recover()
         is_removed = self.server.ledger.removal_result(str(self.requests)) is not None
         assert (self.server.ledger.app(APP) is None) is is_removed
         assert self.serving == (None if is_removed else before)
@@ -136,8 +149,14 @@ class Histories(RuleBasedStateMachine):
     def reboot(self) -> None:
         self.machine.docker.reboot()
         self.machine.edge.restart()
-        self.server = self.started(None)
-        recover(self.server)
+        self.recover()
+
+    @rule(crash=points)
+    def run_a_scheduled_command(self, crash: int | None) -> None:
+        try:
+            Scheduler(self.started(CrashPoint(crash)), at_once).begin(APP, "sweep", by_hand=False)
+        except Crash:
+            self.recover()
 
     @rule(number=st.integers(0, 5))
     def lose_a_container(self, number: int) -> None:
@@ -149,6 +168,8 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def promises_hold(self) -> None:
         assert broken_promises(self.machine, self.server) == []
+        assert self.server.ledger.unfinished_runs() == []
+        assert self.machine.docker.containers({"ferryman.schedule": ""}) == []
 
 
 TestHistories = Histories.TestCase

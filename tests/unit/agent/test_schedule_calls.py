@@ -37,10 +37,10 @@ def agent(machine: FakeMachine) -> Agent:
     return made
 
 
-def converse(agent: Agent, request: str, params: Any) -> Any:
+def converse(agent: Agent, request: str, params: Any, role: str = "operator") -> Any:
     message = {"protocol": 1, "client": "0", "id": str(uuid.uuid4()), "request": request, "params": params}
     written = io.BytesIO()
-    said = b"".join(json.dumps(line).encode() + b"\n" for line in ({"role": "operator"}, message))
+    said = b"".join(json.dumps(line).encode() + b"\n" for line in ({"role": role}, message))
     agent.answer(Channel(io.BytesIO(said), written))
     return [json.loads(line) for line in written.getvalue().splitlines()]
 
@@ -78,6 +78,9 @@ def test_a_run_that_fails_is_an_error_with_its_exit_code(agent: Agent, machine: 
     error = answers[-1]["error"]
     assert (error["code"], error["exit"], error["message"]) == ("run-failed", 1, "sweep: ended with exit code 3")
     assert told(agent)["last"]["log"] == ["broken"]
+    (app,) = converse(agent, "status", SHOP, "pipeline")[-1]["result"]["apps"]
+    found = app["schedules"]["sweep"]["last"]
+    assert (found["exit_code"], found["log"]) == (3, []), "the pipeline's key may not read logs"
 
 
 def test_a_run_that_can_not_start_says_why(agent: Agent, machine: FakeMachine) -> None:

@@ -247,7 +247,9 @@ def test_a_deploy_leaves_a_run_alone_and_retention_its_image(machine: FakeMachin
                 assert carry_out(server, machine.order(word, content), word).state == "succeeded"
                 app = server.ledger.app(APP)
                 assert app is not None
+                configured = machine.edge.configured
                 settle(server, app)
+                assert machine.edge.configured is configured, "a run is no reason to do anything"
             assert machine.docker.by_name[NAME]["State"]["Running"]
             assert image in machine.docker.images_here
             assert broken_promises(machine, server) == []
