@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ferryman.destination import Destination
+from ferryman.destination import Destination, Workshop
 from ferryman.errors import FerrymanError
 from ferryman.events import OnEvent, step
 from ferryman.image import (
     BuildRequest,
+    build_cache,
     build_image,
     find_credentials,
     manifest_digest,
     push,
-    require_digest,
+    require_manifest,
     rerouted,
     set_tag,
     split_reference,
@@ -34,13 +35,14 @@ class DeployOptions:
     revision: str | None = None
     build: bool = True
     allow_dirty: bool = False
+    use_cache: bool = False
     sequence: int | None = None
     allow_older: bool = False
 
 
 @dataclass(frozen=True)
 class ShippedImage:
-    """An image in its registry."""
+    """An image in its registry. `size` as unpacked, 0: not known; `stored_bytes` as the registry keeps it."""
 
     revision: str
     digest: str
@@ -48,10 +50,11 @@ class ShippedImage:
     sent_bytes: int
     was_there: bool
     unread: str = ""
+    stored_bytes: int = 0
 
 
 def ship_image(
-    destination: Destination, options: DeployOptions, variables: Mapping[str, str], on_event: OnEvent
+    destination: Workshop, options: DeployOptions, variables: Mapping[str, str], on_event: OnEvent
 ) -> ShippedImage:
     """Have the image of a revision in the registry: there already, or built and pushed. Events: step build, step push.
 
@@ -63,6 +66,7 @@ def ship_image(
         BuildRequest.of(destination.configuration, options.revision),
         allow_dirty=options.allow_dirty,
         stand_ins=destination.stand_ins,
+        use_cache=options.use_cache,
         on_line=lambda line: on_event({"kind": "log", "text": line}),
     )
     with step("build", on_event) as build:
@@ -71,18 +75,20 @@ def ship_image(
     with step("push", on_event) as pushing:
         credentials = find_credentials(split_reference(rerouted(image.reference, destination.registry)), variables)
         pushed = push(image.reference, credentials, request.on_line, registry_override=destination.registry)
+        if options.use_cache and (kept := build_cache(request)):
+            push(kept, credentials, request.on_line, registry_override=destination.registry)
         pushing.detail = "in the registry already" if pushed.was_there else f"{pushed.sent_bytes / 1e3:.0f} KB"
     tag = split_reference(image.reference).version
     return ShippedImage(tag, pushed.digest, image.size, pushed.sent_bytes, pushed.was_there, image.unread)
 
 
-def published_image(destination: Destination, options: DeployOptions, variables: Mapping[str, str]) -> ShippedImage:
+def published_image(destination: Workshop, options: DeployOptions, variables: Mapping[str, str]) -> ShippedImage:
     """The image of a revision that the registry has; Refused `image-not-in-registry` when it has none."""
     repository = find_repository(destination.configuration.root)
     sha = resolve_revision(repository.root, "HEAD" if options.revision is None else options.revision)
     reference = rerouted(f"{destination.configuration.app.image}:{sha}", destination.registry)
-    digest = require_digest(reference, find_credentials(split_reference(reference), variables))
-    return ShippedImage(sha, digest, 0, 0, was_there=True)
+    found = require_manifest(reference, find_credentials(split_reference(reference), variables))
+    return ShippedImage(sha, found.digest, 0, 0, was_there=True, stored_bytes=sum(found.blobs.values()))
 
 
 def planned_image(destination: Destination, options: DeployOptions, variables: Mapping[str, str]) -> ShippedImage:

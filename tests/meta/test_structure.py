@@ -18,8 +18,9 @@ GIVEN_NAMES = {ROOT / "service/harbour/postgresql/base.py"}
 # A module may import from its own layer and from those after it.
 CLIENT_LAYERS = [
     {"cli"},
+    {"trial"},
     {"rehearsal"},
-    {"cleanup", "deploy", "terminal", "server", "project", "spectator"},
+    {"cleanup", "deploy", "terminal", "server", "project", "spectator", "workflows", "outside", "retained", "checks"},
     {"watch"},
     {"destination"},
     {"testing"},

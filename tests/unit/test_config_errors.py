@@ -35,7 +35,7 @@ BROKEN = {
     "unknown section": (
         APP + WEB + "[databse]\nversion = 17\n",
         'ferryman.toml:5: [databse]: unknown section; did you mean "database"? '
-        "allowed: app, database, accessories, environments, reports, cleanup, rehearsal",
+        "allowed: app, database, accessories, environments, reports, cleanup, pipeline, rehearsal",
     ),
     "wrong type": (
         APP + WEB + 'port = "8000"\n',

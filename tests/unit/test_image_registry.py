@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from ferryman.errors import Refused, Unreachable
-from ferryman.image import Credentials, manifest_digest, require_digest, set_tag
+from ferryman.image import Credentials, manifest_digest, require_manifest, set_tag
 from ferryman.image.registry import Manifest, pushed_bytes
 
 LOGIN = Credentials("shipper", "right")
@@ -110,7 +110,7 @@ def test_an_image_that_is_not_there_has_no_digest_and_is_refused_where_it_must_b
     assert manifest_digest(reference, LOGIN) is None
 
     with pytest.raises(Refused) as caught:
-        require_digest(reference, LOGIN)
+        require_manifest(reference, LOGIN)
 
     assert (caught.value.code, caught.value.exit_status) == ("image-not-in-registry", 3)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ferryman.cleanup.names import shown, visible
 from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, messages, print_json
+from ferryman.workflows.run import add_to_summary
 
 if TYPE_CHECKING:
     from ferryman.cleanup.report import Report
@@ -60,7 +60,7 @@ def _show(report: Report, *, as_json: bool) -> None:
         for line in lines(report):
             typer.echo(line)
         _show_failures(report)
-    _append_summary(markdown(report))
+    add_to_summary(markdown(report), os.environ)
 
 
 def _show_failures(report: Report) -> None:
@@ -69,15 +69,3 @@ def _show_failures(report: Report) -> None:
         told += [f"hint: {failure.hint}"] if failure.hint else []
         for line in told:
             messages.print(visible(line), markup=False, highlight=False, soft_wrap=True)
-
-
-def _append_summary(text: str) -> None:
-    """To the summary of a workflow's run, where there is one; the outcome does not depend on it."""
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not path:
-        return
-    try:
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        messages.print(f"the summary could not be written: {error}", markup=False, soft_wrap=True)

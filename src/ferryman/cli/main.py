@@ -10,6 +10,7 @@ import typer
 from ferryman import __version__
 from ferryman.cli import (
     changing,
+    checking,
     cleaning,
     guarding,
     operating,
@@ -19,6 +20,7 @@ from ferryman.cli import (
     running,
     server,
     shipping,
+    trying,
     watching,
 )
 from ferryman.cli.failure import print_failure
@@ -33,9 +35,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("init")(project.init)
+app.command("check")(checking.check)
+app.add_typer(trying.test, name="test")
 app.command("build")(shipping.build)
 app.command("deploy")(shipping.deploy)
 app.command("rollback")(shipping.rollback)
+app.command("verify")(shipping.verify)
 app.command("follow")(watching.follow)
 app.command("cancel")(watching.cancel)
 app.command("restart")(changing.restart)

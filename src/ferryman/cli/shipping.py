@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -26,9 +27,14 @@ from ferryman.deploy import (
     registry_credentials,
     ship_image,
 )
-from ferryman.destination import Destination
+from ferryman.destination import Destination, find_workshop
+from ferryman.errors import DeployFailed
+from ferryman.events import OnEvent, step
 from ferryman.interruption import Signals
+from ferryman.outside import check_from_outside
+from ferryman.retained import release_number
 from ferryman.spectator import ask_transaction, turn_parameters
+from ferryman.workflows.shipping import ShippingReport, reported
 
 plan = typer.Typer(no_args_is_help=True, help="Show what a deploy or a rollback would do; change nothing.")
 
@@ -43,20 +49,24 @@ WaitTimeout = Annotated[
 CancelRunning = Annotated[
     bool, typer.Option("--cancel-running", help="Cancel what runs, unless it is committed, and go on.")
 ]
-ToRelease = Annotated[int | None, typer.Argument(help="Release number; the previous healthy one without it.")]
+ToRelease = Annotated[str, typer.Argument(help="Number or revision; the previous healthy one without it.")]
+Verify = Annotated[bool, typer.Option("--verify", help="Ask the service from here; only then move `latest`.")]
 
 
 def build(  # noqa: PLR0913, PLR0917 - each is an option of the command
     to: To = None,
     revision: Revision = None,
     allow_dirty: AllowDirty = False,
+    cache: Annotated[
+        bool, typer.Option("--cache", help="Take layers from the registry, and leave them there.")
+    ] = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Build the image of a commit and push it."""
-    target = destination(config, to)
-    options = DeployOptions(revision=revision, allow_dirty=allow_dirty)
+    target = find_workshop(config, to)
+    options = DeployOptions(revision=revision, allow_dirty=allow_dirty, use_cache=cache)
     with Steps(messages, is_verbose=verbose) as steps:
         image = ship_image(target, options, os.environ, steps.show)
     if image.unread:
@@ -78,50 +88,92 @@ def deploy(  # noqa: PLR0913, PLR0917 - each is an option of the command
     wait: Wait = False,
     wait_timeout: WaitTimeout = None,
     cancel_running: CancelRunning = False,
+    verify: Verify = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Ship a commit: build and push its image where needed, then switch to it without a lost request."""
     target = destination(config, to)
-    options = DeployOptions(revision, not no_build, allow_dirty, sequence, allow_older)
+    options = DeployOptions(revision, not no_build, allow_dirty, sequence=sequence, allow_older=allow_older)
     turn = turn_parameters(wait_timeout, is_waiting=wait, cancel_running=cancel_running)
-    with Signals() as signals, Steps(messages, is_verbose=verbose) as steps:
-        image = ship_image(target, options, os.environ, steps.show)
-        parameters = {**deploy_parameters(target, image, options, os.environ), **turn}
-        result = _carry_out(target, ("deploy", parameters), steps, signals)
-    _show_outcome(target, result, as_json=as_json)
+    with (
+        reported("Deploy", target.name, os.environ) as report,
+        Signals() as signals,
+        Steps(messages, is_verbose=verbose) as steps,
+    ):
+        on_event = report.listen(steps.show)
+        image = ship_image(target, options, os.environ, on_event)
+        report.image_bytes = image.size or image.stored_bytes
+        asked = Asked("deploy", {**deploy_parameters(target, image, options, os.environ), **turn}, verify)
+        _carry_out(target, asked, report, on_event, signals)
+    _show_outcome(target, report.result, as_json=as_json)
 
 
 def rollback(  # noqa: PLR0913, PLR0917 - each is an option of the command
-    release: ToRelease = None,
+    release: ToRelease = "",
     to: To = None,
     wait: Wait = False,
     wait_timeout: WaitTimeout = None,
     cancel_running: CancelRunning = False,
+    verify: Verify = False,
     as_json: AsJson = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Go back to a retained release: the previous healthy one, or the one that is named."""
     target = destination(config, to)
     turn = turn_parameters(wait_timeout, is_waiting=wait, cancel_running=cancel_running)
-    with Signals() as signals, Steps(messages) as steps:
+    with (
+        reported("Rollback", target.name, os.environ) as report,
+        Signals() as signals,
+        Steps(messages) as steps,
+    ):
         credentials = registry_credentials(target, os.environ)
-        parameters = {**target.app, "to": release, "credentials": credentials, **turn}
-        result = _carry_out(target, ("rollback", parameters), steps, signals)
-    _show_outcome(target, result, as_json=as_json)
+        parameters = {**target.app, "to": release_number(target, release), "credentials": credentials, **turn}
+        asked = Asked("rollback", parameters, verify)
+        _carry_out(target, asked, report, report.listen(steps.show), signals)
+    _show_outcome(target, report.result, as_json=as_json)
 
 
-def _carry_out(
-    target: Destination, asked: tuple[str, dict[str, Any]], steps: Steps, signals: Signals
-) -> dict[str, Any]:
-    """Have the agent carry a request out, then move `latest`, unless the call is to end."""
-    kind, parameters = asked
-    result = ask_transaction(target, kind, parameters, steps.show, signals)
+@dataclass(frozen=True)
+class Asked:
+    """What the agent is asked; `is_verified`: the service is asked from here afterwards."""
+
+    kind: str
+    parameters: dict[str, Any]
+    is_verified: bool
+
+
+def _carry_out(target: Destination, asked: Asked, report: ShippingReport, on_event: OnEvent, signals: Signals) -> None:
+    """Have the agent carry a request out, ask the service from here, then move `latest`, unless the call is to end."""
+    result = ask_transaction(target, asked.kind, asked.parameters, on_event, signals)
+    is_ending = result["outcome"] == "committed"
+    if asked.is_verified and not is_ending:
+        try:
+            with step("outside", on_event) as outside:
+                answer = check_from_outside(target, is_over=lambda: bool(signals.came))
+                report.checked = outside.detail = str(answer) if answer else "not asked: the call was interrupted"
+        except DeployFailed as error:
+            error.state = f"release {result['release']['number']} is committed and serves; latest was not moved"
+            error.hint = f"{error.hint}; to go back: ferryman rollback --to {target.name}"
+            raise
+        is_ending = answer is None
     latest = "not moved: the call was interrupted; the next deploy moves it"
-    if result["outcome"] != "committed":
+    if not is_ending:
         latest = move_latest(target, result["release"]["digest"], os.environ)
-    return {**result, "latest": latest}
+    report.result = {**result, "latest": latest}
+
+
+def verify(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONFIG) -> None:
+    """Ask the service for its health from here, as its users reach it."""
+    target = destination(config, to)
+    answer = check_from_outside(target)
+    if answer is not None:
+        shown = {"url": answer.url, "status": answer.status, "seconds": round(answer.seconds, 3)}
+        if as_json:
+            print_json(shown)
+        else:
+            typer.echo(str(answer))
 
 
 def _show_outcome(target: Destination, result: dict[str, Any], *, as_json: bool) -> None:
@@ -161,11 +213,11 @@ def plan_deploy(
 
 @plan.command("rollback")
 def plan_rollback(
-    release: ToRelease = None, to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONFIG
+    release: ToRelease = "", to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONFIG
 ) -> None:
     """Show what a rollback would do."""
     target = destination(config, to)
-    found = target.link.request("plan", {**target.app, "kind": "rollback", "to": release})
+    found = target.link.request("plan", {**target.app, "kind": "rollback", "to": release_number(target, release)})
     _show_plan(found, "", as_json=as_json)
 
 
@@ -180,8 +232,8 @@ def _show_plan(found: dict[str, Any], told: str, *, as_json: bool) -> None:
         typer.echo("nothing to do: this image and configuration serve already")
         return
     typer.echo(f"would go to release {release['number']} ({release['revision'][:7]}):")
-    for step in found["steps"]:
-        typer.echo(f"  {step['step']:<10} {step['detail']}")
+    for planned in found["steps"]:
+        typer.echo(f"  {planned['step']:<10} {planned['detail']}")
     if told:
         typer.echo(told)
         for commit in found["commits"]:

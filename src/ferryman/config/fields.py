@@ -270,3 +270,8 @@ BranchPattern = Annotated[
     StringConstraints(pattern=r"^[^\x00-\x20]{1,255}$"),
     Allowed('a branch\'s name without spaces, such as "staging" or "release/*"'),
 ]
+Url = Annotated[
+    str,
+    _resolved(r"https?://[A-Za-z0-9.:\[\]_-]+/?"),
+    Allowed('an address without a path, such as "https://shop.example.com"'),
+]

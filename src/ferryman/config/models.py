@@ -28,13 +28,16 @@ from ferryman.config.fields import (
     PinnedImage,
     Port,
     SshPort,
+    Url,
     User,
     VariableName,
     VariableValue,
     refuse,
 )
+from ferryman.config.pipeline import Pipeline
 from ferryman.config.problems import Source
 from ferryman.config.quantities import parse_duration, parse_size
+from ferryman.config.section import Section
 
 DEFAULT_TMPFS = ("/tmp",)  # noqa: S108 - a mount inside the app's own container
 
@@ -69,12 +72,6 @@ Volumes = Annotated[
     AfterValidator(_each_path_once),
     Allowed('a table of paths, such as media = "/app/media"'),
 ]
-
-
-class Section(BaseModel):
-    """A table of ferryman.toml."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Role(Section):
@@ -219,12 +216,21 @@ class EnvironmentSection(Section):
     domain: Domain | None = Field(
         default=None, description="The host name; without one the service listens on port 8000"
     )
+    url: Url | None = Field(
+        default=None, description="Where people reach the service, when it is not http://<domain> or http://<host>:8000"
+    )
 
 
 class Environment(EnvironmentSection):
     """A server that the app is shipped to, with its variables resolved."""
 
     name: Name
+
+    @property
+    def address(self) -> str:
+        """Return where people reach the service."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.url or (f"http://{self.domain}" if self.domain else f"http://{host}:8000")).rstrip("/")
 
 
 class Reports(Section):
@@ -284,6 +290,7 @@ class Configuration(Section):
     ] = Field(default_factory=dict)
     reports: Reports | None = None
     cleanup: Cleanup = Field(default_factory=Cleanup)
+    pipeline: Pipeline = Field(default_factory=Pipeline)
     rehearsal: Rehearsal = Field(default_factory=Rehearsal)
 
     _source: Source = PrivateAttr(default_factory=Source)
@@ -292,6 +299,11 @@ class Configuration(Section):
     def path(self) -> Path:
         """Return the file that this was read from."""
         return self._source.path
+
+    @property
+    def key_lines(self) -> dict[tuple[str | int, ...], int]:
+        """Return the line of each key in the file."""
+        return self._source.lines
 
     @property
     def root(self) -> Path:

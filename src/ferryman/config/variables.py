@@ -84,3 +84,8 @@ def _resolve(text: str, variables: Mapping[str, str]) -> str:
 def _identity_path(configuration_path: Path, identity: str) -> str:
     """Return the key file's absolute path; a relative one starts at ferryman.toml's folder."""
     return str(configuration_path.resolve().parent / Path(identity).expanduser())
+
+
+def variable_names(text: str) -> list[str]:
+    """The names of the variables in a value."""
+    return [found["name"] for found in VARIABLE.finditer(text) if found["name"]]

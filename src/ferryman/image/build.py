@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,10 @@ LABEL_REVISION = "org.opencontainers.image.revision"
 LABEL_MIGRATIONS = "ferryman.migrations"
 LABEL_DIRTY = "ferryman.dirty"
 LABEL_RECIPE = "ferryman.recipe"
+# The stage whose layers are worth keeping for a machine that has none: it changes with the lock, not with the code.
+CACHE_STAGE = "dependencies"
+CACHE_TAG = "cache"
+HAS_CACHE_STAGE = re.compile(rf"^\s*FROM\s.*\sAS\s+{CACHE_STAGE}\s*$", re.IGNORECASE | re.MULTILINE)
 
 # Attestations would make the digest differ from build to build.
 BUILD_VARIABLES = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
@@ -33,7 +38,10 @@ def _ignore(line: str) -> None:
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What to build. `revision` None: HEAD, and the tracked files must not differ from it."""
+    """What to build. `revision` None: HEAD, and the tracked files must not differ from it.
+
+    `use_cache`: take layers from the image that `build_cache` made and somebody pushed.
+    """
 
     project: Path
     image: str
@@ -45,6 +53,7 @@ class BuildRequest:
     allow_dirty: bool = False
     platform: str = ""
     stand_ins: frozenset[str] = frozenset()
+    use_cache: bool = False
     on_line: OnLine = _ignore
 
     @classmethod
@@ -61,6 +70,11 @@ class BuildRequest:
             revision=revision,
             platform=app.platform or "",
         )
+
+    @property
+    def cache(self) -> str:
+        """Return the name of the image with the layers of CACHE_STAGE."""
+        return f"{self.image}:{CACHE_TAG}"
 
     @property
     def recipe(self) -> str:
@@ -122,6 +136,25 @@ def build_image(request: BuildRequest) -> BuiltImage:
     )
 
 
+def build_cache(request: BuildRequest) -> str | None:
+    """Build the stage `dependencies` of the commit as an image of its own that later builds take layers from.
+
+    Right after `build_image` all its layers are here. Returns its name, None when the Dockerfile has no such stage.
+    """
+    repository = source.find_repository(request.project)
+    context = repository.context(request.context)
+    sha = source.resolve_revision(repository.root, "HEAD" if request.revision is None else request.revision)
+    with tempfile.TemporaryDirectory(prefix="ferryman-build-") as folder:
+        tree = Path(folder, "tree")
+        tree.mkdir()
+        source.export_tree(repository.root, sha, context, tree)
+        _prepare_dockerfile(request, tree)
+        if not HAS_CACHE_STAGE.search((tree / request.dockerfile).read_text(encoding="utf-8")):
+            return None
+        _Build(request, tree, request.cache, {}).build_stage()
+    return request.cache
+
+
 def image_size(reference: str) -> int:
     """Return the bytes of an image in the local engine, its base included."""
     found = _inspect(reference)
@@ -149,10 +182,15 @@ class _Build:
         answer([*docker, "image", "rm", "--no-prune", unlabelled])
         return migrations
 
-    def _build(self, labels: Mapping[str, str]) -> None:
+    def build_stage(self) -> None:
+        """Build the stage that is kept, with the notes in it by which a build knows its layers again."""
+        self._build({}, f"--target={CACHE_STAGE}", "--build-arg=BUILDKIT_INLINE_CACHE=1")
+
+    def _build(self, labels: Mapping[str, str], *options: str) -> None:
         command, variables = build_command()
-        arguments = [*command, "build", "--progress=plain", f"--tag={self.reference}"]
+        arguments = [*command, "build", "--progress=plain", f"--tag={self.reference}", *options]
         arguments += [f"--label={name}={value}" for name, value in labels.items()]
+        arguments += [f"--cache-from={self.request.cache}"] if self.request.use_cache else []
         arguments += [f"--platform={self.request.platform}"] if self.request.platform else []
         arguments += [f"--file={self.tree / self.request.dockerfile}", str(self.tree)]
         finished = watch(arguments, self.request.on_line, variables={**BUILD_VARIABLES, **variables})

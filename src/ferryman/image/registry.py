@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -56,22 +57,27 @@ def manifest_digest(reference: str, credentials: Credentials | None = None) -> s
 
     Raises Unreachable `registry-unreachable`, Refused `registry-login-refused`.
     """
-    with Registry(split_reference(reference), credentials) as registry:
-        found = registry.manifest(split_reference(reference).version)
+    found = find_manifest(reference, credentials)
     return found.digest if found else None
 
 
-def require_digest(reference: str, credentials: Credentials | None = None) -> str:
-    """Return the digest of an image that must be in its registry; Refused `image-not-in-registry`."""
-    digest = manifest_digest(reference, credentials)
-    if digest is None:
+def find_manifest(reference: str, credentials: Credentials | None = None) -> Manifest | None:
+    """Return an image as its registry holds it, or None."""
+    with Registry(split_reference(reference), credentials) as registry:
+        return registry.manifest(split_reference(reference).version)
+
+
+def require_manifest(reference: str, credentials: Credentials | None = None) -> Manifest:
+    """Return an image that must be in its registry; Refused `image-not-in-registry`."""
+    found = find_manifest(reference, credentials)
+    if found is None:
         raise Refused(
             "image-not-in-registry",
             f"the registry has no image {reference}",
             state="no server was touched",
             hint="`ferryman build` builds and pushes it",
         )
-    return digest
+    return found
 
 
 def set_tag(repository: str, digest: str, tag: str, credentials: Credentials | None = None) -> bool:
@@ -252,3 +258,18 @@ class Registry:
 def _basic(credentials: Credentials) -> str:
     encoded = base64.b64encode(f"{credentials.username}:{credentials.password}".encode())
     return f"Basic {encoded.decode()}"
+
+
+def created_at(reference: str, credentials: Credentials | None = None) -> datetime | None:
+    """Return when an image was made, of a list its first image; None when there is no such image, or no time in it."""
+    parts = split_reference(reference)
+    with Registry(parts, credentials) as registry:
+        found = registry.manifest(parts.digest or parts.tag or "latest")
+        listed = found.content.get("manifests", []) if found else []
+        if listed:
+            found = registry.manifest(str(listed[0]["digest"]))
+        configuration = registry.image_configuration(found.configuration) if found and found.configuration else {}
+    try:
+        return datetime.fromisoformat(str(configuration.get("created", "")))
+    except ValueError:
+        return None

@@ -132,3 +132,16 @@ def _git(folder: Path, *arguments: str) -> tuple[int, str, str]:
         return answer(["git", "-C", str(folder), *arguments])
     except FileNotFoundError:
         raise UsageError("git-missing", "there is no git command on PATH", hint="install git and call again") from None
+
+
+def changed_files(repository: Path, base: str, pattern: str) -> list[str]:
+    """Return the files that commits after `base` added below the repository's root; all where no base is known.
+
+    A `base` that the repository does not have (GitHub sends zeros for a new branch) stands for the commit before.
+    """
+    for candidate in (base, "HEAD^"):
+        names = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{candidate}^{{commit}}"]
+        if candidate and _git(repository, *names)[0] == 0:
+            merged = _git(repository, "merge-base", "--", candidate, "HEAD")[1].strip() or candidate
+            return _names(repository, "diff", "--name-only", "-z", "--diff-filter=A", merged, "HEAD", "--", pattern)
+    return _names(repository, "ls-files", "-z", "--", pattern)

@@ -58,6 +58,13 @@ def read_settings(texts: Mapping[str, str], folder: str, module: str) -> Setting
     )
 
 
+def last_assignments(texts: Mapping[str, str], folder: str, module: str) -> dict[str, tuple[str, ast.expr]]:
+    """Map each name that a settings module sets to the file and the value that count."""
+    path = module_path(texts, folder, module)
+    names = _with_star_imports(texts, folder, path) if path else []
+    return {key: (name, value) for name in names for key, value in _assignments(_parsed(texts[name]))}
+
+
 def _with_star_imports(texts: Mapping[str, str], folder: str, path: str) -> list[str]:
     """Return the files of a settings module, those that it builds on first."""
     before: list[str] = []

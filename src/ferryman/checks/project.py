@@ -1,0 +1,76 @@
+"""A project as the linter sees it: its configuration, and the texts of the files in which a deploy can go wrong."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from ferryman.config import Configuration
+from ferryman.config.positions import KeyPath, line_of
+from ferryman.project.tree import read_tree
+
+LARGEST_BYTES = 1024 * 1024
+COMPOSE = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml")
+SERVER_SETTINGS = re.compile(r"gunicorn[\w.-]*\.py")
+WORKFLOWS = ".github/workflows"
+SKIPPED = frozenset({"node_modules", "venv", "site-packages", "__pycache__"})
+
+
+@dataclass(frozen=True)
+class Project:
+    """Texts by their paths below the project's folder; `workflows` by theirs below the repository's root."""
+
+    configuration: Configuration
+    texts: Mapping[str, str]
+    workflows: Mapping[str, str] = field(default_factory=dict)
+    lines: Mapping[KeyPath, int] = field(default_factory=dict)
+
+    @property
+    def dockerfile(self) -> str:
+        """The path of the Dockerfile."""
+        app = self.configuration.app
+        return posixpath.normpath(posixpath.join(app.context, app.dockerfile))
+
+    @property
+    def toml(self) -> str:
+        """The path of ferryman.toml."""
+        return self.configuration.path.name
+
+    def line(self, *path: str) -> int:
+        """The line of a key of ferryman.toml."""
+        return line_of(dict(self.lines), path)
+
+    def files(self, pattern: re.Pattern[str]) -> Mapping[str, str]:
+        """The texts whose file name fits."""
+        return {path: text for path, text in self.texts.items() if pattern.fullmatch(PurePosixPath(path).name)}
+
+
+def read_project(configuration: Configuration, repository: Path) -> Project:
+    """Read what the linter looks at; `repository` is the root of the Git repository."""
+    texts = dict(read_tree(configuration.root))
+    texts |= _read(configuration.root, _more(configuration.root))
+    folder = repository / WORKFLOWS
+    found = [path for path in sorted(folder.glob("*.y*ml")) if path.is_file()] if folder.is_dir() else []
+    return Project(configuration, texts, _read(repository, found), configuration.key_lines)
+
+
+def _more(root: Path) -> list[Path]:
+    found = []
+    for path in root.rglob("*"):
+        inner = path.relative_to(root)
+        is_skipped = any(part in SKIPPED or part.startswith(".") for part in inner.parts)
+        wanted = path.suffix == ".sh" or COMPOSE.fullmatch(path.name) or SERVER_SETTINGS.fullmatch(path.name)
+        if wanted and not is_skipped and path.is_file():
+            found.append(path)
+    return sorted(found)
+
+
+def _read(root: Path, paths: list[Path]) -> dict[str, str]:
+    return {
+        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8", errors="replace")
+        for path in paths
+        if path.stat().st_size <= LARGEST_BYTES
+    }

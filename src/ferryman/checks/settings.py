@@ -1,0 +1,125 @@
+"""Mistakes in the Django settings that are deployed: DEBUG, SECRET_KEY, and a health path that they refuse."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+from ferryman.checks.dockerfile import debug_on, default_secret_key, instructions, last_stage
+from ferryman.checks.finding import Finding
+from ferryman.checks.project import Project
+from ferryman.errors import UsageError
+from ferryman.project.detection import detect
+from ferryman.project.health import routes
+from ferryman.project.settings import last_assignments, module_path
+
+NAMED = re.compile(r"\bDJANGO_SETTINGS_MODULE[= ]\s*[\"']?([\w.]+)")
+READERS = re.compile(r"(os\.)?(environ\.get|getenv)|(env|config)(\.\w+)?")
+
+Assigned = Mapping[str, tuple[str, ast.expr]]
+
+
+def check_settings(project: Project) -> Iterator[Finding]:
+    """All findings of the settings; none where no manage.py names them."""
+    try:
+        found = detect(project.texts, "project")
+    except UsageError:
+        return
+    folder = found.manage or ""
+    assigned = last_assignments(project.texts, folder, _deployed(project) or found.settings.module)
+    yield from _values(assigned)
+    yield from _health(project, folder, assigned)
+
+
+def _deployed(project: Project) -> str:
+    """The settings module that the image names."""
+    for instruction in last_stage(instructions(project.texts.get(project.dockerfile, ""))):
+        match = NAMED.search(instruction.rest) if instruction.word == "ENV" else None
+        if match:
+            return match[1]
+    return ""
+
+
+def _values(assigned: Assigned) -> Iterator[Finding]:
+    if "DEBUG" in assigned and _default(assigned["DEBUG"][1]) is True:
+        path, value = assigned["DEBUG"]
+        yield debug_on(path, value.lineno)
+    if "SECRET_KEY" in assigned and _default(assigned["SECRET_KEY"][1]):
+        path, value = assigned["SECRET_KEY"]
+        yield default_secret_key(path, value.lineno)
+
+
+def _default(value: ast.expr) -> object:
+    """What a setting is where the environment says nothing: a literal, or the literal default of a reader."""
+    if isinstance(value, ast.Constant):
+        return value.value
+    if isinstance(value, ast.Call) and READERS.fullmatch(ast.unparse(value.func)):
+        given = [word.value for word in value.keywords if word.arg == "default"] or value.args[1:2]
+        if given and isinstance(given[0], ast.Constant):
+            default = given[0].value
+            return default if not isinstance(default, str) or "bool" not in ast.unparse(value.func) else default == "1"
+    return None
+
+
+def _health(project: Project, folder: str, assigned: Assigned) -> Iterator[Finding]:
+    health = project.configuration.app.roles.web.health.partition("?")[0]
+    line = project.line("app", "roles", "web", "health")
+    why = _redirect(project, folder, assigned, health)
+    if why:
+        yield Finding(
+            project.toml,
+            line,
+            "health-redirects",
+            f"{health} answers with a redirect, which says nothing about the app: {why[0]}",
+            why[1],
+        )
+    yield from _hosts(project, assigned, health)
+
+
+def _redirect(project: Project, folder: str, assigned: Assigned, health: str) -> tuple[str, str] | None:
+    def read(module: str) -> str:
+        return project.texts.get(module_path(project.texts, folder, module), "")
+
+    urls = _constant(assigned.get("ROOT_URLCONF"))
+    known = {f"/{route.path}" for route in routes(read(str(urls)), read)} if urls else set()
+    appends = _constant(assigned.get("APPEND_SLASH")) is not False
+    if appends and health not in known and f"{health}/" in known:
+        return f"the route is {health}/", f'set health = "{health}/"'
+    if _constant(assigned.get("SECURE_SSL_REDIRECT")) is True and "SECURE_PROXY_SSL_HEADER" not in assigned:
+        exempt = assigned.get("SECURE_REDIRECT_EXEMPT")
+        patterns = [node.value for node in ast.walk(exempt[1]) if isinstance(node, ast.Constant)] if exempt else []
+        if not any(isinstance(text, str) and re.search(text, health.lstrip("/")) for text in patterns):
+            told = (
+                f'exempt it: `SECURE_REDIRECT_EXEMPT = ["^{health.lstrip("/")}$"]`, or leave the redirect to the edge'
+            )
+            return "SECURE_SSL_REDIRECT sends plain http away", told
+    return None
+
+
+def _hosts(project: Project, assigned: Assigned, health: str) -> Iterator[Finding]:
+    if "ALLOWED_HOSTS" not in assigned:
+        return
+    path, value = assigned["ALLOWED_HOSTS"]
+    try:
+        hosts = [str(host).lower() for host in ast.literal_eval(value)]
+    except (ValueError, TypeError):
+        return  # read from the environment, where the agent names the domain
+    for name, section in project.configuration.environments.items():
+        domain = section.domain
+        if domain and "${" not in domain and not any(_takes(host, domain) for host in hosts):
+            yield Finding(
+                path,
+                value.lineno,
+                "health-refused",
+                f"ALLOWED_HOSTS does not take {domain}, the domain of {name}: {health} answers 400, no deploy passes",
+                'read it from the environment: `os.environ["ALLOWED_HOSTS"].split(",")`; the agent names the domain',
+            )
+
+
+def _takes(host: str, domain: str) -> bool:
+    return host in ("*", domain) or (host.startswith(".") and f".{domain}".endswith(host))
+
+
+def _constant(found: tuple[str, ast.expr] | None) -> object:
+    return found[1].value if found and isinstance(found[1], ast.Constant) else None

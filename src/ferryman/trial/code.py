@@ -1,0 +1,99 @@
+"""The quality of the code: linters, migrations that are complete, and the SQL of those that are new."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ferryman.config import Configuration
+from ferryman.image.source import changed_files, find_repository
+from ferryman.trial.environment import TestEnvironment, make_environment
+from ferryman.trial.outcomes import Check, CheckFailed, Outcomes
+from ferryman.trial.postgresql import database_variables
+from ferryman.trial.tools import call, find_tool, output, run
+
+# Django writes these on purpose, and the agent sets the time limits of a migration.
+EXCLUDED = (
+    "prefer-bigint-over-int", "prefer-bigint-over-smallint", "prefer-identity", "prefer-robust-stmts",
+    "prefer-text-field", "require-timeout-settings",
+)  # fmt: skip
+MARK = "ferryman.migrations="
+SCRIPT = (
+    "import json, sys; from django.db.migrations.loader import MigrationLoader; "
+    "known = MigrationLoader(None).disk_migrations; "
+    "print('\\n" + MARK + "' + json.dumps({sys.modules[m.__module__].__file__: key for key, m in known.items()}))"
+)
+
+
+def try_code(configuration: Configuration, base: str, outcomes: Outcomes) -> None:
+    """Carry the checks out. `base` is the commit whose migrations are no news; "" for the one before."""
+    environment: TestEnvironment | None = None
+    with outcomes.check("dependencies"):
+        environment = make_environment(configuration)
+    if environment:
+        _lint(configuration, environment, outcomes)
+        _migrations(configuration, environment, base, outcomes)
+    outcomes.finish()
+
+
+def _lint(configuration: Configuration, environment: TestEnvironment, outcomes: Outcomes) -> None:
+    if configuration.pipeline.lint:
+        with outcomes.check("lint"):
+            run(configuration.pipeline.lint, folder=configuration.root)
+        return
+    # Migrations are as makemigrations writes them.
+    ruff = ["check", "--extend-exclude", "migrations", "."]
+    black = ["--check", "--quiet", "--extend-exclude", "/migrations/", "."]
+    for name, words, fix in (("ruff", ruff, "ruff check --fix ."), ("black", black, "black .")):
+        with outcomes.check(name):
+            if call([find_tool(name, environment.bin), *words], folder=environment.folder) != 0:
+                raise CheckFailed(f"it found something; `{fix}` puts most of it right")
+
+
+def _migrations(configuration: Configuration, environment: TestEnvironment, base: str, outcomes: Outcomes) -> None:
+    manage = [str(environment.python), "manage.py"]
+    version = configuration.database.version if configuration.database else None
+    with outcomes.check("PostgreSQL") as started:
+        with database_variables(version) as database:
+            variables = environment.with_variables(database)
+            with outcomes.check("migrations complete"):
+                run([*manage, "makemigrations", "--check", "--dry-run"], folder=environment.folder, variables=variables)
+            with outcomes.check("SQL of new migrations") as check:
+                _squawk(configuration, environment, base, variables, check)
+        started.detail = f"version {version}" if database else "the caller's, or none"
+
+
+def _squawk(
+    configuration: Configuration, environment: TestEnvironment, base: str, variables: Mapping[str, str], check: Check
+) -> None:
+    new = _new_migrations(configuration, environment, base, variables)
+    if not new:
+        check.skip("no new migration")
+        return
+    manage = [str(environment.python), "manage.py"]
+    with tempfile.TemporaryDirectory(prefix="ferryman-") as folder:
+        paths = []
+        for label, name in new:
+            sql = output([*manage, "sqlmigrate", label, name], folder=environment.folder, variables=variables)
+            paths.append(Path(folder, f"{label}.{name}.sql"))
+            paths[-1].write_text(sql, encoding="utf-8")
+        own = configuration.root / ".squawk.toml"
+        words = ["--config", str(own)] if own.is_file() else ["--exclude", ",".join(EXCLUDED)]
+        run([find_tool("squawk"), *words, *map(str, paths)], folder=Path(folder))
+    check.detail = ", ".join(f"{label}.{name}" for label, name in new)
+
+
+def _new_migrations(
+    configuration: Configuration, environment: TestEnvironment, base: str, variables: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """The app and name of each migration whose file the commits since `base` added."""
+    root = find_repository(configuration.root).root.resolve()
+    added = {root / name for name in changed_files(root, base, "*/migrations/*.py")}
+    if not added:
+        return []
+    command = [str(environment.python), "manage.py", "shell", "-c", SCRIPT]
+    told = output(command, folder=environment.folder, variables=variables)
+    known = next((line.removeprefix(MARK) for line in told.splitlines() if line.startswith(MARK)), "{}")
+    return sorted((key[0], key[1]) for path, key in json.loads(known).items() if Path(path).resolve() in added)

@@ -1,0 +1,216 @@
+"""The workflows that `init` writes: what they say for a project, and when they are written over others."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ferryman.cli.main import app
+from ferryman.config import load_configuration
+from ferryman.errors import Refused
+from ferryman.workflows.files import NAMES, is_untouched, production_environment, workflow_files
+from ferryman.workflows.wheel import build_wheel
+from ferryman.workflows.writing import Drift, State, find_drift, write_workflows
+
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parents[2]
+SHOP = """\
+[app]
+name = "shop"
+image = "acme/shop"
+[app.roles.web]
+[environments.production]
+host = "${VPS_HOST}"
+user = "${VPS_USERNAME}"
+"""
+STAGING = '[environments.staging]\nhost = "${STAGING_HOST}"\n'
+EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
+
+
+def project(folder: Path, text: str = SHOP) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ferryman.toml").write_text(text)
+    return folder
+
+
+def rendered(folder: Path, text: str = SHOP, prefix: str = "") -> dict[str, str]:
+    """Name → text of each workflow."""
+    found = workflow_files(load_configuration(project(folder, text) / "ferryman.toml"), prefix)
+    return {Path(name).name: found[name].decode() for name in found if name.startswith(".github/workflows/")}
+
+
+def steps(text: str) -> list[str]:
+    """The steps of a workflow, each with its lines."""
+    return re.findall(r"^      - name: .*?(?=^      - name: |^  \S|\Z)", text, re.MULTILINE | re.DOTALL)
+
+
+def scripts(text: str) -> list[str]:
+    """What shells are given."""
+    found = []
+    for step in steps(text):
+        match = re.search(r"^        run: (?:\|\n((?: {10}.*\n)+)|(.*)\n)", step, re.MULTILINE)
+        found += [match[1] or match[2]] if match else []
+    return found
+
+
+@pytest.mark.parametrize("text", [SHOP, SHOP + STAGING, SHOP.partition("[environments")[0]], ids=["one", "two", "none"])
+@pytest.mark.parametrize("prefix", ["", "backend"])
+def test_linters_find_nothing(tmp_path: Path, text: str, prefix: str) -> None:
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    for name, content in rendered(tmp_path / "project", text, prefix).items():
+        (folder / name).write_text(content)
+    paths = [str(path) for path in sorted(folder.iterdir())]
+    assert [Path(path).name for path in paths] == sorted(NAMES)
+    for command in (
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *paths],
+        ["zizmor", "--quiet", "--offline", "--persona", "pedantic", *paths],
+    ):
+        done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_gives_nothing_more_than_it_must(tmp_path: Path, name: str) -> None:
+    text = rendered(tmp_path, SHOP + STAGING)[name]
+    assert "\npermissions: {}\n" in text
+    jobs = text.partition("\njobs:\n")[2]
+    with_steps = [job for job in re.split(r"^(?=  [a-z-]+:$)", jobs, flags=re.MULTILINE) if "    steps:" in job]
+    assert all("    timeout-minutes: " in job and "    permissions:\n" in job for job in with_steps)
+    assert "secrets: inherit" not in text
+    actions = re.findall(r"uses: (\S+)", text)
+    assert all(action.startswith("./") or re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action) for action in actions)
+    assert not [script for script in scripts(text) if EXPRESSION.search(script)]
+    for step in steps(text):
+        if "${{ secrets." in step:
+            assert re.search(r"^        run: exec ferryman [a-z]", step, re.MULTILINE), step
+
+
+def test_each_step_calls_one_command_that_a_person_can_run(tmp_path: Path) -> None:
+    for text in rendered(tmp_path, SHOP + STAGING).values():
+        for script in scripts(text):
+            assert script.startswith("exec ferryman ") or '"$RUNNER_TEMP/ferryman/bin/pip"' in script
+
+
+def test_the_tool_is_installed_by_hash_and_the_wheel_is_the_same_each_time(tmp_path: Path) -> None:
+    found = workflow_files(load_configuration(project(tmp_path) / "ferryman.toml"))
+    wheel = next(content for name, content in found.items() if name.endswith(".whl"))
+    assert wheel == build_wheel()
+    for name in ("deploy.txt", "checks.txt"):
+        lock = found[f".github/ferryman/{name}"].decode()
+        assert f"--hash=sha256:{hashlib.sha256(wheel).hexdigest()}" in lock
+        pins = re.findall(r"^[a-z0-9][\w.-]*==\S+.*(?:\n    --hash=sha256:[0-9a-f]{64}.*)+", lock, re.MULTILINE)
+        assert len(pins) == len(re.findall(r"^[a-z0-9]", lock, re.MULTILINE)) > 10
+
+
+def test_develop_goes_to_staging_where_there_is_one(tmp_path: Path) -> None:
+    without, with_staging = (rendered(tmp_path, text)["develop-ci.yaml"] for text in (SHOP, SHOP + STAGING))
+    assert "secrets." not in without
+    assert "ferryman deploy" not in without
+    assert "exec ferryman deploy --to staging --no-build" in with_staging
+    assert "STAGING_HOST: ${{ secrets.STAGING_HOST }}" in with_staging
+    assert with_staging.count("if: ${{ github.event_name == 'push' }}") == 1
+
+
+def test_production_is_the_environment_of_that_name_or_the_first(tmp_path: Path) -> None:
+    def chosen(text: str) -> str:
+        return production_environment(load_configuration(project(tmp_path, text) / "ferryman.toml"))
+
+    assert chosen(SHOP + STAGING) == "production"
+    assert chosen(SHOP.replace("production", "live") + STAGING) == "live"
+    assert chosen(SHOP.partition("[environments")[0] + STAGING) == "production"
+
+
+def test_commands_run_in_the_folder_of_ferryman_toml(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    folder = project(repository / "backend")
+    subprocess.run(["git", "init", "--quiet", str(repository)], check=True)
+    write_workflows(load_configuration(folder / "ferryman.toml"), None)
+    text = (repository / ".github/workflows/production-ci-cd.yaml").read_text()
+    assert "        working-directory: backend\n" in text
+    assert "        working-directory: .\n        run: |\n          python3 -m venv" in text
+
+
+# -- writing
+
+
+def test_what_init_wrote_is_brought_up_to_date_without_a_question(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    configuration = load_configuration(folder / "ferryman.toml")
+    assert {drift.state for drift in write_workflows(configuration, None)} == {State.MISSING}
+    assert [drift for drift in find_drift(configuration) if drift.is_drift] == []
+    changed = load_configuration(project(tmp_path, SHOP + STAGING) / "ferryman.toml")
+    assert {drift.state for drift in find_drift(changed)} == {State.CURRENT, State.OUTDATED}
+    write_workflows(changed, None)
+    assert [drift for drift in find_drift(changed) if drift.is_drift] == []
+
+
+def test_what_a_person_changed_is_kept_until_they_agree(tmp_path: Path) -> None:
+    configuration = load_configuration(project(tmp_path) / "ferryman.toml")
+    write_workflows(configuration, None)
+    path = tmp_path / ".github/workflows/cleanup.yaml"
+    path.write_text(path.read_text().replace("17 3 * * 1", "0 5 * * 0"))
+    assert not is_untouched(path.read_text())
+    with pytest.raises(Refused) as refused:
+        write_workflows(configuration, None)
+    assert refused.value.code == "workflow-changed"
+    asked: list[Drift] = []
+
+    def no(drift: Drift) -> bool:
+        asked.append(drift)
+        return False
+
+    assert write_workflows(configuration, no) == []
+    assert "0 5 * * 0" in path.read_text()
+    assert '-    - cron: "0 5 * * 0"' in asked[0].difference
+    assert '+    - cron: "17 3 * * 1"' in asked[0].difference
+    assert [drift.path for drift in write_workflows(configuration, lambda _: True)] == [
+        ".github/workflows/cleanup.yaml"
+    ]
+    assert "17 3 * * 1" in path.read_text()
+
+
+def test_nothing_is_written_when_one_is_refused(tmp_path: Path) -> None:
+    configuration = load_configuration(project(tmp_path) / "ferryman.toml")
+    folder = tmp_path / ".github/workflows"
+    folder.mkdir(parents=True)
+    (folder / "cleanup.yaml").write_text("name: my own\n")
+    with pytest.raises(Refused):
+        write_workflows(configuration, None)
+    assert [path.name for path in folder.iterdir()] == ["cleanup.yaml"]
+    write_workflows(configuration, None, overwrite=True)
+    assert len(list(folder.iterdir())) == len(NAMES)
+
+
+def test_the_wheel_of_another_version_goes(tmp_path: Path) -> None:
+    configuration = load_configuration(project(tmp_path) / "ferryman.toml")
+    old = tmp_path / ".github/ferryman/ferryman-0.0.1-py3-none-any.whl"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"")
+    write_workflows(configuration, None)
+    assert not old.exists()
+
+
+def test_init_check_shows_the_difference_and_fails(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    runner = CliRunner()
+    write_workflows(load_configuration(folder / "ferryman.toml"), None)
+    assert runner.invoke(app, ["init", "--check", str(folder)]).exit_code == 0
+    path = folder / ".github/workflows/roll-back-manual.yaml"
+    path.write_text(path.read_text().replace("timeout-minutes: 60", "timeout-minutes: 90"))
+    shown = runner.invoke(app, ["init", "--check", str(folder)])
+    assert isinstance(shown.exception, Refused)
+    assert shown.exception.code == "workflow-drift"
+    assert "changed   .github/workflows/roll-back-manual.yaml" in shown.stdout
+    assert "-    timeout-minutes: 90\n+    timeout-minutes: 60" in shown.stdout
+
+
+def test_the_workflows_of_this_repository_are_what_init_writes() -> None:
+    drifted = [drift for drift in find_drift(load_configuration(ROOT / "ferryman.toml")) if drift.is_drift]
+    assert [(drift.path, drift.difference) for drift in drifted] == []
