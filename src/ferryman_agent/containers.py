@@ -17,6 +17,7 @@ ACCESSORY_ADDRESSES = range(20, 100)
 OWN_VOLUME_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
 HEALTH_SECONDS = 10
 FIRST_HEALTH_SECONDS = 60
+HOST_PORT = 8000  # of an app without a domain: the edge's, or Docker's own with the strategy recreate
 LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 
 
@@ -128,6 +129,10 @@ def app_specification(
     }
     if role.command:
         specification["Cmd"] = list(role.command)
+    if role.name == "web" and manifest.is_published:
+        port = f"{role.port}/tcp"
+        specification["ExposedPorts"] = {port: {}}
+        specification["HostConfig"]["PortBindings"] = {port: [{"HostPort": str(HOST_PORT)}]}
     return specification
 
 

@@ -22,6 +22,7 @@ PINNED_IMAGE = re.compile(
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)+")
 URL_PATH = re.compile(r"/[!-~]*")
+STRATEGIES = ("blue-green", "recreate")
 RESERVED_ROLES = ("migrate", "postgres")  # the agent's own containers beside an app
 
 
@@ -94,6 +95,7 @@ class Manifest:
     domain: str | None
     host: str
     image: str
+    strategy: str
     roles: dict[str, Role]
     memory: int
     cpus: float
@@ -113,6 +115,11 @@ class Manifest:
     def app_id(self) -> str:
         """The name of this app on the server."""
         return f"{self.app}.{self.environment}"
+
+    @property
+    def is_published(self) -> bool:
+        """True when Docker itself publishes web's port on the host: old and new can't stand side by side."""
+        return self.strategy == "recreate"
 
     @property
     def web(self) -> Role:
@@ -137,8 +144,10 @@ def parse_manifest(content: Any) -> Manifest:
     roles = reader.mapping("roles")
     if "web" not in roles.content:
         raise _bad("roles", "the role web is required")
-    if reader.text("strategy") != "blue-green":
-        raise _bad("strategy", "this agent knows blue-green alone")
+    if reader.text("strategy") not in STRATEGIES:
+        raise _bad("strategy", f"this agent knows {' and '.join(STRATEGIES)}")
+    if reader.text("strategy") == "recreate" and reader.content.get("domain") is not None:
+        raise _bad("domain", "the strategy recreate has no edge that could answer for a host name")
     resources = _resources(reader.mapping("resources"))
     variables = reader.mapping("env")
     schedules, accessories = reader.mapping("schedules"), reader.mapping("accessories")
@@ -149,6 +158,7 @@ def parse_manifest(content: Any) -> Manifest:
         domain=reader.matching("domain", DOMAIN) if reader.content.get("domain") is not None else None,
         host=reader.matching("host", HOST),
         image=reader.matching("image", IMAGE),
+        strategy=reader.text("strategy"),
         roles={name: _role(name, roles.mapping(name)) for name in roles.content},
         memory=resources.memory,
         cpus=resources.cpus,

@@ -1,8 +1,10 @@
-"""What this server has left: disk, inodes, memory."""
+"""What this server has left: disk, inodes, memory, a port."""
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,3 +37,14 @@ def available_memory(path: Path = MEMORY) -> int | None:
     except OSError:
         return None
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), None)
+
+
+def is_port_free(port: int) -> bool:
+    """Whether nothing on this server listens on a TCP port, on whatever IPv4 address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have ended do not count
+        try:
+            probe.bind(("0.0.0.0", port))  # noqa: S104 - bound, never listened on
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
+    return True

@@ -111,6 +111,15 @@ BROKEN = {
         'ferryman.toml:6: [accessories.redis] image: "redis:7@sha256:12" has a tag or digest that can\'t be used; '
         f"allowed: {PINNED}",
     ),
+    "a domain without an edge": (
+        APP + 'strategy = "recreate"\n' + WEB + HOST + '"shop.example.com"\ndomain = "${DOMAIN}"\n',
+        'ferryman.toml:8: [environments.production] domain: not with [app] strategy "recreate", which publishes '
+        "port 8000 without the edge; leave one of them out",
+    ),
+    "an unknown strategy": (
+        APP + 'strategy = "canary"\n' + WEB,
+        'ferryman.toml:4: [app] strategy: "canary" can\'t be used; allowed: "blue-green", "recreate"',
+    ),
     "an image with a tag": (
         APP.replace("team/shop", "team/shop:latest") + WEB,
         'ferryman.toml:3: [app] image: "team/shop:latest" names a tag or digest; '

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ferryman.cli.display import Steps
+from ferryman.cli.display import Steps, down
 from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, To, destination, messages, print_json
 from ferryman.destination import Destination
 from ferryman.errors import Refused, UsageError
@@ -111,7 +111,7 @@ def _change(
     else:
         is_same = result["outcome"] == "unchanged"
         took = "" if is_same or result["seconds"] is None else f", {result['seconds']:.1f} s"
-        typer.echo(f"{'unchanged: ' if is_same else ''}{told(result)}{took}")
+        typer.echo(f"{'unchanged: ' if is_same else ''}{told(result)}{took}{down(result)}")
     if result["degraded"]:
         messages.print(f"degraded: {result['degraded']}", style="bold yellow", markup=False)
 

@@ -27,6 +27,12 @@ def brought(told: dict[str, Any], previous: int | None) -> str:
     return f"{number or 'no'} commit{'' if number == 1 else 's'} since release {previous}"
 
 
+def down(result: dict[str, Any]) -> str:
+    """For how long the app did not answer because of it; "" when it did all the time. An older agent tells none."""
+    seconds = result.get("downtime")
+    return "" if seconds is None else f", {seconds:.1f} s of them down"
+
+
 def waits(event: dict[str, Any]) -> str:
     """Say for whom a request waits."""
     running, before = event.get("running"), event.get("before") or 0

@@ -44,7 +44,8 @@ def status(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONF
         found = app["maintenance"]
         said = f": {found['message']}" if found["message"] else ""
         typer.echo(f"maintenance  since {found['since']}, Retry-After {found['retry_after']} s{said}")
-    typer.echo(f"edge         {app['edge']['state']}")
+    is_published = app.get("strategy") == "recreate"
+    typer.echo("port         8000, published by Docker" if is_published else f"edge         {app['edge']['state']}")
     if app["running"]:
         typer.echo(f"running      {describe(app['running'])}")
     for waiting in app.get("waiting", []):
@@ -128,11 +129,12 @@ def deployments(
             str(item["release"] or "-"),
             item["state"],
             f"{item['seconds'] or 0:.1f} s",
+            "-" if item.get("downtime") is None else f"{item['downtime']:.1f} s",
             (item["error"] or {}).get("message", ""),
         ]
         for item in found["deployments"]
     ]
-    table(rows, ["started", "kind", "release", "outcome", "took", "error"])
+    table(rows, ["started", "kind", "release", "outcome", "took", "down", "error"])
 
 
 def logs(  # noqa: PLR0913, PLR0917 - each is an option of the command

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ferryman.cli.display import Steps, brought
+from ferryman.cli.display import Steps, brought, down
 from ferryman.cli.options import (
     DEFAULT_CONFIG,
     AsJson,
@@ -185,7 +185,8 @@ def _show_outcome(target: Destination, result: dict[str, Any], *, as_json: bool)
     else:
         where = f"{target.manifest['app']} in {target.name}"
         took = "committed, not finished yet" if result["seconds"] is None else f"{result['seconds']:.1f} s"
-        typer.echo(f"release {release['number']} ({release['revision'][:7]}) of {where} serves, {took}")
+        shown = f"release {release['number']} ({release['revision'][:7]})"
+        typer.echo(f"{shown} of {where} serves, {took}{down(result)}")
     if result["degraded"]:
         messages.print(f"degraded: {result['degraded']}", style="bold yellow", markup=False)
     if result["latest"].startswith("not moved"):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ferryman.cli.display import Steps
+from ferryman.cli.display import Steps, down
 from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, To, destination, messages, print_json
 from ferryman.destination import Destination
 from ferryman.errors import DeployFailed, FerrymanError, Refused
@@ -40,7 +40,8 @@ def _outcome(target: Destination, result: dict[str, Any]) -> str:
     release = result.get("release")
     shown = f": release {release['number']} ({release['revision'][:7]})" if release else ""
     where = f"{target.manifest['app']} in {target.name}"
-    return f"{result.get('kind', 'deployment')} {result['outcome']}{shown} of {where}, {result['seconds'] or 0:.1f} s"
+    took = f"{result['seconds'] or 0:.1f} s{down(result)}"
+    return f"{result.get('kind', 'deployment')} {result['outcome']}{shown} of {where}, {took}"
 
 
 def cancel(

@@ -29,7 +29,7 @@ def load_configuration(path: Path) -> Configuration:
     Raises ConfigurationError `configuration-missing` when there is no such file, else `configuration-invalid`.
     """
     source = _read(path)
-    problems = [*broken_variables(source.data), *_names(source.data)]
+    problems = [*broken_variables(source.data), *_names(source.data), *_domains(source.data)]
     try:
         configuration = Configuration.model_validate(source.data, context={"unresolved": True})
     except ValidationError as error:
@@ -70,6 +70,19 @@ def _syntax_problem(shown: str, text: str, message: str) -> str:
         return f"{shown}: {message}"
     line = found[2] or text.count("\n") + (not text.endswith("\n"))
     return f"{shown}:{line}: not valid TOML: {found[1][0].lower()}{found[1][1:]}"
+
+
+def _domains(data: Mapping[str, Any]) -> list[Problem]:
+    """A host name is the edge's to answer for, and with `recreate` there is none in front of the app."""
+    if _table(data, "app").get("strategy") != "recreate":
+        return []
+    text = 'not with [app] strategy "recreate", which publishes port 8000 without the edge; leave one of them out'
+    environments = _table(data, "environments")
+    return [
+        Problem(("environments", name, "domain"), text)
+        for name in environments
+        if "domain" in _table(environments, name)
+    ]
 
 
 def _names(data: Mapping[str, Any]) -> list[Problem]:

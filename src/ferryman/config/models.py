@@ -153,7 +153,7 @@ class App(Section):
     platform: Annotated[Literal["linux/amd64", "linux/arm64"] | None, Allowed('"linux/amd64", "linux/arm64"')] = Field(
         default=None, description="The server's architecture, where it is not this machine's"
     )
-    strategy: Annotated[Literal["blue-green"], Allowed('"blue-green"')] = Field(
+    strategy: Annotated[Literal["blue-green", "recreate"], Allowed('"blue-green", "recreate"')] = Field(
         default="blue-green", description="How the new release takes over from the old one"
     )
     retain: Annotated[int, Field(ge=1, le=50), Allowed("an integer from 1 to 50")] = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ferryman_agent.containers import HOST_PORT
 from ferryman_agent.edge.closed import Closed
 from ferryman_agent.ledger.ledger import SLOTS
 
@@ -12,6 +13,7 @@ HOSTS = f"{FOLDER}/hosts.map"
 CLOSED = f"{FOLDER}/closed.map"
 UNUSED_ADDRESS = "127.0.0.1:9"
 LANES = ("a", "b")
+DIRECT = "direct"  # the frontend of the port without a name
 DIRECT_KEY = "*"
 
 GLOBAL = f"""\
@@ -78,8 +80,8 @@ def render(routes: list[Route]) -> str:
     by_slot = {route.slot: route for route in routes}
     parts = [GLOBAL]
     needed = frontends(routes)
-    if "direct" in needed:
-        parts.append(_frontend("direct", 8000, f"str({DIRECT_KEY})"))
+    if DIRECT in needed:
+        parts.append(_frontend(DIRECT, HOST_PORT, f"str({DIRECT_KEY})"))
     if "named" in needed:
         parts.append(_frontend("named", 80, "req.hdr(host),host_only,lower"))
     parts.extend(_backend(slot, by_slot.get(slot)) for slot in range(1, SLOTS + 1))
@@ -89,7 +91,7 @@ def render(routes: list[Route]) -> str:
 
 def frontends(routes: list[Route]) -> set[str]:
     """The frontends, each with its port, that the routes need: only a missing one needs a restart."""
-    return {"named" if route.domain else "direct" for route in routes}
+    return {"named" if route.domain else DIRECT for route in routes}
 
 
 def render_map(routes: list[Route]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from ferryman_agent.edge import runtime
 from ferryman_agent.edge.configuration import (
     CLOSED,
+    DIRECT,
     FOLDER,
     HOSTS,
     LANES,
@@ -50,9 +51,10 @@ class Edge:
         """Make the edge route as told.
 
         1. Write configuration and maps, so that a restart agrees.
-        2. Start the container when it does not run; restart it only when a port is to be opened, or when it is one
-           that knows nothing of closed apps and one is to be closed.
+        2. Start the container when it does not run and there is something to route; restart it only when a port is to
+           be opened that it does not have, or when it knows nothing of closed apps and one is to be closed.
         3. Otherwise change the running HAProxy through its socket: close, enable the new lane, drain the other, open.
+        4. The port of apps without a domain is given up while there is none, and taken again.
         """
         self._write("hosts.map", render_map(routes))
         self._write("closed.map", render_closed(routes))
@@ -63,10 +65,27 @@ class Edge:
             self._wait_until_up()  # after a reboot the engine has just started it
             can_close = runtime.has_map(self._socket, CLOSED)
             is_able = can_close or not any(route.closed for route in routes)
-            if is_able and runtime.frontends(self._socket) >= frontends(routes):
+            has = runtime.frontends(self._socket)
+            if is_able and set(has) >= frontends(routes):
                 self._change(routes, can_close=can_close)
+                self._hold_port(has, is_needed=DIRECT in frontends(routes))
                 return
+        elif not routes:
+            return
         self._start(container)
+
+    def _hold_port(self, has: dict[str, bool], *, is_needed: bool) -> None:
+        if has.get(DIRECT, is_needed) != is_needed:
+            runtime.change(self._socket, f"{'enable' if is_needed else 'disable'} frontend {DIRECT}")
+
+    def prepare(self) -> None:
+        """Have the edge's image here, so that nothing but its start is left to do later."""
+        if self._docker.image(IMAGE) is None:
+            self._pull(IMAGE)
+
+    def remove(self) -> None:
+        """Nothing is left for it to route."""
+        self._docker.remove(NAME)
 
     def _change(self, routes: list[Route], *, can_close: bool) -> None:
         wanted = {f"slot{route.slot}": route.closed.value for route in routes if route.slot and route.closed}
@@ -122,8 +141,7 @@ class Edge:
         return runtime.entries(self._socket, CLOSED).get(f"slot{slot}")
 
     def _start(self, container: dict[str, Any] | None) -> None:
-        if self._docker.image(IMAGE) is None:
-            self._pull(IMAGE)
+        self.prepare()
         if container:
             self._docker.remove(NAME)
         (self._folder / "run").mkdir(mode=0o755, exist_ok=True)

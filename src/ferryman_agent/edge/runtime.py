@@ -49,10 +49,10 @@ def statistics(path: Path, slot: int) -> dict[str, dict[str, str]]:
     return {row["svname"]: row for row in rows}
 
 
-def frontends(path: Path) -> set[str]:
-    """The frontends that the running HAProxy has, whatever its configuration file says by now."""
+def frontends(path: Path) -> dict[str, bool]:
+    """frontend → whether its port is open, of the running HAProxy, whatever its configuration file says by now."""
     rows = csv.DictReader(io.StringIO(command(path, "show stat -1 1 -1").lstrip("# ").strip()))
-    return {row["pxname"] for row in rows}
+    return {row["pxname"]: row["status"] == "OPEN" for row in rows}
 
 
 def has_map(path: Path, name: str) -> bool:

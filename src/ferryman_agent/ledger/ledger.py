@@ -212,6 +212,11 @@ class Ledger(Accessories, Runs):
         with self._writing() as connection:
             connection.execute("UPDATE deployment SET release = ? WHERE id = ?", (number, deployment))
 
+    def set_downtime(self, deployment: str, seconds: float) -> None:
+        """Record for how long the app did not answer because of a deployment."""
+        with self._writing() as connection:
+            connection.execute("UPDATE deployment SET downtime = ? WHERE id = ?", (seconds, deployment))
+
     def deployment(self, identifier: str) -> Deployment | None:
         """A deployment by its id, or by the id of the request that began it."""
         row = self._one("SELECT * FROM deployment WHERE id = ? OR request = ?", identifier, identifier)

@@ -75,7 +75,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One run of the transaction."""
+    """One run of the transaction. `downtime` is for how many seconds the app did not answer because of it."""
 
     id: str
     request: str
@@ -88,6 +88,7 @@ class Deployment:
     started_at: str
     seconds: float | None
     error: dict[str, Any] | None
+    downtime: float | None = None
 
     @property
     def is_over(self) -> bool:

@@ -83,7 +83,8 @@ CREATE TABLE deployment (
     state TEXT NOT NULL,                -- running, committed, or an outcome: succeeded, failed, refused, cancelled, …
     started_at TEXT NOT NULL,
     seconds REAL,
-    error TEXT
+    error TEXT,
+    downtime REAL                       -- seconds in which the app did not answer because of it, NULL when it did
 );
 CREATE INDEX deployment_app ON deployment(app, started_at);
 CREATE TABLE event (
@@ -112,6 +113,7 @@ ALTER TABLE app ADD COLUMN turns TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE app ADD COLUMN maintenance TEXT;
 ALTER TABLE app ADD COLUMN stopped TEXT;
 ALTER TABLE app ADD COLUMN removal TEXT;
+ALTER TABLE deployment ADD COLUMN downtime REAL;
 CREATE TABLE removed (app TEXT PRIMARY KEY, number INTEGER NOT NULL, request TEXT NOT NULL, result TEXT NOT NULL);
 """
     + _NEW_IN_2,

@@ -119,6 +119,7 @@ def outcome(call: Call, deployment: Deployment) -> dict[str, Any]:
         "release": release.summary() if release else None,
         "previous": deployment.previous,
         "seconds": deployment.seconds if not running else round(running.journal.seconds, 3),
+        "downtime": deployment.downtime,
         "degraded": app.degraded if app else "",
     }
 

@@ -64,7 +64,7 @@ def _app_status(call: Call, app: App) -> dict[str, Any]:
     }
     if release:
         manifest = parse_manifest(release.manifest)
-        found["domain"] = manifest.domain
+        found["domain"], found["strategy"] = manifest.domain, manifest.strategy
         found["roles"] = {role: _container(call, app, release, role) for role in manifest.roles}
         found["accessories"] = _accessories(call, app, Source(manifest, release))
         found["schedules"] = told(call, app, manifest)
@@ -140,7 +140,7 @@ def deployments(call: Call) -> dict[str, Any]:
     """The newest deployments of an app, newest first."""
     app = known_app(call.server.ledger, call.params)
     found = call.server.ledger.deployments(app.id, limit=min(whole_number(call.params, "limit") or 20, 500))
-    keys = ("id", "kind", "release", "previous", "sequence", "state", "started_at", "seconds", "error")
+    keys = ("id", "kind", "release", "previous", "sequence", "state", "started_at", "seconds", "downtime", "error")
     return {"deployments": [{key: getattr(deployment, key) for key in keys} for deployment in found]}
 
 
@@ -184,19 +184,26 @@ def _steps(call: Call, app: App | None, source: Source, image: dict[str, Any] | 
     manifest, web = source.manifest, source.manifest.web
     beside = described(call.server, app, source)
     others = [role for role in manifest.roles if role != "web"]
-    steps = [
+    steps: list[tuple[str, str]] = [
         ("preflight", "check variables, domain and sequence"),
         ("room", "check disk, inodes and memory"),
         ("pull", "the image is on the server already" if image else f"pull {manifest.image} by digest"),
         *([("accessories", beside)] if beside else []),
         ("database", _database_plan(call, app, manifest, image)),
+    ]
+    start = [
         ("start web", f"{manifest.memory >> 20} MiB, {manifest.cpus:g} CPUs, port {web.port}"),
         ("healthy", f"GET {web.health} as {manifest.host_header}, at most {web.health_timeout:g} s"),
         ("commit", "the new release is what serves"),
-        ("switch", "the edge sends new requests to it"),
-        ("drain", f"wait for open requests, at most {web.drain_timeout:g} s"),
-        ("stop old", f"SIGTERM, SIGKILL after {web.stop_grace:g} s"),
     ]
+    stop = ("stop old", f"SIGTERM, SIGKILL after {web.stop_grace:g} s")
+    if manifest.is_published:
+        down = ("stop old", f"{stop[1]}; from here on it is down, until the new one is healthy or the old one is back")
+        steps += [down, *start, ("remove old", "the old container goes")]
+    else:
+        switch = [("switch", "the edge sends new requests to it")]
+        drain = [("drain", f"wait for open requests, at most {web.drain_timeout:g} s")]
+        steps += [*start, *switch, *drain, stop]
     steps += [("roles", f"replace {', '.join(others)}")] if others else []
     steps.append(("retain", f"keep the last {manifest.retain} healthy releases"))
     return [{"step": name, "detail": detail} for name, detail in steps]

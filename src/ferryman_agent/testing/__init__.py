@@ -4,7 +4,7 @@ from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
 from ferryman_agent.testing.crash import Crash, CrashPoint, crashing
 from ferryman_agent.testing.docker import Behaviour, FakeDatabase, FakeDocker, refuse
 from ferryman_agent.testing.edge import FakeEdge
-from ferryman_agent.testing.machine import REDIS, FakeMachine, begin, carry_out, digest, manifest
+from ferryman_agent.testing.machine import REDIS, FakeMachine, begin, carry_out, digest, interrupted, manifest
 from ferryman_agent.testing.promises import Watch, broken_promises
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "carry_out",
     "crashing",
     "digest",
+    "interrupted",
     "manifest",
     "refuse",
 ]

@@ -9,10 +9,10 @@ DOCKER_EFFECTS = frozenset(
     {"pull", "create", "start", "stop", "remove", "set_restart_policy", "ensure_network", "ensure_volume", "run"}
     | {"remove_image", "remove_network", "remove_volume"}
 )
-EDGE_EFFECTS = frozenset({"agree", "cut"})
+EDGE_EFFECTS = frozenset({"agree", "cut", "remove"})
 LEDGER_EFFECTS = frozenset(
     {"add_app", "add_release", "mark_releases", "commit", "set_degraded", "begin", "target", "finish", "add_event"}
-    | {"commit_change", "remove_app", "add_accessory", "forget_candidate_accessories"}
+    | {"commit_change", "remove_app", "set_downtime", "add_accessory", "forget_candidate_accessories"}
     | {"begin_run", "skip_run", "finish_run"}
 )
 

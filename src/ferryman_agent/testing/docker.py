@@ -71,6 +71,12 @@ class FakeDatabase:
         return 0, "".join(f"{row}\n" for row in rows).encode(), b""
 
 
+def _host_ports(found: dict[str, Any]) -> set[int]:
+    """The ports of the host that a container publishes when it runs."""
+    bindings = found["HostConfig"].get("PortBindings") or {}
+    return {int(binding["HostPort"]) for each in bindings.values() for binding in each}
+
+
 class FakeDocker(Docker):
     """An engine in memory. `registry` is what can be pulled: reference → behaviour; so are `images_here`.
 
@@ -94,6 +100,8 @@ class FakeDocker(Docker):
         self.pulls: list[tuple[str, dict[str, str] | None]] = []
         self.probes: list[tuple[str, int, str, str, float]] = []
         self.memory_used = 80 << 20
+        self.edge_ports: Callable[[], set[int]] = set
+        self.foreign_ports: set[int] = set()
         self.wrong_password = "wrong"  # noqa: S105 - the one that is refused
         self._numbers = itertools.count(1)
 
@@ -212,6 +220,7 @@ class FakeDocker(Docker):
             raise EngineError(404, f"network {found['NetworkID']} not found")
         if address and any(c["Address"] == address and c["State"]["Running"] for c in self.by_name.values()):
             raise EngineError(403, "Address already in use")
+        self._check_ports(found)
         self.calls.append(f"start {found['Name'][1:]}")
         found["State"].update(Status="running", Running=True, StartedAt=self._now())
         behaviour = self.images_here.get(found["Config"]["Image"], Behaviour())
@@ -222,6 +231,14 @@ class FakeDocker(Docker):
             self._migrate(found, behaviour)
         if role in behaviour.exits:
             self.exit(container, behaviour.exits[role])
+
+    def published(self) -> set[int]:
+        """The ports of the host that running containers publish."""
+        return {port for found in self.by_name.values() if found["State"]["Running"] for port in _host_ports(found)}
+
+    def _check_ports(self, found: dict[str, Any]) -> None:
+        for port in _host_ports(found) & (self.published() | self.edge_ports() | self.foreign_ports):
+            raise EngineError(500, f"Bind for 0.0.0.0:{port} failed: port is already allocated")
 
     def _migrate(self, found: dict[str, Any], behaviour: Behaviour) -> None:
         if behaviour.migrate_hangs:
@@ -246,14 +263,16 @@ class FakeDocker(Docker):
         return self.stopwatch.wall().strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
 
     def reboot(self) -> None:
-        """Everything ends; what has a lasting policy, and was not stopped, comes up again."""
+        """Everything ends; what has a lasting policy, and was not stopped or has `always`, comes up again."""
+        policies = {name: found["HostConfig"]["RestartPolicy"]["Name"] for name, found in self.by_name.items()}
+        was_up = {name for name, found in self.by_name.items() if found["State"]["Running"]}
         for found in self.by_name.values():
-            is_lasting = found["HostConfig"]["RestartPolicy"]["Name"] in ("always", "unless-stopped")
-            was_up = found["State"]["Running"]
-            if was_up and is_lasting:
-                found["State"].update(StartedAt=self._now())
-            elif was_up:
+            if found["State"]["Running"]:
                 found["State"].update(Status="exited", Running=False, ExitCode=255, FinishedAt=self._now())
+        for name, policy in policies.items():
+            is_lasting = policy == "always" or (policy == "unless-stopped" and name in was_up)
+            if is_lasting and not _host_ports(self.by_name[name]) & self.published():
+                self.by_name[name]["State"].update(Status="running", Running=True, StartedAt=self._now())
 
     def stop(self, container: str, grace: float) -> None:
         found = self.container(container)
@@ -281,7 +300,9 @@ class FakeDocker(Docker):
             carried = known["Config"]["Labels"] or {}
             if all(key in carried and value in ("", carried[key]) for key, value in labels.items()):
                 state = known["State"]["Status"]
-                found.append({"Id": known["Id"], "Names": [known["Name"]], "Labels": carried, "State": state})
+                ports = [{"PublicPort": port} for port in _host_ports(known) if known["State"]["Running"]]
+                one = {"Id": known["Id"], "Names": [known["Name"]], "Labels": carried, "State": state, "Ports": ports}
+                found.append(one)
         return found
 
     def memory_of(self, container: str) -> int | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from ferryman_agent.containers import HOST_PORT
 from ferryman_agent.edge import Closed, Edge, Route
-from ferryman_agent.edge.configuration import DIRECT_KEY, LANES, UNUSED_ADDRESS, frontends, server_lines
+from ferryman_agent.edge.configuration import DIRECT, DIRECT_KEY, LANES, UNUSED_ADDRESS, frontends, server_lines
 from ferryman_agent.edge.runtime import EdgeError
 
 
@@ -16,7 +18,9 @@ class FakeEdge(Edge):
         self.is_running = False
         self.is_broken = False
         self.restarts = 0
+        self.known_frontends: set[str] = set()
         self.open_frontends: set[str] = set()
+        self.published_ports: Callable[[], set[int]] = set
         self.configured: list[Route] = []
         self.lanes: dict[tuple[int, str], str] = {}
         self.addresses: dict[tuple[int, str], str] = {}
@@ -27,8 +31,9 @@ class FakeEdge(Edge):
     def agree(self, routes: list[Route]) -> None:
         self._check(is_needed=False)
         self.configured = list(routes)
-        if not self.is_running or not self.open_frontends >= frontends(routes):
-            self.restart()
+        if not self.is_running or not self.known_frontends >= frontends(routes):
+            if routes or self.is_running:
+                self.restart()
             return
         for route in (route for route in routes if route.is_known):
             for lane, (address, serves) in server_lines(route).items():
@@ -39,12 +44,37 @@ class FakeEdge(Edge):
                     self.lanes[route.slot, lane] = "drain"
         self.hosts = {route.key: route.slot for route in routes if route.is_known}
         self.answers = {route.slot: route.closed for route in routes if route.closed}
+        self._have_port(DIRECT in self.known_frontends & frontends(routes))
+
+    def _have_port(self, is_needed: bool) -> None:
+        self.open_frontends -= {DIRECT}
+        if is_needed:
+            self._bind(DIRECT)
+
+    def _bind(self, frontend: str) -> None:
+        if frontend == DIRECT and HOST_PORT in self.published_ports():
+            raise EdgeError("edge-refused", "Failed to resume frontend (port conflict?)")
+        self.open_frontends.add(frontend)
+
+    def ports(self) -> set[int]:
+        """The port of apps without a domain, while the edge has it."""
+        return {HOST_PORT} if self.is_running and DIRECT in self.open_frontends else set()
+
+    def prepare(self) -> None:
+        """Its image is always here."""
+
+    def remove(self) -> None:
+        self.is_running = False
+        self.open_frontends, self.known_frontends = set(), set()
 
     def restart(self) -> None:
-        """What HAProxy does with its configuration when it starts."""
+        """What HAProxy does with its configuration when it starts: it must have every port, or it ends."""
         self.restarts += 1
+        self.is_running, self.open_frontends = False, set()
+        self.known_frontends = frontends(self.configured)
+        for frontend in sorted(self.known_frontends):
+            self._bind(frontend)
         self.is_running = True
-        self.open_frontends = frontends(self.configured)
         served = [route for route in self.configured if route.is_known]
         self.answers = {route.slot: route.closed for route in served if route.closed}
         self.lanes = {(r.slot, lane): "ready" if lane == r.lane else "maint" for r in served for lane in LANES}

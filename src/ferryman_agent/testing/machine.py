@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import shutil
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from ferryman_agent.containers import SUBNETS
 from ferryman_agent.ledger import Deployment, Ledger
 from ferryman_agent.resources import Filesystem
 from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
-from ferryman_agent.testing.crash import DOCKER_EFFECTS, EDGE_EFFECTS, LEDGER_EFFECTS, CrashPoint, crashing
+from ferryman_agent.testing.crash import DOCKER_EFFECTS, EDGE_EFFECTS, LEDGER_EFFECTS, Crash, CrashPoint, crashing
 from ferryman_agent.testing.docker import Behaviour, FakeDocker
 from ferryman_agent.testing.edge import FakeEdge
 from ferryman_agent.transaction.change import Order, kind_of
@@ -77,6 +78,7 @@ class FakeMachine:
 
     def __post_init__(self) -> None:
         self.docker = FakeDocker(self.folder, self.stopwatch)
+        self.docker.edge_ports, self.edge.published_ports = self.edge.ports, self.docker.published
 
     def agent(self, point: CrashPoint | None = None) -> Server:
         """A new agent on what is there; with `point` it crashes where that says."""
@@ -92,6 +94,7 @@ class FakeMachine:
             )
         server.probe, server.stopwatch, server.wall = self.docker.probe, self.stopwatch, self.stopwatch.wall
         server.filesystem, server.memory = self.filesystem, lambda: self.free_memory
+        server.is_port_free = self.is_port_free
         return server
 
     def copy_to(self, folder: Path) -> FakeMachine:
@@ -100,6 +103,10 @@ class FakeMachine:
         other = copy.deepcopy(self)
         other.folder = other.docker.folder = folder
         return other
+
+    def is_port_free(self, port: int) -> bool:
+        """Whether neither a container, nor the edge, nor another program has a port of the host."""
+        return port not in self.docker.published() | self.edge.ports() | self.docker.foreign_ports
 
     def filesystem(self, folder: Path) -> Filesystem:
         """One disk for everything."""
@@ -138,3 +145,13 @@ def carry_out(server: Server, order: Order, request: str) -> Deployment:
     if recorded is None:
         raise LookupError(deployment.id)
     return recorded
+
+
+def interrupted(machine: FakeMachine, order: Order, at: int | None) -> CrashPoint:
+    """Carry an order out by an agent that dies at its passage `at`, or does not; returns what it passed."""
+    point = CrashPoint(at)
+    server = machine.agent(point)
+    with contextlib.suppress(Crash):
+        begin(server, order, "crashed").carry_out()
+    server.ledger.close()
+    return point

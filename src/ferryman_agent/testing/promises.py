@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ferryman_agent.containers import accessory_name, address, current_name, database_name, lane_address
+from ferryman_agent.containers import HOST_PORT, accessory_name, address, current_name, database_name, lane_address
 from ferryman_agent.edge import stopped
 from ferryman_agent.ledger import AccessoryRecord, App, Release
 from ferryman_agent.manifest import Manifest, parse_accessory, parse_manifest
@@ -51,15 +51,27 @@ def _broken(machine: FakeMachine, app: App, release: Release, records: list[Acce
     web = machine.docker.container(current_name(app, "web", release.number))
     if web and (web["Address"], web["Config"]["Image"]) != (place, release.reference):
         broken.append(f"the web container is {web['Config']['Image']} at {web['Address']}")
+    broken += _not_reached(machine, app, manifest, place)
+    if release.state != "healthy":
+        broken.append(f"release {release.number} serves and is {release.state}")
+    if app.degraded:
+        broken.append(f"degraded: {app.degraded}")
+    return broken
+
+
+def _not_reached(machine: FakeMachine, app: App, manifest: Manifest, place: str) -> list[str]:
+    """What keeps requests from the app, or sends them somewhere else."""
+    if manifest.is_published:
+        has = machine.docker.published()
+        broken = [] if has == {HOST_PORT} else [f"{app.id} is to have port {HOST_PORT}, and Docker publishes {has}"]
+        is_routed = app.slot in {route.slot for route in machine.edge.configured} and machine.edge.is_running
+        return broken + ([f"the edge routes to {app.id}, which is published"] if is_routed else [])
+    broken = []
     targets = machine.edge.targets(manifest.domain)
     if targets != [f"{place}:{manifest.web.port}"]:
         broken.append(f"the edge routes to {targets} and not to {place}:{manifest.web.port}")
     if bool(app.maintenance) != bool(machine.edge.answer(manifest.domain)):
         broken.append(f"maintenance is {app.maintenance}, the edge says {machine.edge.answer(manifest.domain)}")
-    if release.state != "healthy":
-        broken.append(f"release {release.number} serves and is {release.state}")
-    if app.degraded:
-        broken.append(f"degraded: {app.degraded}")
     return broken
 
 
@@ -82,7 +94,7 @@ def _not_stopped(
     keeps_database = bool(app.stopped and not app.stopped["database"])
     if up != (kept if keeps_database else set()):
         broken.append(f"{app.id} is stopped, and {sorted(up)} run")
-    if machine.edge.answer(manifest.domain) != stopped():
+    if not manifest.is_published and machine.edge.answer(manifest.domain) != stopped():
         broken.append(f"{app.id} is stopped, and the edge says {machine.edge.answer(manifest.domain)}")
     return broken + ([f"degraded: {app.degraded}"] if app.degraded else [])
 

@@ -13,11 +13,11 @@ from ferryman_agent.manifest import Manifest, Role, parse_manifest
 from ferryman_agent.transaction.server import Server, have_running
 
 LASTING = "unless-stopped"
+RETURNING = "always"  # the engine starts it after a reboot although it was stopped: until the commit it is what serves
 DRAIN_POLL_SECONDS = 0.05
 DROPPED_GRACE_SECONDS = 10.0
 STAY_UP_SECONDS = 3.0
 STAY_UP_POLL_SECONDS = 0.2
-ANSWER_LIMIT_SECONDS = 10.0
 PROBE_TIMEOUT_SECONDS = 2.0
 
 
@@ -51,10 +51,19 @@ def committed(server: Server, app: App) -> Committed | None:
     return Committed(server, app, parse_manifest(release.manifest), release) if release else None
 
 
-def switch(target: Committed) -> None:
-    """The lasting restart policy, then the edge: new requests go to the committed release from here on."""
-    target.server.docker.set_restart_policy(target.container("web"), LASTING)
-    target.server.agree()
+def switch(target: Committed) -> float | None:
+    """The lasting restart policy, then the edge: new requests go to the committed release from here on.
+
+    Where an old container publishes the port that the edge is to have, it goes before; returns for how many seconds
+    nobody had the port then.
+    """
+    server, began = target.server, target.server.stopwatch.seconds()
+    server.docker.set_restart_policy(target.container("web"), LASTING)
+    is_in_the_way = target.manifest.domain is None and bool(server.publishing(target.app.id))
+    if is_in_the_way:
+        stop_old(target)
+    server.agree()
+    return server.stopwatch.seconds() - began if is_in_the_way else None
 
 
 def drain(target: Committed, lane: str | None = None) -> bool:
@@ -75,13 +84,14 @@ def stop_old(target: Committed) -> None:
     _stop_others(target, target.manifest.web)
 
 
-def _others(target: Committed, role: str) -> list[dict[str, Any]]:
+def others(target: Committed, role: str) -> list[dict[str, Any]]:
+    """A role's containers, running or not, of whatever release but the committed one."""
     found = target.server.role_containers(target.app.id, role)
     return [container for name, container in found.items() if name != target.container(role)]
 
 
 def _stop_others(target: Committed, role: Role) -> None:
-    for container in _others(target, role.name):
+    for container in others(target, role.name):
         target.server.docker.stop(container["Id"], role.stop_grace)
         target.server.docker.remove(container["Id"])
 
@@ -139,6 +149,7 @@ def start_role(target: Committed, role: Role) -> bool:
     docker, name = target.server.docker, target.container(role.name)
 
     def make() -> None:
+        target.server.pull_release(target.release, None, lambda: False)
         docker.create(name, _specification(target, role))
 
     return have_running(docker, name, make)
@@ -186,34 +197,6 @@ def _problem(target: Committed, role: Role, container: dict[str, Any] | None) ->
     return f"{role.name} does not stay up{code}" + (f": {last}" if last else "")
 
 
-def converge(target: Committed) -> None:
-    """Bring web and edge to the committed release, whatever was interrupted.
-
-    1. Its web container is there and runs; EngineError when it can't be started.
-    2. While another release that served is still up, it answers its health check; AgentError when it does not.
-    3. The edge routes to it.
-    4. Other releases' web containers drain, stop and go.
-    """
-    start_role(target, target.manifest.web)
-    if any(container["State"] == "running" for container in _others(target, "web")):
-        _wait_until_it_answers(target)
-    switch(target)
-    drain(target)
-    stop_old(target)
-
-
-def _wait_until_it_answers(target: Committed) -> None:
-    web, stopwatch = target.manifest.web, target.server.stopwatch
-    fixed = lane_address(target.app, target.app.lane or "a")
-    deadline = stopwatch.seconds() + ANSWER_LIMIT_SECONDS
-    while not target.server.probe(
-        fixed, web.port, web.health, target.manifest.host_header, PROBE_TIMEOUT_SECONDS
-    ).is_healthy:
-        if stopwatch.seconds() > deadline:
-            raise AgentError("unhealthy", f"release {target.release.number} does not answer yet")
-        stopwatch.wait(STAY_UP_POLL_SECONDS)
-
-
 def remove_candidates(server: Server, app: App) -> None:
     """Remove what was never committed: migrations, and web containers that never got the lasting policy."""
     for container in server.docker.containers(labels(app.id, "migrate")):
@@ -221,7 +204,7 @@ def remove_candidates(server: Server, app: App) -> None:
     current = current_name(app, "web", app.serving) if app.serving else ""
     for name, container in server.role_containers(app.id, "web").items():
         found = server.docker.container(container["Id"]) if name != current else None
-        if found and found["HostConfig"]["RestartPolicy"]["Name"] != LASTING:
+        if found and found["HostConfig"]["RestartPolicy"]["Name"] not in (LASTING, RETURNING):
             server.docker.remove(container["Id"])
 
 
@@ -229,6 +212,6 @@ def clear_lane(server: Server, app: App) -> None:
     """Free the lane that does not serve: candidates go at once, a release that served is drained first."""
     remove_candidates(server, app)
     serving = committed(server, app)
-    if serving and _others(serving, "web"):
+    if serving and others(serving, "web"):
         drain(serving)
         stop_old(serving)

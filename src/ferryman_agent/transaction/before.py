@@ -90,8 +90,16 @@ def have_accessories(candidate: Candidate, step: Step) -> None:
 
 
 def open_edge(server: Server, manifest: Manifest) -> None:
-    """Have the edge up, with the port that the release will need, before anything depends on it."""
-    server.agree(Route(0, manifest.domain, {}, None))
+    """Have the edge up, with the port that the release will need, before anything depends on it.
+
+    A published container needs none; and the port that one still holds is opened when that one has stopped.
+    """
+    if manifest.is_published:
+        return
+    if manifest.domain is None and server.publishing(manifest.app_id):
+        server.edge.prepare()
+    else:
+        server.agree(Route(0, manifest.domain, {}, None))
 
 
 def pull(candidate: Candidate, step: Step) -> dict[str, Any]:
@@ -248,9 +256,9 @@ def take_back(candidate: Candidate) -> None:
     accessories.remove_candidates(candidate.server, candidate.app)
 
 
-def state_after_failure(app: App, stayed: list[str]) -> str:
-    """The same, with the migrations that a failure does not take back."""
-    state = serving_state(app)
+def state_after_failure(app: App, stayed: list[str], state: str = "") -> str:
+    """In what `state` a failure leaves the app, with the migrations that it does not take back."""
+    state = state or serving_state(app)
     return f"{state}; these migrations stay applied: {', '.join(stayed)}" if stayed else state
 
 

@@ -40,7 +40,7 @@ class Transaction(Replacement):
             if isinstance(self.order, DeployOrder) and self._is_serving(chosen):
                 step.detail = f"release {self.app.serving} serves this image and configuration already"
                 return None
-            before.check(self.server, self.app, manifest, chosen.environment_version)
+            self._check(manifest, chosen.environment_version)
             accessories.check(self.server, self.app, Source(manifest, chosen))
             if isinstance(self.order, DeployOrder):
                 check_sequence(self.order, self.app.sequence, before.serving_state(self.app))
@@ -108,10 +108,7 @@ class Transaction(Replacement):
                 before.have_accessories(candidate, accessory)
         with step("database") as database:
             before.migrate(candidate, image, database)
-        with step("start web"):
-            before.start_web(candidate)
-        with step("healthy"):
-            before.wait_until_healthy(candidate)
+        self._bring_up()
         with step("commit") as commit:
             self._commit(release)
             commit.detail = f"release {release.number} serves"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ferryman_agent.engine import EngineError
@@ -46,6 +47,7 @@ class Journal:
         self.is_committed = False
         self.current_step = ""
         self.caller = ""
+        self.downtime: float | None = None
         self.report_added: Callable[[], None] = lambda: None
 
     @property
@@ -70,6 +72,12 @@ class Journal:
     def step(self, name: str) -> Iterator[Step]:
         """Record the intent, run the block, record the outcome. A cancel asked for before it stops it here."""
         self.check_cancelled()
+        with self.step_back(name) as step:
+            yield step
+
+    @contextmanager
+    def step_back(self, name: str) -> Iterator[Step]:
+        """The same for a step that undoes what was begun: no cancel stops it."""
         began = time.monotonic()
         step = Step()
         self.current_step = name
@@ -90,6 +98,12 @@ class Journal:
         """A line for those who follow; not reported."""
         self._write({"kind": "log", "text": text}, "", {})
 
+    def down(self, seconds: float) -> None:
+        """Record for how long the app did not answer; that it can't be written stops nothing."""
+        self.downtime = round(seconds, 3)
+        with suppress(sqlite3.Error):
+            self._ledger.set_downtime(self.deployment.id, self.downtime)
+
     def finished(self, outcome: str, error: AgentError | None, stayed: list[str]) -> None:
         """Record the outcome; nothing is written afterwards."""
         seconds = round(self.seconds, 3)
@@ -97,9 +111,10 @@ class Journal:
         shown = {"code": error.code, "message": error.message, **details} if error else None
         self._ledger.finish(self.deployment, outcome, seconds, error.as_json() if error else None)
         reported = "failed" if outcome == "refused" else outcome  # the error says that it was refused
-        data = {"outcome": reported, "seconds": seconds, "error": shown, "stayed": stayed}
+        data: dict[str, Any] = {"outcome": reported, "seconds": seconds, "error": shown, "stayed": stayed}
+        down = {} if self.downtime is None else {"downtime": self.downtime}
         kind = "deployment.finished" if self.deployment.kind in REPORTED else f"app.{self.deployment.kind}"
-        self._write({"kind": "finished", "outcome": outcome, "seconds": seconds}, kind, data)
+        self._write({"kind": "finished", "outcome": outcome, "seconds": seconds, **down}, kind, {**data, **down})
 
     def keep_events(self, outcome: str) -> None:
         """Tell the outcome to those who follow, of a deployment that the ledger is about to forget."""

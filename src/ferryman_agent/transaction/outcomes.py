@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from ferryman_agent.database import known_migrations
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError
@@ -9,6 +11,8 @@ from ferryman_agent.ledger import App, Deployment
 from ferryman_agent.transaction.before import state_after_failure
 from ferryman_agent.transaction.journal import Journal
 from ferryman_agent.transaction.server import Server
+
+WALL_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def record_unfinished(server: Server, app_id: str) -> None:
@@ -28,14 +32,43 @@ def _record(server: Server, app: App, deployment: Deployment) -> None:
         journal.finished("succeeded", None, [])
         return
     stayed = _migrations_that_stayed(server, app, deployment)
+    seconds = _downtime(server, app, deployment)
+    down = {} if seconds is None else {"downtime": seconds}
     error = AgentError(
         "interrupted",
         "the agent was interrupted before the commit and went back",
-        state=state_after_failure(app, stayed),
+        state=state_after_failure(app, stayed, _state(app, seconds)),
         hint=f"{deployment.kind} again",
         stayed=stayed,
+        **down,
     )
+    if seconds is not None:
+        journal.down(seconds)
     journal.finished("interrupted", error, stayed)
+
+
+def _state(app: App, downtime: float | None) -> str:
+    """In what state the app is where its old container had to stop for a new one; '' where it had not."""
+    if downtime is None:
+        return ""
+    if app.degraded:
+        return f"release {app.serving} does not answer again yet; the agent tries every half a minute"
+    return f"release {app.serving} serves again, it was down for at most {downtime:.1f} s"
+
+
+def _downtime(server: Server, app: App, deployment: Deployment) -> float | None:
+    """Seconds since the old container was to stop, where that was before the commit.
+
+    By the wall clock: the agent that looked at the monotonic one is gone, and maybe the server was started anew.
+    """
+    if not app.serving or app.stopped:
+        return None
+    stops = (event for event in server.ledger.events(deployment.id) if event.get("step") == "stop old")
+    stop = next(stops, None)
+    if stop is None or any(event["state"] == "skipped" for event in stops):
+        return None
+    since = datetime.strptime(stop["at"], WALL_TIME)
+    return round((datetime.strptime(server.ledger.now(), WALL_TIME) - since).total_seconds(), 3)
 
 
 def _migrations_that_stayed(server: Server, app: App, deployment: Deployment) -> list[str]:

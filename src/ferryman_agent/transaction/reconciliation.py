@@ -12,6 +12,7 @@ from ferryman_agent.errors import AgentError
 from ferryman_agent.ledger import App
 from ferryman_agent.transaction import accessories, after
 from ferryman_agent.transaction.after import Committed
+from ferryman_agent.transaction.convergence import converge
 from ferryman_agent.transaction.outcomes import record_unfinished
 from ferryman_agent.transaction.removal import carry_on
 from ferryman_agent.transaction.running import RunningTransactions
@@ -65,7 +66,7 @@ def bring(server: Server, app: App) -> str:
     target = after.committed(server, app)
     if target:
         _attempt(problems, lambda: _prepare(target))
-        if _attempt(problems, lambda: after.converge(target)):
+        if _attempt(problems, lambda: converge(target)):
             _attempt(problems, lambda: problems.append(after.replace_roles(target)))
     return "; ".join(problem for problem in problems if problem)
 
@@ -95,26 +96,28 @@ def _attempt(problems: list[str], act: Callable[[], None]) -> bool:
 def _agrees(server: Server, app: App) -> bool:
     """One look at the containers and one at the edge; True when nothing is to be done."""
     target = after.committed(server, app)
+    found = server.docker.containers({"ferryman.app": app.id})
+    containers = [container for container in found if "ferryman.schedule" not in container["Labels"]]
+    names = {container["Names"][0].lstrip("/") for container in containers}
+    if target is None:
+        return not app.removal and names <= {database_name(app.id)}
+    if app.removal or not _edge_agrees(server, app, target):
+        return False
+    if app.stopped:
+        return is_kept_stopped(server, app, containers)
+    return names == _wanted(target) and all(container["State"] == "running" for container in containers)
+
+
+def _edge_agrees(server: Server, app: App, target: Committed) -> bool:
+    """Whether the edge routes to the app as it should; it has nothing to do with a published one."""
+    if target.manifest.is_published:
+        return True
+    closed = closed_of(app, target.manifest)
     try:
-        found = server.docker.containers({"ferryman.app": app.id})
-        containers = [container for container in found if "ferryman.schedule" not in container["Labels"]]
-        names = {container["Names"][0].lstrip("/") for container in containers}
-        if app.removal or server.edge.closed(app.slot) != _closed_value(server, app):
-            return False
-        if app.stopped:
-            return server.edge.serving_lane(app.slot) is None and is_kept_stopped(server, app, containers)
-        are_up = all(container["State"] == "running" for container in containers)
-        if target is None:
-            return names <= {database_name(app.id)}
-        return are_up and names == _wanted(target) and server.edge.serving_lane(app.slot) == app.lane
+        is_closed_as_wanted = server.edge.closed(app.slot) == (closed.value if closed else None)
+        return is_closed_as_wanted and server.edge.serving_lane(app.slot) == (None if app.stopped else app.lane)
     except EdgeError:
         return False
-
-
-def _closed_value(server: Server, app: App) -> str | None:
-    target = after.committed(server, app)
-    closed = closed_of(app, target.manifest) if target else None
-    return closed.value if closed else None
 
 
 def _wanted(target: Committed) -> set[str]:

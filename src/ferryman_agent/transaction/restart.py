@@ -30,7 +30,7 @@ class Restart(Replacement):
                 step.detail = f"release {target.release.number} is not stopped"
                 return False
             roles = self._roles(target)
-            before.check(self.server, self.app, target.manifest, target.release.environment_version)
+            self._check(target.manifest, target.release.environment_version)
             self.server.ledger.target(self.journal.deployment.id, target.release.number)
             step.detail = f"release {target.release.number}: {', '.join(roles)}"
         self.journal.started(target.release, NOTHING)
@@ -77,10 +77,7 @@ class Restart(Replacement):
             with self.journal.step("accessories") as accessory:
                 if not accessories.keep_running(self.server, self.app):
                     accessory.skip("they run")
-        with self.journal.step("start web"):
-            before.start_web(self.candidate)
-        with self.journal.step("healthy"):
-            before.wait_until_healthy(self.candidate)
+        self._bring_up()
 
     def _commit_turns(self, roles: list[str]) -> None:
         turns = {**self.app.turns, **{role: self.app.turns.get(role, 0) + 1 for role in roles}}

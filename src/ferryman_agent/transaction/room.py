@@ -95,7 +95,7 @@ def _wanted(server: Server, app: App, what: Wanted) -> dict[str, dict[str, int]]
     return {
         "disk": {"in reserve": ENGINE_RESERVE_BYTES, "for the image": image, "for the database": database},
         "inodes": {"in reserve": INODES, "for the image": 0 if is_here else IMAGE_INODES},
-        "memory": {"for the new web container": _web_bytes(server, app, what.manifest)},
+        "memory": _web_memory(server, app, what.manifest),
     }
 
 
@@ -114,11 +114,17 @@ def _database_bytes(server: Server, app: App) -> int:
         return NEW_DATABASE_BYTES
 
 
-def _web_bytes(server: Server, app: App, manifest: Manifest) -> int:
-    """What the serving web container uses now, and a quarter more; at most the limit."""
+def _web_memory(server: Server, app: App, manifest: Manifest) -> dict[str, int]:
+    """What the serving web container uses now, and a quarter more; at most the limit.
+
+    One that stops before the new one starts leaves it what it uses.
+    """
     target = committed(server, app)
-    used = server.docker.memory_of(target.container("web")) if target else None
-    return min(manifest.memory, max(FIRST_MEMORY_BYTES, (used or 0) * 5 // 4))
+    used = (server.docker.memory_of(target.container("web")) if target else None) or 0
+    needed = min(manifest.memory, max(FIRST_MEMORY_BYTES, used * 5 // 4))
+    if manifest.is_published:
+        return {"for the new web container, in the old one's place": max(0, needed - used)}
+    return {"for the new web container": needed}
 
 
 def make_room(server: Server, app: App, what: Wanted, step: Step) -> None:

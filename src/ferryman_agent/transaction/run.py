@@ -64,6 +64,10 @@ class Run(ABC):
         """Undo what was begun before the commit; returns the migrations that stay applied."""
         return []
 
+    def _state(self) -> str:
+        """In what state the way back left the app, where it is not as before."""
+        return ""
+
     @abstractmethod
     def _bring_forward(self, app: App) -> None:
         """Carry out what the ledger says since the commit."""
@@ -74,8 +78,10 @@ class Run(ABC):
             return
         error = named(self.server, fault)
         stayed = self._take_back()
-        error.state = error.state or before.state_after_failure(self.app, stayed)
+        error.state = error.state or before.state_after_failure(self.app, stayed, self._state())
         error.details["stayed"] = stayed
+        if self.journal.downtime is not None:
+            error.details["downtime"] = self.journal.downtime
         outcome = "cancelled" if isinstance(error, Cancelled) else "refused" if isinstance(error, Refused) else "failed"
         self._record(outcome, error, stayed)
 

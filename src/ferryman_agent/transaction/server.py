@@ -12,6 +12,7 @@ from typing import Any
 
 from ferryman_agent.clock import Stopwatch, wall
 from ferryman_agent.containers import (
+    HOST_PORT,
     accessory_name,
     current_name,
     database_name,
@@ -28,7 +29,7 @@ from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import App, Ledger, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.probe import Answer, probe
-from ferryman_agent.resources import Filesystem, available_memory, filesystem
+from ferryman_agent.resources import Filesystem, available_memory, filesystem, is_port_free
 from ferryman_agent.secrets_file import read_secrets, write_private
 
 LOG_LINE_LIMIT = 2000
@@ -49,8 +50,10 @@ class Server:
     wall: Callable[[], datetime] = field(default=wall)
     filesystem: Callable[[Path], Filesystem] = field(default=filesystem)
     memory: Callable[[], int | None] = field(default=available_memory)
+    is_port_free: Callable[[int], bool] = field(default=is_port_free)
     commit_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _edge_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _aside: set[str] = field(default_factory=set, repr=False)
 
     def app_folder(self, app_id: str) -> Path:
         """Where an app's files live (0700)."""
@@ -117,12 +120,18 @@ class Server:
         write_private(folder / "environment.json", json.dumps(environment, indent=1))
 
     def routes(self) -> list[Route]:
-        """Where every app's requests must go, according to the ledger."""
+        """Where every app's requests must go, according to the ledger.
+
+        An app whose port Docker publishes has none; nor has one whose old container still publishes the port that the
+        edge is to have: it could not be bound, and the edge would serve nobody.
+        """
         found = []
         for app in self.ledger.apps():
             release = self.ledger.release(app.id, app.serving) if app.serving and not app.removal else None
-            if release:
+            if release and app.id not in self._aside:
                 manifest = parse_manifest(release.manifest)
+                if manifest.is_published or (manifest.domain is None and self.publishing(app.id)):
+                    continue
                 addresses = {lane: f"{lane_address(app, lane)}:{manifest.web.port}" for lane in ("a", "b")}
                 lane = None if app.stopped else app.lane
                 found.append(Route(app.slot, manifest.domain, addresses, lane, closed_of(app, manifest)))
@@ -132,6 +141,26 @@ class Server:
         """Make the edge route as the ledger says. One at a time: an older view must not overwrite a newer one."""
         with self._edge_lock:
             self.edge.agree([*self.routes(), *announced])
+
+    def step_aside(self, app_id: str, is_aside: bool) -> None:
+        """Whether the edge gives up the port of an app that is about to be published, from the next agreement on."""
+        (self._aside.add if is_aside else self._aside.discard)(app_id)
+
+    def leave_edge(self, app_id: str) -> None:
+        """Remove the edge when the app needs none, and no other has one, is about to have one, or is leaving it."""
+        with self._edge_lock:
+            others = [app for app in self.ledger.apps() if app.id != app_id]
+            is_busy = any(deployment.app != app_id for deployment in self.ledger.unfinished())
+            if not is_busy and not self.routes() and not any(app.removal for app in others):
+                self.edge.remove()
+
+    def publishing(self, app_id: str) -> list[str]:
+        """The web containers of an app that hold its port on the host now."""
+        return [
+            name
+            for name, container in self.role_containers(app_id, "web").items()
+            if any(port.get("PublicPort") == HOST_PORT for port in container.get("Ports") or [])
+        ]
 
     def role_containers(self, app_id: str, role: str) -> dict[str, dict[str, Any]]:
         """name → container of a role, running or not, of whatever release."""

@@ -55,9 +55,11 @@ class Stop(Run):
         return True
 
     def _bring_forward(self, app: App) -> None:
-        if self._forward("switch", lambda _: self.server.agree()):
+        if not serving_of(self.server, app).manifest.is_published:
+            if not self._forward("switch", lambda _: self.server.agree()):
+                return
             self._forward("drain", lambda step: _drain(self.server, app, step))
-            self._forward("stop", lambda _: stop_all(self.server, app))
+        self._forward("stop", lambda _: stop_all(self.server, app))
 
 
 def _drain(server: Server, app: App, step: Step) -> None:
@@ -92,7 +94,8 @@ def keep_stopped(server: Server, app: App) -> None:
             server.postgres(app).ensure(target.manifest.database)
         accessories.keep_running(server, app)
     server.agree()
-    after.drain(target, app.lane)
+    if not target.manifest.is_published:
+        after.drain(target, app.lane)
     stop_all(server, app)
 
 
@@ -103,6 +106,15 @@ def is_kept_stopped(server: Server, app: App, containers: list[dict[str, Any]]) 
     kept = {record.name for record in server.ledger.accessories(app.id) if record.is_committed}
     kept |= {"postgres"} if target.manifest.database else set()
     return up == (kept if app.stopped and not app.stopped["database"] else set())
+
+
+def _edge_needed(app: App) -> Refused:
+    return Refused(
+        "edge-needed",
+        f"only the edge can answer in the place of {app.id}, and with the strategy recreate it has none",
+        state="nothing was changed",
+        hint='ferryman stop; or strategy = "blue-green" in [app]',
+    )
 
 
 @dataclass
@@ -116,6 +128,8 @@ class Maintenance(Run):
         with self.journal.step("preflight") as step:
             target = serving_of(self.server, self.app)
             known = self.app.maintenance
+            if self.order.is_on and target.manifest.is_published:
+                raise _edge_needed(self.app)
             is_same = known is not None and {**known, **found} == known
             if is_same if self.order.is_on else known is None:
                 step.detail = "nothing changes"

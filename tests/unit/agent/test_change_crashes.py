@@ -15,9 +15,9 @@ from ferryman_agent.testing import (
     CrashPoint,
     FakeMachine,
     Watch,
-    begin,
     broken_promises,
     carry_out,
+    interrupted,
     manifest,
 )
 from ferryman_agent.transaction.change import (
@@ -69,18 +69,6 @@ def prepared(machine: FakeMachine, before: list[Any]) -> None:
     server.ledger.close()
 
 
-def crashed(machine: FakeMachine, order: Any, at: int | None) -> CrashPoint:
-    point = CrashPoint(at)
-    server = machine.agent(point)
-    try:
-        begin(server, order, "crashed").carry_out()
-    except Crash:
-        pass
-    finally:
-        server.ledger.close()
-    return point
-
-
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("is_rebooted", [False, True], ids=["the agent crashes", "the server crashes"])
 def test_after_a_crash_at_any_point_it_is_as_before_or_done(
@@ -90,12 +78,12 @@ def test_after_a_crash_at_any_point_it_is_as_before_or_done(
     origin = machine.copy_to(folder / "origin")
     prepared(origin, before)
     first = origin.agent().ledger.app(APP)
-    whole = crashed(origin.copy_to(folder / "whole"), order, None)
+    whole = interrupted(origin.copy_to(folder / "whole"), order, None)
     assert len(whole.passed) > 15
     for at, where in enumerate(whole.passed):
         place = f"{case}: crash at {at}, {where}"
         here = origin.copy_to(folder / str(at))
-        crashed(here, order, at)
+        interrupted(here, order, at)
         if is_rebooted:
             here.docker.reboot()
             here.edge.restart()
@@ -140,10 +128,10 @@ def check(server: Server, order: Any, unchanged: App | None, place: str) -> None
 def test_during_a_restart_and_its_recovery_every_request_finds_a_container(machine: FakeMachine, folder: Path) -> None:
     origin = machine.copy_to(folder / "origin")
     prepared(origin, [])
-    whole = crashed(origin.copy_to(folder / "whole"), RESTART, None)
+    whole = interrupted(origin.copy_to(folder / "whole"), RESTART, None)
     for at, where in enumerate(whole.passed):
         here = origin.copy_to(folder / str(at))
-        crashed(here, RESTART, at)
+        interrupted(here, RESTART, at)
         watch = Watch(here)
         server = here.agent(watch)
         recover(server)
@@ -155,8 +143,8 @@ def test_during_a_restart_and_its_recovery_every_request_finds_a_container(machi
 def test_the_recovery_of_a_removal_may_itself_be_interrupted(machine: FakeMachine, folder: Path) -> None:
     origin = machine.copy_to(folder / "origin")
     prepared(origin, [])
-    whole = crashed(origin.copy_to(folder / "whole"), REMOVE, None)
-    crashed(origin, REMOVE, whole.passed.index("after commit_change"))
+    whole = interrupted(origin.copy_to(folder / "whole"), REMOVE, None)
+    interrupted(origin, REMOVE, whole.passed.index("after commit_change"))
     point = CrashPoint()
     recover(origin.copy_to(folder / "recovery").agent(point))
     for at, where in enumerate(point.passed):

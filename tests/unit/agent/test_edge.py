@@ -108,6 +108,7 @@ class FakeHaproxy:
         self.map: dict[str, str] = {}
         self.closed: dict[str, str] = {}
         self.can_close = True
+        self.paused: set[str] = set()
         self.told: list[str] = []
         self.complaint = ""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +135,8 @@ class FakeHaproxy:
 
     def _answer(self, command: str) -> str:
         if command == "show stat -1 1 -1":
-            return "# pxname,svname,scur,\n" + "".join(f"{name},FRONTEND,0,\n" for name in self.has) + "\n"
+            rows = (f"{name},FRONTEND,{'PAUSED' if name in self.paused else 'OPEN'},\n" for name in self.has)
+            return "# pxname,svname,status,\n" + "".join(rows) + "\n"
         if command.startswith("show stat"):
             return "# pxname,svname,scur,status,\nslot1,a,3,no check,\nslot1,b,0,DRAIN,\n\n"
         if command == "show map":
@@ -307,6 +309,37 @@ def test_a_port_is_opened_by_a_restart_also_when_a_crash_came_before_it(
     started = list(engine.calls)
     edge.agree([DIRECT])
     assert engine.calls == started  # a port too many is no reason to restart
+
+
+def test_the_port_of_no_name_is_given_up_and_taken_again_without_a_restart(
+    edge: Edge, engine: EngineWithHaproxy
+) -> None:
+    edge.agree([DIRECT, NAMED])
+    started = list(engine.calls)
+    edge.agree([NAMED])
+    assert engine.haproxy is not None
+    assert told(engine)[-1] == "disable frontend direct"
+    engine.haproxy.paused = {"direct"}
+    edge.agree([NAMED])
+    assert "disable frontend direct" not in told(engine)
+    edge.agree([DIRECT, NAMED])
+    assert told(engine)[-1] == "enable frontend direct"
+    engine.haproxy.complaint = "Failed to resume frontend, check logs for precise cause (port conflict?)."
+    with pytest.raises(EdgeError, match="port conflict"):
+        edge.agree([DIRECT, NAMED])
+    assert engine.calls == started
+
+
+def test_an_edge_with_nothing_to_route_is_not_started_and_can_go(edge: Edge, engine: EngineWithHaproxy) -> None:
+    edge.agree([])
+    assert edge.state()["state"] == "missing"
+    edge.prepare()
+    assert "haproxy:3.0" in engine.images_here
+    edge.agree([DIRECT])
+    edge.agree([])
+    assert edge.state()["state"] == "running"
+    edge.remove()
+    assert edge.state()["state"] == "missing"
 
 
 def test_a_configuration_that_the_running_edge_does_not_have_yet_is_not_believed(

@@ -104,9 +104,10 @@ def test_a_ledger_of_the_first_format_is_brought_up_to_date(path: Path) -> None:
     first = Ledger(path, FakeClock())
     first.add_app("shop", "production", range(1, 9))
     first.close()
-    now = {table: columns(path, table) for table in ("app", "removed", "accessory", "run")}
+    now = {table: columns(path, table) for table in ("app", "removed", "deployment", "accessory", "run")}
     for column in ("turns", "maintenance", "stopped", "removal"):
         break_table(path, f"ALTER TABLE app DROP COLUMN {column}")
+    break_table(path, "ALTER TABLE deployment DROP COLUMN downtime")
     for table in ("removed", "accessory", "run"):
         break_table(path, f"DROP TABLE {table}")
     break_table(path, "PRAGMA user_version = 1")
