@@ -39,7 +39,7 @@ AGENT_LAYERS = [
     {"containers", "probe", "resources"},
     {"engine", "manifest"},
     {"ledger"},
-    {"protocol", "secrets_file", "systemd", "clock", "openssl", "cron"},
+    {"protocol", "secrets_file", "systemd", "clock", "openssl", "logins", "cron"},
     {"errors"},
 ]
 # `--to rehearsal` is resolved where destinations are; the import is made when it is asked for.

@@ -16,6 +16,7 @@ from ferryman.cli import (
     operating,
     project,
     reading,
+    registry,
     rehearsing,
     running,
     server,
@@ -59,6 +60,7 @@ app.command("cleanup")(cleaning.cleanup)
 app.add_typer(shipping.plan, name="plan")
 app.add_typer(operating.env, name="env")
 app.add_typer(guarding.github, name="github")
+app.add_typer(registry.registry, name="registry")
 app.add_typer(server.server, name="server")
 app.add_typer(rehearsing.rehearse, name="rehearse")
 

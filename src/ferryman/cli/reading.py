@@ -103,11 +103,18 @@ def releases(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CO
             release["revision"][:12],
             release["digest"][7:19],
             str(release["environment_version"]),
+            _here(release),
             release["created_at"],
         ]
         for release in found["releases"]
     ]
-    table(rows, ["release", "state", "revision", "digest", "env", "created"])
+    table(rows, ["release", "state", "revision", "digest", "env", "image", "created"])
+
+
+def _here(release: dict[str, Any]) -> str:
+    """Whether the server has the image; an older agent does not say."""
+    is_here = release.get("image_here")
+    return "-" if is_here is None else "here" if is_here else "gone"
 
 
 def deployments(

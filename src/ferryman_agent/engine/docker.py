@@ -87,13 +87,13 @@ class Docker:
                 if fault:
                     raise EngineError(0, str(fault))
 
-    def login(self, auth: dict[str, str]) -> bool:
-        """True when the registry takes these credentials."""
+    def login(self, auth: dict[str, str]) -> str:
+        """Why the registry does not take these credentials, '' when it does."""
         try:
             self._ask("POST", "/auth", auth, timeout=30)
-        except EngineError:
-            return False
-        return True
+        except EngineError as error:
+            return error.message or "refused"
+        return ""
 
     def images(self, repository: str) -> list[dict[str, Any]]:
         """The local images of a repository, each with Id, RepoDigests, RepoTags and Size."""

@@ -130,7 +130,13 @@ def releases(call: Call) -> dict[str, Any]:
     """All releases of an app that the ledger knows, newest first."""
     app = known_app(call.server.ledger, call.params)
     listed = [
-        {**r.summary(), "state": r.state, "created_at": r.created_at, "serving": r.number == app.serving}
+        {
+            **r.summary(),
+            "state": r.state,
+            "created_at": r.created_at,
+            "serving": r.number == app.serving,
+            "image_here": "pruned" not in r.state and call.server.docker.image(r.reference) is not None,
+        }
         for r in call.server.ledger.releases(app.id)
     ]
     return {"app": app.name, "environment": app.environment, "releases": listed}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ferryman_agent.requests import changes, deployments, operating, pruning, reading, schedules
+from ferryman_agent.requests import changes, deployments, operating, pruning, reading, registries, schedules
 from ferryman_agent.requests.call import Call
 
 PIPELINE = frozenset({"pipeline", "operator"})
@@ -45,6 +45,9 @@ REQUESTS = {
     "env.set": Request(operating.environment_set, OPERATOR),
     "env.unset": Request(operating.environment_unset, OPERATOR),
     "reports.set": Request(operating.reports_set, OPERATOR),
+    "registry.login": Request(registries.login, OPERATOR),
+    "registry.logout": Request(registries.logout, OPERATOR),
+    "registry.list": Request(registries.listed, OPERATOR),
     "logs": Request(operating.logs, OPERATOR),
     "run": Request(schedules.run, OPERATOR),
     "exec": Request(operating.execute, OPERATOR),

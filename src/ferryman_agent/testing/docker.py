@@ -81,6 +81,7 @@ class FakeDocker(Docker):
     """An engine in memory. `registry` is what can be pulled: reference → behaviour; so are `images_here`.
 
     `tagged`: reference → tags that somebody gave the image here.
+    `is_private`: what is pulled by digest needs a login.
     """
 
     def __init__(self, folder: Path, stopwatch: FakeStopwatch) -> None:
@@ -103,6 +104,7 @@ class FakeDocker(Docker):
         self.edge_ports: Callable[[], set[int]] = set
         self.foreign_ports: set[int] = set()
         self.wrong_password = "wrong"  # noqa: S105 - the one that is refused
+        self.is_private = False
         self._numbers = itertools.count(1)
 
     def _number(self) -> str:
@@ -134,12 +136,21 @@ class FakeDocker(Docker):
         self.pulls.append((reference, auth))
         if is_cancelled():
             return
+        if self.is_private and "@" in reference and (auth is None or self.login(auth)):
+            raise EngineError(404, "pull access denied")
         if reference not in self.registry:
             raise EngineError(404, f"manifest for {reference} not found")
         self.images_here[reference] = self.registry[reference]
 
-    def login(self, auth: dict[str, str]) -> bool:
-        return auth["password"] != self.wrong_password
+    def prune(self) -> None:
+        """What `docker system prune --all` takes: containers that do not run, and images that none has."""
+        for name in [name for name, found in self.by_name.items() if not found["State"]["Running"]]:
+            del self.by_name[name]
+        for reference in list(self.images_here):
+            self.remove_image(reference)
+
+    def login(self, auth: dict[str, str]) -> str:
+        return "unauthorized" if auth["password"] == self.wrong_password else ""
 
     def images(self, repository: str) -> list[dict[str, Any]]:
         found = [name for name in self.images_here if name.partition("@")[0].rpartition(":")[0] == repository]

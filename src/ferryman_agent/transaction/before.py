@@ -18,12 +18,13 @@ from ferryman_agent.edge import Route
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import App, Release
+from ferryman_agent.logins import registry_of
 from ferryman_agent.manifest import Accessory, Manifest, Role
 from ferryman_agent.probe import Answer
 from ferryman_agent.transaction import accessories, after
 from ferryman_agent.transaction.accessories import Source
 from ferryman_agent.transaction.journal import Journal, Step
-from ferryman_agent.transaction.server import Server, registry_auth, registry_of
+from ferryman_agent.transaction.server import Server
 from ferryman_agent.volumes import own_volumes
 
 PROBE_SECONDS = 0.05
@@ -84,7 +85,7 @@ def have_accessories(candidate: Candidate, step: Step) -> None:
         if server.docker.image(accessory.image) is None:
             # the call's credentials are for the registry of the app's image, and not for others to see
             is_same = registry_of(accessory.image) == registry_of(release.image)
-            server.pull(accessory.image, registry_auth(accessory.image, candidate.credentials) if is_same else None)
+            server.pull(accessory.image, candidate.credentials if is_same else None)
 
     accessories.make_missing(server, app, source, pull, candidate.journal.check_cancelled)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -27,13 +28,13 @@ from ferryman_agent.edge import Closed, Edge, Route, in_maintenance, stopped
 from ferryman_agent.engine import Docker, EngineError
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import App, Ledger, Release
+from ferryman_agent.logins import Logins, authentication, registry_of
 from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.probe import Answer, probe
 from ferryman_agent.resources import Filesystem, available_memory, filesystem, is_port_free
 from ferryman_agent.secrets_file import read_secrets, write_private
 
 LOG_LINE_LIMIT = 2000
-DOCKER_HUB = "https://index.docker.io/v1/"
 
 
 @dataclass
@@ -55,6 +56,9 @@ class Server:
     _edge_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _aside: set[str] = field(default_factory=set, repr=False)
 
+    def __post_init__(self) -> None:
+        self.logins = Logins(self.folder)
+
     def app_folder(self, app_id: str) -> Path:
         """Where an app's files live (0700)."""
         return self.folder / "apps" / app_id
@@ -63,8 +67,17 @@ class Server:
         """The app's PostgreSQL."""
         return Postgres(self.docker, app, self.app_folder(app.id), self.pull)
 
-    def pull(self, image: str, auth: dict[str, str] | None = None) -> None:
-        """Bring an image that is no release's (PostgreSQL, an accessory) here; AgentError when it can't be had."""
+    def pull(self, image: str, credentials: dict[str, str] | None = None) -> None:
+        """Bring an image that is no release's (PostgreSQL, an accessory) here; AgentError when it can't be had.
+
+        With the call's credentials, else with the login that is kept, else with none.
+        """
+        auth = self._auth(image, credentials)
+        if auth and credentials is None:
+            with contextlib.suppress(EngineError):  # it may not be taken any more, and most of these need none
+                self.docker.pull(image, auth, lambda: False)
+                return
+            auth = None
         try:
             self.docker.pull(image, auth, lambda: False)
         except EngineError as error:
@@ -79,26 +92,45 @@ class Server:
     ) -> bool:
         """Bring a release's image by digest; False when it is here already.
 
-        AgentError `registry-login-refused` or `image-not-in-registry`.
+        With the call's credentials, else with the login that is kept. AgentError `registry-login-refused`,
+        `image-missing` or `image-not-in-registry`.
         """
         if self.docker.image(release.reference) is not None:
             return False
-        auth = registry_auth(release.image, credentials)
+        auth = self._auth(release.image, credentials)
         try:
             self.docker.pull(release.reference, auth, is_cancelled)
         except EngineError as error:
-            if auth and not self.docker.login(auth):
-                raise AgentError(
-                    "registry-login-refused",
-                    f"the registry refuses {auth['username']}'s password",
-                    hint="check DOCKER_USERNAME and DOCKER_PASSWORD",
-                ) from error
-            raise AgentError(
-                "image-not-in-registry",
-                f"the server can't pull {release.reference}: {error.message}",
-                hint="push it with `ferryman build`, or name the registry's credentials",
-            ) from error
+            raise self._not_pulled(release, error, auth, is_kept=credentials is None) from error
         return True
+
+    def _auth(self, image: str, credentials: dict[str, str] | None) -> dict[str, str] | None:
+        """The engine's form of the call's credentials, else of the login that is kept for the image's registry."""
+        registry = registry_of(image)
+        login = credentials or self.logins.of(registry)
+        return authentication(registry, login) if login else None
+
+    def _not_pulled(
+        self, release: Release, error: EngineError, auth: dict[str, str] | None, *, is_kept: bool
+    ) -> AgentError:
+        keep = f"ferryman registry login --to {release.app.rpartition('.')[2]}"
+        why = self.docker.login(auth) if auth else ""
+        if auth and why:
+            whose = f"the login of {auth['username']}" + (" that is kept here" if is_kept else "")
+            hint = keep if is_kept else "check DOCKER_USERNAME and DOCKER_PASSWORD"
+            return AgentError("registry-login-refused", f"the registry refuses {whose}: {why}", hint=hint)
+        if auth is None and release.state == "healthy":
+            return AgentError(
+                "image-missing",
+                f"the image of release {release.number} is not on this server any more, and without a login it can't be"
+                f" pulled: {error.message}",
+                hint=f"{keep}; or call again with DOCKER_USERNAME and DOCKER_PASSWORD",
+            )
+        return AgentError(
+            "image-not-in-registry",
+            f"the server can't pull {release.reference}: {error.message}",
+            hint="push it with `ferryman build`, or name the registry's credentials",
+        )
 
     def prepare_app(self, app: App) -> None:
         """The app's network; there already is the usual case."""
@@ -214,18 +246,3 @@ def closed_of(app: App, manifest: Manifest) -> Closed | None:
         return stopped()
     found = app.maintenance
     return in_maintenance(found["message"], found["retry_after"], manifest.web.health) if found else None
-
-
-def registry_auth(image: str, credentials: dict[str, str] | None) -> dict[str, str] | None:
-    """The engine's form of the call's credentials, for the registry that the image names."""
-    if not credentials:
-        return None
-    server = registry_of(image)
-    return {"username": credentials["username"], "password": credentials["password"], "serveraddress": server}
-
-
-def registry_of(image: str) -> str:
-    """The registry that an image's name names."""
-    first = image.split("/", 1)[0]
-    is_host = "/" in image and ("." in first or ":" in first or first == "localhost")
-    return first if is_host and first != "docker.io" else DOCKER_HUB

@@ -159,7 +159,7 @@ def test_an_image_that_was_pruned_by_hand_is_pulled_again(machine: FakeMachine, 
     gone = f"acme/shop@{digest('one')}"
     del machine.docker.images_here[gone], machine.docker.registry[gone]
     error = error_of(carry_out(server, RollbackOrder(APP, 1, None), "back again"))
-    assert (error["code"], error["exit"]) == ("image-not-in-registry", 1)
+    assert (error["code"], error["exit"]) == ("image-missing", 1)
     assert broken_promises(machine, server) == []
 
 

@@ -16,11 +16,11 @@ from ferryman_agent.containers import (
 from ferryman_agent.database import known_migrations, pending
 from ferryman_agent.errors import AgentError, BadRequest, Refused
 from ferryman_agent.ledger import App, Release
+from ferryman_agent.logins import authentication, registry_of
 from ferryman_agent.manifest import parse_manifest
 from ferryman_agent.testing import digest, manifest
 from ferryman_agent.transaction.order import parse_deploy, parse_rollback, rollback_target
 from ferryman_agent.transaction.retention import beyond
-from ferryman_agent.transaction.server import registry_auth
 
 
 def app(serving: int | None = 3, lane: str | None = "a") -> App:
@@ -167,8 +167,7 @@ def test_postgresql_publishes_no_port_and_keeps_its_data_on_a_volume() -> None:
 )
 def test_credentials_go_to_the_registry_that_the_image_names(image: str, server: str) -> None:
     auth = {"username": "u", "password": "p"}
-    assert registry_auth(image, auth) == {**auth, "serveraddress": server}
-    assert registry_auth(image, None) is None
+    assert authentication(registry_of(image), auth) == {**auth, "serveraddress": server}
 
 
 def test_pending_migrations() -> None:
