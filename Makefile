@@ -17,8 +17,8 @@ test: lint unit e2e ## lint, unit tests, end-to-end tests
 
 unit: $(STAMP) ## the fast tests of the command line, the agent and Harbour
 	@scripts/system-packages test
-	$(BIN)/pytest tests/unit tests/meta
-	cd service && ../$(BIN)/pytest
+	$(BIN)/pytest -n auto tests/unit tests/meta
+	cd service && ../$(BIN)/pytest -n auto --dist worksteal
 
 e2e: $(STAMP) ## real sshd, Docker Engine, registry, PostgreSQL, HAProxy, systemd, browser
 	@scripts/system-packages test

@@ -57,6 +57,8 @@ def when_ready(_server: object) -> None:
     """Keep the collector off what was imported: touching it would give each worker a copy of its own."""
     gc.collect()
     gc.freeze()
+    # Full collections come when a quarter of what the last one left has been added: without this one, of the frozen.
+    gc.collect()
     # A report leaves thousands of objects in cycles with its request: they go soon, not after some more reports.
     gc.set_threshold(1000, 5, 2)
 

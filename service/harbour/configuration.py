@@ -27,7 +27,12 @@ COMMAND_LIMITS = {"lock_timeout": "10s", "idle_in_transaction_session_timeout": 
 
 
 ADMIN_PATH = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
-TAKEN_PATHS = frozenset({"api", "health", "metrics", "sign-in", "sign-out", "static"})
+TAKEN_PATHS = frozenset(
+    {
+        *{"account", "api", "apps", "deployments", "health", "invitation", "live", "metrics", "password"},
+        *{"servers", "sign-in", "sign-out", "static"},
+    }
+)
 
 
 class Configuration(BaseSettings):

@@ -36,7 +36,7 @@ def development_folder() -> Path:
 
 def development_url() -> str:
     """Return the DATABASE_URL of the cluster for development."""
-    return _url(development_folder())
+    return url(development_folder())
 
 
 @contextlib.contextmanager
@@ -53,7 +53,7 @@ def running(folder: Path) -> Iterator[str]:
         _run(owner, "initdb", "--auth=trust", f"--username={USER}", "--no-sync", f"--pgdata={data}")
     start(folder)
     try:
-        yield _url(folder)
+        yield url(folder)
     finally:
         stop(folder, "immediate")
 
@@ -71,7 +71,8 @@ def stop(folder: Path, mode: str) -> None:
     _run(_owner(), "pg_ctl", "stop", f"--mode={mode}", f"--pgdata={folder / 'data'}")
 
 
-def _url(folder: Path) -> str:
+def url(folder: Path) -> str:
+    """Return the DATABASE_URL of the cluster that was made in `folder`."""
     return f"postgres://{USER}@/postgres?host={folder}"
 
 

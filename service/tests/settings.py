@@ -4,9 +4,12 @@ import os
 import tempfile
 from pathlib import Path
 
-CLUSTER = Path(tempfile.gettempdir()) / f"harbour-tests-{os.getpid()}"
-OWN_CLUSTER = "DATABASE_URL" not in os.environ
-os.environ.setdefault("DATABASE_URL", f"postgres://harbour@/postgres?host={CLUSTER}")
+# Each process of pytest-xdist starts one: what it inherits names the one of the process that started it.
+OWN = Path(tempfile.gettempdir()) / "harbour-tests-"
+CLUSTER = Path(f"{OWN}{os.getpid()}")
+OWN_CLUSTER = str(OWN) in os.environ.get("DATABASE_URL", str(OWN))
+if OWN_CLUSTER:
+    os.environ["DATABASE_URL"] = f"postgres://harbour@/postgres?host={CLUSTER}"
 os.environ.setdefault("SECRET_KEY", "a-key-of-the-tests-" + "0123456789" * 4)
 os.environ.setdefault("ALLOWED_HOSTS", "testserver")
 

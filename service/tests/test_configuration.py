@@ -3,13 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import URLPattern, URLResolver, get_resolver
 
-from harbour.configuration import database, load
+from harbour.configuration import TAKEN_PATHS, database, load
 
 SERVICE = Path(__file__).resolve().parent.parent
 PRODUCTION = {
@@ -112,6 +114,19 @@ def test_a_path_of_the_admin_that_is_none_is_refused(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, value)
     with pytest.raises(ImproperlyConfigured, match="HARBOUR_ADMIN_PATH"):
         load()
+
+
+def test_no_address_of_harbours_own_can_become_the_admins() -> None:
+    addresses = {str(found.pattern).lstrip("^").split("/")[0] for found in _flat(get_resolver().url_patterns)}
+    assert addresses - {"admin", ""} <= TAKEN_PATHS
+
+
+def _flat(patterns: list[URLPattern | URLResolver]) -> Iterator[URLPattern | URLResolver]:
+    for found in patterns:
+        if isinstance(found, URLResolver) and not str(found.pattern):
+            yield from _flat(found.url_patterns)
+        else:
+            yield found
 
 
 @pytest.mark.parametrize("url", ["mysql://db/x", "sqlite://", "harbour", "postgres://db:port/x"])

@@ -3,6 +3,7 @@
 A short, repeatable run by default; `HARBOUR_FUZZ_SECONDS=600` makes it go on with new data for that long.
 """
 
+import logging
 import os
 import time
 from collections import Counter
@@ -124,8 +125,14 @@ def rounds() -> Iterator[int]:
 
 @pytest.mark.parametrize("who", WHO)
 def test_whatever_is_sent_gets_an_answer_that_is_described(
-    world: World, application: WSGIApplication, who: str
+    world: World,
+    application: WSGIApplication,
+    who: str,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    # A line for each of a hundred thousand requests.
+    caplog.set_level(logging.WARNING, "harbour.request")
     schema = schemathesis.openapi.from_dict(described())
     schema.app = application
     sent, ids = proof(world, who), world.ids()
@@ -134,5 +141,6 @@ def test_whatever_is_sent_gets_an_answer_that_is_described(
     for number in rounds():
         for operation in operations:
             statuses += ask(operation, ids, sent, number)
-    print(f"{who}: {statuses.total()} requests, {dict(sorted(statuses.items()))}")  # noqa: T201 - shown with -s
+    with capsys.disabled():
+        print(f"\n{who}: {statuses.total()} requests, {dict(sorted(statuses.items()))}")  # noqa: T201
     assert statuses.total() >= len(operations) == len(OPERATIONS)

@@ -17,6 +17,7 @@ from tests.conftest import Agent
 from tests.world import World, make_world
 
 pytestmark = pytest.mark.django_db
+NEVER = "8b6f6ed8-6ac3-4c38-8bdc-b2a0bd8ec2fd"
 HOSTILE = "<script>alert(1)</script>\"'&"
 
 
@@ -64,7 +65,7 @@ def make_many(count: int, outcome: str = "succeeded") -> list[Deployment]:
 
 
 @pytest.mark.parametrize(
-    "address", ["/", "/?app=shop", "/servers/", "/apps/shop/", f"/deployments/{uuid.uuid4()}/", "/account/"]
+    "address", ["/", "/?app=shop", "/servers/", "/apps/shop/", f"/deployments/{NEVER}/", "/account/"]
 )
 def test_who_is_not_signed_in_is_asked_to(client: Client, address: str) -> None:
     answer = client.get(address)
@@ -73,7 +74,7 @@ def test_who_is_not_signed_in_is_asked_to(client: Client, address: str) -> None:
     assert client.get(answer.headers["Location"]).status_code == 200
 
 
-@pytest.mark.parametrize("address", ["/live/", f"/deployments/{uuid.uuid4()}/live/"])
+@pytest.mark.parametrize("address", ["/live/", f"/deployments/{NEVER}/live/"])
 def test_a_poll_of_nobody_is_answered_401(client: Client, address: str) -> None:
     assert client.get(address).status_code == 401
 

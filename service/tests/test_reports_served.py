@@ -1,6 +1,7 @@
 """Reports to a real server: slow and broken senders, and a server that is killed in the middle of a report."""
 
 import json
+import select
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -153,8 +154,9 @@ def test_slow_bodies_on_every_thread_do_not_keep_others_waiting_and_get_408(serv
         began = time.monotonic()
         assert served.post(body_of(reporter), reporter.token)[0] == 200
         assert time.monotonic() - began < 6
-        first = slow[0].makefile("rb").readline()
-        assert first.startswith(b"HTTP/1.1 408 ")
+        # The one whose thread began first; nobody knows which that is.
+        cut, _, _ = select.select(slow, [], [], 5)
+        assert cut[0].makefile("rb").readline().startswith(b"HTTP/1.1 408 ")
         assert served.status("/health/live") == 200
 
 

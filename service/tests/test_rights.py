@@ -1,13 +1,16 @@
 """Who may do what over the API: every endpoint as everybody, with the exact status."""
 
+import re
 from typing import Any
 
 import pytest
+from django.urls import resolve
 
 from access.invitations import invite
 from access.models import Invitation, Membership, Role
 from access.tokens import create_server_token
 from fleet.models import Server
+from harbour.schema_views import described
 from tests.conftest import Agent
 from tests.world import EVERYBODY, World, make_world
 
@@ -99,6 +102,19 @@ def test_everybody_gets_what_the_role_allows(
         if answer.status_code < 300 and method != "get":
             _put_back(world)
     assert found == dict(zip(EVERYBODY, expected, strict=True))
+
+
+def test_every_operation_of_the_api_is_among_what_everybody_asks(world: World) -> None:
+    asked = set()
+    for method, path, _, _ in READS + WRITES:
+        address = f"/api/v1/{path.format_map(world.ids())}"
+        for value in resolve(address).kwargs.values():
+            address = address.replace(f"/{value}/", "/{}/")
+        asked.add((method, address))
+    operations = {
+        (method, re.sub(r"{\w+}", "{}", path)) for path, methods in described()["paths"].items() for method in methods
+    }
+    assert asked == operations
 
 
 def _put_back(world: World) -> None:

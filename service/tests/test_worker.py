@@ -21,6 +21,8 @@ from harbour import local_postgresql
 from harbour.mail import email
 from tests.running import SERVICE, environment, manage
 
+# What README.md promises.
+STOP_SECONDS = 10
 SECRET = "https://harbour.example.com/invitations/a-secret-that-nobody-logs"
 
 
@@ -86,19 +88,23 @@ def mail_server() -> Iterator[MailServer]:
         server.shutdown()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Path]:
+    """A PostgreSQL that tests may stop, if they start it again."""
     folder = Path(f"/var/tmp/harbour-worker-{threading.get_native_id()}")  # noqa: S108
-    yield folder
+    with local_postgresql.running(folder) as url:
+        manage(environment(url), "migrate", "--noinput", "--verbosity=0")
+        yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def variables(cluster: Path, mail_server: MailServer) -> Iterator[dict[str, str]]:
-    with local_postgresql.running(cluster) as url:
-        known = environment(url, EMAIL_URL=f"smtp://127.0.0.1:{mail_server.server_address[1]}/")
-        manage(known, "migrate", "--noinput", "--verbosity=0")
-        yield known
+def variables(cluster: Path, mail_server: MailServer) -> dict[str, str]:
+    """What a worker with an empty queue is started with."""
+    url = local_postgresql.url(cluster)
+    with psycopg.connect(url) as connection:
+        connection.execute("TRUNCATE procrastinate_jobs CASCADE")
+    return environment(url, EMAIL_URL=f"smtp://127.0.0.1:{mail_server.server_address[1]}/")
 
 
 @contextlib.contextmanager
@@ -135,7 +141,7 @@ def test_a_mail_is_sent_and_nothing_of_it_is_logged_or_kept(
         assert done[0]["job"]
         status, seconds = running.stop()
     assert (status, SECRET in running.log.read_text()) == (0, False)
-    assert seconds < 5
+    assert seconds < STOP_SECONDS
 
 
 def test_a_mail_that_fails_is_tried_again_and_not_told_to_the_log(
@@ -178,7 +184,7 @@ def test_a_worker_stops_while_the_database_is_away(variables: dict[str, str], cl
             status, seconds = running.stop()
     finally:
         local_postgresql.start(cluster)
-    assert (status, seconds < 2) == (0, True)
+    assert (status, seconds < STOP_SECONDS) == (0, True)
 
 
 @pytest.mark.parametrize(

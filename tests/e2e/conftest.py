@@ -34,8 +34,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _FOLDER in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-    # They watch a second deployment of what test_ship.py has shipped, whose tests count from the first.
-    items.sort(key=lambda item: item.path == _FOLDER / "test_pages.py")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from ferryman.rehearsal.polling import wait_until
+
 ROOT = Path(__file__).resolve().parents[2]
 FERRYMAN = Path(sys.executable).with_name("ferryman")
 AUTHOR = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
@@ -19,11 +21,15 @@ AUTHOR = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
 
 @dataclass(frozen=True)
 class Shipped:
-    """A clone that was rehearsed: its folder, the service's URL, the seconds it took."""
+    """A clone that was rehearsed: its folder, the service's URL, the seconds it took, the revision that was shipped.
+
+    Every module deploys into the one that all share: a test counts from what it finds, not from the first release.
+    """
 
     clone: Path
     url: str
     seconds: float
+    revision: str
 
     def ferryman(self, *arguments: str) -> str:
         """Standard output of a command that must succeed."""
@@ -37,6 +43,20 @@ class Shipped:
         """What Harbour has of the deployments, newest first; `expanded` fields come with them."""
         found = httpx.get(f"{self.url}/api/v1/deployments/", params={"expand": ",".join(expanded)} if expanded else {})
         return list(found.raise_for_status().json()["results"])
+
+    def deployment_of(self, revision: str, *expanded: str) -> dict[str, Any]:
+        """The first deployment of a revision, once Harbour has heard that it ended."""
+
+        def found() -> dict[str, Any] | None:
+            known = [
+                item for item in self.deployments(*expanded) if (item["release"] or {}).get("revision") == revision
+            ]
+            return known[-1] if known and known[-1]["outcome"] else None
+
+        wait_until(lambda: found() is not None, "Harbour knows how the deployment ended", seconds=60, pause=0.5)
+        deployment = found()
+        assert deployment is not None
+        return deployment
 
     def page(self) -> str:
         """The page as it is served."""
@@ -57,4 +77,5 @@ def commit(folder: Path, subject: str, *options: str) -> str:
 def rehearse(clone: Path) -> Shipped:
     began = time.monotonic()
     output = run(clone, str(FERRYMAN), "rehearse")
-    return Shipped(clone, output.splitlines()[-1], time.monotonic() - began)
+    head = run(clone, "git", "rev-parse", "HEAD").strip()
+    return Shipped(clone, output.splitlines()[-1], time.monotonic() - began, head)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -23,10 +22,8 @@ def test_the_last_line_is_the_url_and_the_service_is_ready(shipped: Shipped) -> 
 
 
 def test_harbour_lists_the_deployment_that_brought_it_there(shipped: Shipped) -> None:
-    (deployment,) = shipped.deployments("steps")
-    head = run(shipped.clone, "git", "rev-parse", "HEAD").strip()
-    assert deployment["outcome"] == "succeeded"
-    assert deployment["release"]["revision"] == head
+    deployment = shipped.deployment_of(shipped.revision, "steps")
+    assert (deployment["outcome"], deployment["release"]["number"]) == ("succeeded", 1)
     steps = {step["step"]: step for step in deployment["steps"]}
     assert {"pull", "database", "start web", "healthy", "commit", "switch"} <= set(steps)
     assert all(step["seconds"] is not None for step in steps.values())
@@ -40,9 +37,8 @@ def test_the_page_shows_it_in_a_browser(shipped: Shipped, browser: Browser, widt
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     page.goto(shipped.url)
     text = page.inner_text("body")
-    head = run(shipped.clone, "git", "rev-parse", "HEAD").strip()
     assert "harbour" in text
-    assert head[:7] in text
+    assert shipped.status()["release"]["revision"][:7] in text
     assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width][0]
     assert faults == []
     picture = page.screenshot(path=tmp_path / f"{width}.png", full_page=True)
@@ -54,13 +50,19 @@ def test_a_second_run_reuses_what_the_first_built(shipped: Shipped) -> None:
     again = rehearse(shipped.clone)
     assert again.url == shipped.url
     assert again.seconds < shipped.seconds / 2
+    assert shipped.status()["release"]["revision"] == again.revision
 
 
 def test_status_tells_what_serves(shipped: Shipped) -> None:
     status = shipped.status()
-    head = run(shipped.clone, "git", "rev-parse", "HEAD").strip()
     assert (status["app"], status["environment"], status["state"]) == ("harbour", "rehearsal", "serving")
-    assert (status["release"]["number"], status["release"]["revision"]) == (1, head)
+    serving = (status["release"]["number"], status["release"]["revision"])
+
+    def brought_last() -> tuple[int, str]:
+        done = next(item for item in shipped.deployments() if item["outcome"] == "succeeded")
+        return done["release"]["number"], done["release"]["revision"]
+
+    wait_until(lambda: brought_last() == serving, "Harbour knows what serves", seconds=60, pause=0.5)
     assert status["release"]["digest"].startswith("sha256:")
     assert status["roles"]["web"]["state"] == "running"
     assert status["health"] == {"healthy": True, "path": "/health/ready", "status": 200}
@@ -73,13 +75,14 @@ def test_a_changed_word_arrives_and_a_rollback_brings_the_old_one_back(shipped: 
     before = template.read_text()
     template.write_text(before.replace("</h1>", " Zweitausend</h1>", 1))
     assert "Zweitausend" not in shipped.page()
+    earlier = shipped.status()["release"]["number"]
     revision = commit(shipped.clone, "Change a word", "--all")
     shipped.ferryman("deploy", "--to", "rehearsal")
     assert "Zweitausend" in shipped.page()
     assert shipped.status()["release"]["revision"] == revision
     shipped.ferryman("rollback", "--to", "rehearsal")
     assert "Zweitausend" not in shipped.page()
-    assert shipped.status()["release"]["number"] == 1
+    assert shipped.status()["release"]["number"] == earlier
     assert shipped.status()["latest_differs"] is False
 
 
@@ -108,9 +111,7 @@ def test_harbour_knows_the_commits_that_a_deploy_brought(shipped: Shipped) -> No
     shipped.ferryman("deploy", "--to", "rehearsal")
 
     head = expected[0].split()[0]
-    wait_until(lambda: reported(shipped, head) is not None, "Harbour knows the deployment", seconds=60, pause=0.5)
-    deployment = reported(shipped, head)
-    assert deployment is not None
+    deployment = shipped.deployment_of(head)
     detail = httpx.get(f"{shipped.url}/api/v1/deployments/{deployment['id']}/").raise_for_status().json()
     assert [f"{item['revision']} {item['subject']}" for item in detail["commits"]] == expected
     assert {item["author"] for item in detail["commits"]} == {"Test"}
@@ -121,8 +122,3 @@ def test_harbour_knows_the_commits_that_a_deploy_brought(shipped: Shipped) -> No
         lambda: shipped.deployments()[0]["kind"] == "rollback", "Harbour knows the rollback", seconds=60, pause=0.5
     )
     assert shipped.deployments("commits")[0]["commits"] == []
-
-
-def reported(shipped: Shipped, revision: str) -> dict[str, Any] | None:
-    """The deployment of a revision, once Harbour has heard of it."""
-    return next((item for item in shipped.deployments() if (item["release"] or {}).get("revision") == revision), None)
