@@ -4,7 +4,7 @@ import collections
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -93,6 +93,19 @@ class Load:
     running: Running
     answers: list[tuple[float, str, int, float, str]] = field(default_factory=list)
     is_over: threading.Event = field(default_factory=threading.Event)
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def begin(self, requests: Mapping[str, Callable[[httpx.Client], httpx.Response]]) -> None:
+        """Start a thread for each request."""
+        self.threads += [threading.Thread(target=self.ask, args=item) for item in requests.items()]
+        for thread in self.threads:
+            thread.start()
+
+    def end(self) -> None:
+        """Wait for the last answers."""
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join()
 
     def ask(self, name: str, request: Callable[[httpx.Client], httpx.Response]) -> None:
         """Ask until it is over."""
@@ -160,9 +173,7 @@ def test_a_stopped_database_costs_503_and_nothing_else(
         "report": lambda client: client.post("/api/v1/reports/", json=report, headers=running.headers),
     }
     workers, load = running.workers(), Load(running)
-    threads = [threading.Thread(target=load.ask, args=item) for item in requests.items()]
-    for thread in threads:
-        thread.start()
+    load.begin(requests)
     time.sleep(1)
     local_postgresql.stop(cluster, mode)
     lost = time.monotonic()
@@ -174,9 +185,7 @@ def test_a_stopped_database_costs_503_and_nothing_else(
         time.sleep(0.05)
     well = time.monotonic()
     time.sleep(1)
-    load.is_over.set()
-    for thread in threads:
-        thread.join()
+    load.end()
 
     during = [a for a in load.between(lost, starting) if a[1] != "live" and a[0] + a[3] < starting]
     assert {name for _, name, *_ in during} == set(requests) - {"live"}
@@ -186,12 +195,13 @@ def test_a_stopped_database_costs_503_and_nothing_else(
     assert len(during) > 4 * outage_seconds
     assert {status for _, name, status, *_ in load.answers if name == "live"} == {200}
     logged = running.lines()[logged_before:]
+    noted = [line for line in logged if line["event"] != "request"]
     late = [answer for answer in load.between(well, float("inf")) if answer[2] not in WELL]
-    assert late == [], f"back at {back} ({at_back}): {[line for line in logged if line['event'] != 'request']}"
+    assert late == [], f"back at {back} ({at_back}): {noted}"
     assert {status for _, _, status, *_ in load.answers} <= {*WELL, 503}
     assert running.workers() == workers
     assert not [line for line in logged if "exception" in line]
-    noise = collections.Counter(line["event"] for line in logged if line["event"] != "request")
+    noise = collections.Counter(line["event"] for line in noted)
     assert noise["database lost"] <= len(workers) * (1 + outage_seconds // REMINDER_SECONDS)
     assert noise["database back"] == 2
     assert [line for line in logged if line["level"] in {"error", "critical"}] == []

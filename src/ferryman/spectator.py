@@ -256,8 +256,8 @@ class Spectator:
 def _typed_line() -> str:
     """One line of the terminal; '' at its end. Read without a buffer, whose lock would outlive this thread."""
     descriptor = sys.stdin.fileno()
-    select.select([descriptor], [], [])
     try:
+        select.select([descriptor], [], [])
         return os.read(descriptor, 1024).decode(errors="replace")
     except OSError:
         return ""
