@@ -51,7 +51,9 @@ def error_of(deployment: Deployment) -> dict[str, Any]:
 def test_the_disk_of_a_folder_that_is_out_of_sight_is_that_of_the_one_above(folder: Path) -> None:
     found = filesystem(folder / "no" / "such")
     assert (found.folder, found.device) == (str(folder), folder.stat().st_dev)
-    assert found.free_bytes == os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+    # Others write there too.
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+    assert found.free_bytes == pytest.approx(free, abs=64 * MIB)
 
 
 def test_memory_is_what_can_be_had_without_swapping(folder: Path) -> None:
