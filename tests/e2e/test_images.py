@@ -80,6 +80,7 @@ def test_an_image_knows_its_revision_and_its_migrations(request_for: BuildReques
     assert "auth.0001_initial" in built.migrations
     found = labels(docker, built.reference)
     assert found["org.opencontainers.image.revision"] == sha
+    assert found["ferryman.committed"] == git(request_for.project, "log", "-1", "--format=%cI")
     assert json.loads(found["ferryman.migrations"]) == built.migrations
     assert f"built from stand-ins on this machine: {PYTHON}" in lines
     assert build_image(request_for).was_there

@@ -39,9 +39,18 @@ class RegistryStandIn(ThreadingHTTPServer):
         """The name of the repository, with the registry's address."""
         return f"127.0.0.1:{self.server_address[1]}/shop"
 
-    def push(self, *tags: str, created: Any = "2026-01-01T00:00:00Z", layers: dict[str, int] | None = None) -> str:
+    def push(
+        self,
+        *tags: str,
+        created: Any = "2026-01-01T00:00:00Z",
+        layers: dict[str, int] | None = None,
+        committed: str = "",
+    ) -> str:
         """An image; returns its digest."""
-        configuration = json.dumps({"created": created, "layers": sorted(layers or {})}).encode()
+        described: dict[str, Any] = {"created": created, "layers": sorted(layers or {})}
+        if committed:
+            described["config"] = {"Labels": {"ferryman.committed": committed}}
+        configuration = json.dumps(described).encode()
         self.blobs[_digest(configuration)] = configuration
         content = {
             "schemaVersion": 2,

@@ -123,6 +123,21 @@ def test_an_environment_whose_variables_are_missing_keeps_every_image(place: Pla
     assert [server.environment for server in report.servers] == ["production"]
 
 
+def test_an_image_of_a_young_commit_is_young_however_old_its_layers_are(
+    place: Place, registry: RegistryStandIn
+) -> None:
+    images = old_images(registry, 4)
+    young = registry.push(revision(98), created="2025-01-01T00:00:00Z", committed="2026-11-23T23:00:00+01:00")
+    old = registry.push(revision(99), created="2025-01-01T00:00:00Z", committed="2026-01-01T00:00:00Z")
+    for name in ("production", "staging"):
+        place.answers(name)
+
+    report = place.clean("images")
+
+    assert set(removed(report)) == {old, *images[:3]}
+    assert (young, "younger than 7 days") in {(image.digest, image.why) for image in report.images[0].kept}
+
+
 def test_an_environment_to_which_nothing_was_shipped_retains_nothing(place: Place, registry: RegistryStandIn) -> None:
     images = old_images(registry, 3)
     place.answers("production", (images[0], "healthy"))

@@ -10,6 +10,7 @@ import pytest
 
 from ferryman.errors import UsageError
 from ferryman.image.source import (
+    commit_time,
     dirty_files,
     export_tree,
     export_working_tree,
@@ -44,6 +45,14 @@ def commit(root: Path, message: str) -> str:
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--allow-empty", f"--message={message}")
     return git(root, "rev-parse", "HEAD")
+
+
+def test_a_commit_has_the_time_at_which_it_was_made(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-11-23T08:41:09+01:00")
+    monkeypatch.setenv("GIT_AUTHOR_DATE", "2020-01-01T00:00:00Z")
+
+    assert commit_time(repository, commit(repository, "second")) == "2026-11-23T08:41:09+01:00"
+    assert commit_time(repository, "0" * 40) == ""
 
 
 def test_a_project_may_be_a_folder_of_its_repository(repository: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ferryman.cleanup.images import REVISION_TAG, StoredImage
 from ferryman.image import Credentials, Reference
+from ferryman.image.build import LABEL_COMMITTED
 from ferryman.image.docker_hub import DockerHub
 from ferryman.image.reference import DOCKER_HUB
 from ferryman.image.registry import Manifest, Registry
@@ -75,9 +76,12 @@ class RegistryStore:
         return found
 
     def _created(self, parts: list[Manifest]) -> datetime | None:
-        """The newest of its images' own times."""
-        configurations = (self._registry.image_configuration(p.configuration) for p in parts if p.configuration)
-        times = [read_time(found.get("created")) for found in configurations]
+        """The newest of its images' own times, and of their commits': a cached layer may be older than its image."""
+        times = []
+        for part in parts:
+            found = self._registry.image_configuration(part.configuration) if part.configuration else {}
+            labels = (found.get("config") or {}).get("Labels") or {}
+            times += [read_time(found.get("created")), read_time(labels.get(LABEL_COMMITTED))]
         return max((time for time in times if time), default=None)
 
     def named_since(self, looked: Iterable[StoredImage]) -> frozenset[str]:

@@ -23,6 +23,8 @@ LABEL_REVISION = "org.opencontainers.image.revision"
 LABEL_MIGRATIONS = "ferryman.migrations"
 LABEL_DIRTY = "ferryman.dirty"
 LABEL_RECIPE = "ferryman.recipe"
+# The image's own time is that of its last layer, which a build cache may have from long ago.
+LABEL_COMMITTED = "ferryman.committed"
 # The stage whose layers are worth keeping for a machine that has none: it changes with the lock, not with the code.
 CACHE_STAGE = "dependencies"
 CACHE_TAG = "cache"
@@ -124,7 +126,7 @@ def build_image(request: BuildRequest) -> BuiltImage:
         else:
             source.export_tree(repository.root, sha, context, tree)
         _prepare_dockerfile(request, tree)
-        build = _Build(request, tree, f"{request.image}:{tag}", _labels(request, sha, is_dirty))
+        build = _Build(request, tree, f"{request.image}:{tag}", _labels(request, repository.root, sha, is_dirty))
         migrations = build.run()
     return BuiltImage(
         reference=build.reference,
@@ -230,8 +232,9 @@ def _check_tree(request: BuildRequest, root: Path, context: str) -> bool:
     return bool(changed)
 
 
-def _labels(request: BuildRequest, sha: str, is_dirty: bool) -> dict[str, str]:
-    labels = {LABEL_REVISION: sha, LABEL_RECIPE: request.recipe}
+def _labels(request: BuildRequest, repository: Path, sha: str, is_dirty: bool) -> dict[str, str]:
+    committed = source.commit_time(repository, sha)
+    labels = {LABEL_REVISION: sha, LABEL_RECIPE: request.recipe, LABEL_COMMITTED: committed}
     return {**labels, LABEL_DIRTY: "true"} if is_dirty else labels
 
 

@@ -57,6 +57,12 @@ def resolve_revision(repository: Path, revision: str) -> str:
     raise UsageError("unknown-revision", f'the repository has no commit "{revision}"', hint=hint)
 
 
+def commit_time(repository: Path, sha: str) -> str:
+    """Return when a commit was made, such as 2026-11-23T07:41:09+01:00; "" when Git does not tell."""
+    status, output, _ = _git(repository, "show", "--no-patch", "--format=%cI", "--end-of-options", sha)
+    return output.strip() if status == 0 else ""
+
+
 def is_dirty(repository: Path, context: str) -> bool:
     """Tell whether a tracked file below the context differs from HEAD."""
     return bool(dirty_files(repository, context))
