@@ -45,15 +45,15 @@ def converge(target: Committed) -> None:
 def take_over(target: Committed) -> None:
     """The same for a release whose port Docker publishes: the others stop before it can start.
 
-    1. Where it does not run: its image is here, the edge and the others give the port up, it starts and answers.
+    1. Where it does not run: its image is here, the others stop, it starts and answers.
     2. It has the lasting restart policy, the edge does not route to the app, the others go.
     3. An edge that nobody needs goes.
     """
     server, web = target.server, target.manifest.web
     found = server.docker.container(target.container("web"))
     if not (found and found["State"]["Running"]):
-        server.pull_release(target.release, None, lambda: False)
-        _let_go(server)
+        if found is None:
+            server.pull_release(target.release, None, lambda: False)
         for container in others(target, "web"):
             server.docker.stop(container["Id"], web.stop_grace)
         start_role(target, web)

@@ -140,6 +140,18 @@ def test_what_the_engine_itself_starts_after_a_power_cut_serves_until_the_agent_
         shutil.rmtree(here.folder)
 
 
+def test_what_the_engine_started_for_a_committed_release_gets_its_grace(machine: FakeMachine, folder: Path) -> None:
+    prepared(machine, [("one", PUBLISHED)])
+    whole = crashed(machine.copy_to(folder / "whole"), ("two", PUBLISHED), None)
+    crashed(machine, ("two", PUBLISHED), whole.passed.index("after commit"))
+    machine.docker.reboot()
+    machine.docker.calls.clear()
+    server = machine.agent()
+    recover(server)
+    assert f"stop ferryman.{APP}.web.1 within 10 s" in machine.docker.calls
+    assert broken_promises(machine, server) == []
+
+
 def test_the_way_back_and_the_way_forward_may_be_interrupted_themselves(machine: FakeMachine, folder: Path) -> None:
     origin = machine.copy_to(folder / "origin")
     prepared(origin, [("neighbour", NEIGHBOUR), ("one", WITHOUT)])
