@@ -48,6 +48,7 @@ CASES: dict[str, tuple[list[Any], Any]] = {
     "from the edge, and it fails": ([("neighbour", NEIGHBOUR), ("one", WITHOUT)], ("broken", PUBLISHED)),
     "from a stopped app of the edge": ([("one", WITHOUT), StopOrder(APP, database=False)], ("two", PUBLISHED)),
     "from a domain": ([("one", NAMED)], ("two", PUBLISHED)),
+    "from a domain beside another app": ([("neighbour", NEIGHBOUR), ("one", NAMED)], ("two", PUBLISHED)),
     "to the edge": ([("one", PUBLISHED)], ("two", WITHOUT)),
     "to the edge beside another app": ([("one", PUBLISHED), ("neighbour", NEIGHBOUR)], ("two", WITHOUT)),
     "to the edge, and it fails": ([("one", PUBLISHED)], ("broken", WITHOUT)),
