@@ -1,4 +1,4 @@
-"""The daemon: recovers what was interrupted, then answers calls on a Unix socket, under systemd's watch."""
+"""The daemon: answers calls on a Unix socket, recovers what was interrupted, keeps apps well; under systemd's watch."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ from ferryman_agent.requests import REQUESTS
 from ferryman_agent.requests.call import Call
 from ferryman_agent.schedules import Scheduler
 from ferryman_agent.systemd import notify, watchdog_seconds
-from ferryman_agent.transaction.reconciliation import keep_agreeing
-from ferryman_agent.transaction.recovery import recover
+from ferryman_agent.transaction.keeper import Keeper
 from ferryman_agent.transaction.running import RunningTransactions
 from ferryman_agent.transaction.server import Server
 
@@ -135,12 +134,10 @@ def run(folder: Path, path: Path, engine: str = ENGINE) -> int:
     if agent.fault:
         sys.stderr.write(f"refusing to act: {agent.fault.message}\n")
     else:
-        wait_for_engine(docker)
-        recover(agent.server)
-        agent.scheduler.adopt()
+        keeper = Keeper(agent.server, agent.running)
+        begun = (keeper.claim(), lambda: _prepare(agent, docker))
         threading.Thread(target=agent.outbox.run, daemon=True).start()
-        threading.Thread(target=agent.scheduler.keep_time, daemon=True).start()
-        threading.Thread(target=keep_agreeing, args=(agent.server, agent.running), daemon=True).start()
+        threading.Thread(target=keeper.run, args=begun, daemon=True).start()
     server = _Socket(path, agent)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     notify("READY=1")
@@ -149,6 +146,13 @@ def run(folder: Path, path: Path, engine: str = ENGINE) -> int:
     if not agent.fault:
         agent.running.close()
     return 0
+
+
+def _prepare(agent: Agent, docker: Docker) -> None:
+    """Before the apps are recovered: the engine is there, and scheduled commands that go on have somebody who waits."""
+    wait_for_engine(docker)
+    agent.scheduler.adopt()
+    threading.Thread(target=agent.scheduler.keep_time, daemon=True).start()
 
 
 def wait_for_engine(docker: Docker) -> None:

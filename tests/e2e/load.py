@@ -118,3 +118,24 @@ class Load:
     def total(self) -> int:
         """How many requests were answered."""
         return sum(self.counts.values())
+
+
+class Upload:
+    """A POST whose first half is with the app, until `finish` sends the rest."""
+
+    def __init__(self, port: int, host: str | None) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self.connection.putrequest("POST", "/", skip_host=bool(host))
+        if host:
+            self.connection.putheader("Host", host)
+        self.connection.putheader("Content-Length", str(2 * len(PIECE)))
+        self.connection.endheaders()
+        self.connection.send(PIECE)
+
+    def finish(self) -> tuple[int, str]:
+        """The answer's status and text."""
+        self.connection.send(PIECE)
+        response = self.connection.getresponse()
+        text = response.read().decode()
+        self.connection.close()
+        return response.status, text

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import html
-import http.client
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from load import PIECE, Load
+from load import PIECE, Load, Upload
 from shop import Shop
 
 from ferryman.rehearsal.polling import wait_until
@@ -32,26 +31,6 @@ def open_in_the_end(shop: Shop) -> Iterator[None]:
     shop.ferryman("start")
 
 
-class Upload:
-    """A POST whose first half is with the app, until `finish` sends the rest."""
-
-    def __init__(self, shop: Shop) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", shop.port, timeout=20)
-        self.connection.putrequest("POST", "/", skip_host=True)
-        self.connection.putheader("Host", str(shop.domain))
-        self.connection.putheader("Content-Length", str(2 * len(PIECE)))
-        self.connection.endheaders()
-        self.connection.send(PIECE)
-
-    def finish(self) -> tuple[int, str]:
-        """The answer's status and text."""
-        self.connection.send(PIECE)
-        response = self.connection.getresponse()
-        text = response.read().decode()
-        self.connection.close()
-        return response.status, text
-
-
 def said(shop: Shop, path: str = "/") -> str:
     """What is answered; '' while the edge starts."""
     try:
@@ -66,7 +45,7 @@ def status_of(shop: Shop) -> tuple[str, int]:
 
 def test_maintenance_answers_in_the_apps_place_and_loses_nothing(shop: Shop, open_in_the_end: None) -> None:
     with Load(shop.port, shop.domain, accepted=EITHER) as load:
-        upload = Upload(shop)
+        upload = Upload(shop.port, shop.domain)
         call = shop.ferryman("maintenance", "on", "--message", MESSAGE, "--retry-after", "7").succeeded()
         assert upload.finish() == (200, f"open {2 * len(PIECE)}")
         page = shop.get()
@@ -100,7 +79,7 @@ def test_maintenance_outlives_edge_agent_and_deploy(shop: Shop, open_in_the_end:
 
 def test_a_stop_lets_requests_finish_and_a_start_waits_for_health(shop: Shop, open_in_the_end: None) -> None:
     with Load(shop.port, shop.domain, accepted=EITHER) as load:
-        upload, call = Upload(shop), shop.start("stop")
+        upload, call = Upload(shop.port, shop.domain), shop.start("stop")
         call.wait_for("switch")
         wait_until(lambda: shop.get().status_code == 503, "the edge answers", seconds=20)
         assert call.process.poll() is None, "it waits for the upload"

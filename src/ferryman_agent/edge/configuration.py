@@ -89,6 +89,16 @@ def render(routes: list[Route]) -> str:
     return "\n".join(parts)
 
 
+def files(routes: list[Route]) -> dict[str, str]:
+    """name → content of all that HAProxy reads when it starts."""
+    return {
+        "hosts.map": render_map(routes),
+        "closed.map": render_closed(routes),
+        "503.http": UNAVAILABLE,
+        "haproxy.cfg": render(routes),
+    }
+
+
 def frontends(routes: list[Route]) -> set[str]:
     """The frontends, each with its port, that the routes need: only a missing one needs a restart."""
     return {"named" if route.domain else DIRECT for route in routes}

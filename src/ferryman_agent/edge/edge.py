@@ -16,12 +16,9 @@ from ferryman_agent.edge.configuration import (
     FOLDER,
     HOSTS,
     LANES,
-    UNAVAILABLE,
     Route,
+    files,
     frontends,
-    render,
-    render_closed,
-    render_map,
     server_lines,
 )
 from ferryman_agent.engine import Docker
@@ -29,6 +26,7 @@ from ferryman_agent.engine import Docker
 IMAGE = "haproxy:3.0"
 NAME = "ferryman.edge"
 START_LIMIT_SECONDS = 20.0
+SOCKET_LIMIT_SECONDS = 3.0
 POLL_SECONDS = 0.05
 
 
@@ -53,16 +51,14 @@ class Edge:
         1. Write configuration and maps, so that a restart agrees.
         2. Start the container when it does not run and there is something to route; restart it only when a port is to
            be opened that it does not have, or when it knows nothing of closed apps and one is to be closed.
+           One whose socket is not to be found is made anew: somebody removed the folder that it mounts.
         3. Otherwise change the running HAProxy through its socket: close, enable the new lane, drain the other, open.
         4. The port of apps without a domain is given up while there is none, and taken again.
         """
-        self._write("hosts.map", render_map(routes))
-        self._write("closed.map", render_closed(routes))
-        self._write("503.http", UNAVAILABLE)
-        self._write("haproxy.cfg", render(routes))
+        for name, content in files(routes).items():
+            self._write(name, content)
         container = self._docker.container(NAME)
-        if container and container["State"]["Running"]:
-            self._wait_until_up()  # after a reboot the engine has just started it
+        if container and container["State"]["Running"] and self._answers():
             can_close = runtime.has_map(self._socket, CLOSED)
             is_able = can_close or not any(route.closed for route in routes)
             has = runtime.frontends(self._socket)
@@ -86,6 +82,19 @@ class Edge:
     def remove(self) -> None:
         """Nothing is left for it to route."""
         self._docker.remove(NAME)
+
+    def is_written(self, routes: list[Route]) -> bool:
+        """Whether the files say what a restart of the edge must find."""
+        return all(self._read(name) == content for name, content in files(routes).items())
+
+    def _answers(self) -> bool:
+        """After a reboot the engine has just started it; where it has no socket it gets none any more."""
+        limit = START_LIMIT_SECONDS if self._socket.exists() else SOCKET_LIMIT_SECONDS
+        try:
+            self._wait_until_up(limit)
+        except runtime.EdgeError:
+            return False
+        return True
 
     def _change(self, routes: list[Route], *, can_close: bool) -> None:
         wanted = {f"slot{route.slot}": route.closed.value for route in routes if route.slot and route.closed}
@@ -149,8 +158,8 @@ class Edge:
         self._docker.start(NAME)
         self._wait_until_up()
 
-    def _wait_until_up(self) -> None:
-        limit = time.monotonic() + START_LIMIT_SECONDS
+    def _wait_until_up(self, seconds: float = START_LIMIT_SECONDS) -> None:
+        limit = time.monotonic() + seconds
         while True:
             try:
                 runtime.command(self._socket, "show info")
@@ -185,7 +194,7 @@ class Edge:
 
     def _read(self, name: str) -> str:
         path = self._folder / name
-        return path.read_text() if path.exists() else ""
+        return path.read_bytes().decode(errors="replace") if path.exists() else ""
 
     def _write(self, name: str, content: str) -> None:
         """Replace a file so that a power cut leaves the old or the new one."""

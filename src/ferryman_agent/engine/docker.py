@@ -60,6 +60,17 @@ class Docker:
         """The engine's facts, DockerRootDir among them."""
         return dict(self._ask("GET", "/info"))
 
+    def events(self, types: list[str], actions: list[str]) -> Iterator[dict[str, Any]]:
+        """What happens from now on to objects of these types, for ever; Unavailable when the engine breaks off."""
+        filters = json.dumps({"type": types, "event": actions})
+        response, connection = call(self._path, ("GET", self._url("/events", {"filters": filters})))
+        with closing(connection), unbroken("its events"):
+            connection.sock.settimeout(None)
+            yield {}  # from here on nothing is missed
+            for line in response:
+                if line.strip():
+                    yield dict(json.loads(line))
+
     # -- images
 
     def image(self, reference: str) -> dict[str, Any] | None:
@@ -121,17 +132,34 @@ class Docker:
     # -- networks and volumes
 
     def ensure_network(self, name: str, subnet: dict[str, str], labels: dict[str, str]) -> None:
-        """Create the bridge network with its own subnet ({"Subnet", "IPRange"}) unless it exists."""
+        """Have the bridge network with its own subnet ({"Subnet", "IPRange"}); one with another subnet is replaced."""
+        found = self.network(name)
+        if found and any(part["Subnet"] == subnet["Subnet"] for part in found["IPAM"]["Config"] or []):
+            return
+        if found:
+            self.remove_network(name)
+        self._ask(
+            "POST",
+            "/networks/create",
+            {"Name": name, "Driver": "bridge", "Labels": labels, "IPAM": {"Config": [subnet]}},
+        )
+
+    def network(self, name: str) -> dict[str, Any] | None:
+        """What the engine knows of a network, or None."""
         try:
-            self._ask("GET", f"/networks/{name}")
+            return dict(self._ask("GET", f"/networks/{name}"))
         except EngineError as error:
-            if error.status != NOT_FOUND:
-                raise
-            self._ask(
-                "POST",
-                "/networks/create",
-                {"Name": name, "Driver": "bridge", "Labels": labels, "IPAM": {"Config": [subnet]}},
-            )
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    def connect(self, network: str, container: str, address: str | None, alias: str) -> None:
+        """Put a container on a network, at this address of it or at one that the engine chooses, running or not."""
+        with suppress(EngineError):  # it may be there at another address, or not at all
+            self._ask("POST", f"/networks/{network}/disconnect", {"Container": container, "Force": True})
+        fixed = {"IPAMConfig": {"IPv4Address": address}} if address else {}
+        endpoint = {**fixed, "Aliases": [alias]}
+        self._ask("POST", f"/networks/{network}/connect", {"Container": container, "EndpointConfig": endpoint})
 
     def remove_network(self, name: str) -> None:
         """Remove it, whatever is still connected to it; gone already is fine."""

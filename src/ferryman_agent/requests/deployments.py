@@ -67,12 +67,14 @@ def attend(call: Call, place: Deployment | Entry) -> dict[str, Any]:
         if place.deployment is None:
             raise place.error or AgentError("internal-error", f"request {place.request} lost its place")
         place = place.deployment
-    return _watch(call, place.id, after)
+    return _watch(call, place.id, place.app, after)
 
 
-def _watch(call: Call, identifier: str, after: int) -> dict[str, Any]:
+def _watch(call: Call, identifier: str, app_id: str, after: int) -> dict[str, Any]:
     """Send events until the deployment is over; then its outcome, or its error."""
     running = call.running.by_deployment(identifier)
+    if running is None:
+        call.running.wait_until_settled(app_id)
     events = running.journal.follow(after) if running else iter(call.server.ledger.events(identifier, after))
     for event in events:
         call.channel.event(event)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 T = TypeVar("T")
 DOCKER_EFFECTS = frozenset(
     {"pull", "create", "start", "stop", "remove", "set_restart_policy", "ensure_network", "ensure_volume", "run"}
+    | {"connect"}
     | {"remove_image", "remove_network", "remove_volume"}
 )
 EDGE_EFFECTS = frozenset({"agree", "cut", "remove"})

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import queue
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.errors import Unavailable
 from ferryman_agent.probe import Answer
 from ferryman_agent.testing.clock import FakeStopwatch
 
@@ -100,6 +102,7 @@ class FakeDocker(Docker):
         self.calls: list[str] = []
         self.pulls: list[tuple[str, dict[str, str] | None]] = []
         self.probes: list[tuple[str, int, str, str, float]] = []
+        self.happened: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self.memory_used = 80 << 20
         self.edge_ports: Callable[[], set[int]] = set
         self.foreign_ports: set[int] = set()
@@ -121,6 +124,14 @@ class FakeDocker(Docker):
 
     def info(self) -> dict[str, Any]:
         return {"DockerRootDir": str(self.folder)}
+
+    def events(self, types: list[str], actions: list[str]) -> Iterator[dict[str, Any]]:
+        """What a test puts into `happened`; None: the engine breaks off."""
+        yield {}
+        while (event := self.happened.get()) is not None:
+            if event["Type"] in types and event["Action"] in actions:
+                yield event
+        raise Unavailable("engine-down", "the Docker Engine broke off its events")
 
     # -- images
 
@@ -179,6 +190,17 @@ class FakeDocker(Docker):
 
     def remove_network(self, name: str) -> None:
         self.networks.pop(name, None)
+        for found in self.by_name.values():
+            found["NetworkSettings"]["Networks"].pop(name, None)
+
+    def disconnect(self, network: str, container: str) -> None:
+        """What somebody does by hand: the container runs on, and nobody reaches it."""
+        self._found(container)["NetworkSettings"]["Networks"].pop(network, None)
+
+    def connect(self, network: str, container: str, address: str | None, alias: str) -> None:
+        found = self._found(container)
+        found["NetworkSettings"]["Networks"][network] = {"IPAddress": address or "", "Aliases": [alias]}
+        found["NetworkID"], found["Address"] = self.networks[network]["Id"], address
 
     def remove_volume(self, name: str) -> None:
         users = [found["Name"] for found in self.by_name.values() if name in str(found["HostConfig"].get("Mounts"))]
@@ -218,7 +240,8 @@ class FakeDocker(Docker):
             "State": {"Status": "created", "Running": False, "ExitCode": 0, "StartedAt": ""},
             "RestartCount": 0,
             "NetworkID": self.networks.get(network, {}).get("Id", ""),
-            "Address": endpoints.get(network, {}).get("IPAMConfig", {}).get("IPv4Address"),
+            "Address": (fixed := endpoints.get(network, {}).get("IPAMConfig", {}).get("IPv4Address")),
+            "NetworkSettings": {"Networks": {network: {"IPAddress": fixed or ""}}},
         }
         return identifier
 
@@ -313,7 +336,7 @@ class FakeDocker(Docker):
                 state = known["State"]["Status"]
                 ports = [{"PublicPort": port} for port in _host_ports(known) if known["State"]["Running"]]
                 one = {"Id": known["Id"], "Names": [known["Name"]], "Labels": carried, "State": state, "Ports": ports}
-                found.append(one)
+                found.append({**one, "NetworkSettings": copy.deepcopy(known["NetworkSettings"])})
         return found
 
     def memory_of(self, container: str) -> int | None:
@@ -356,7 +379,8 @@ class FakeDocker(Docker):
         """What a container at this address answers to its health check."""
         self.probes.append((address, port, path, host, timeout))
         for found in self.by_name.values():
-            if found["Address"] == address and found["State"]["Running"] and f"PORT={port}" in found["Config"]["Env"]:
+            is_reached = any(end["IPAddress"] == address for end in found["NetworkSettings"]["Networks"].values())
+            if is_reached and found["State"]["Running"] and f"PORT={port}" in found["Config"]["Env"]:
                 answers = self.images_here.get(found["Config"]["Image"], Behaviour()).answers
                 return answers.pop(0) if len(answers) > 1 else answers[0] if answers else Answer(None)
         return Answer(None)

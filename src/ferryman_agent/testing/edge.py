@@ -7,7 +7,7 @@ from typing import Any
 
 from ferryman_agent.containers import HOST_PORT
 from ferryman_agent.edge import Closed, Edge, Route
-from ferryman_agent.edge.configuration import DIRECT, DIRECT_KEY, LANES, UNUSED_ADDRESS, frontends, server_lines
+from ferryman_agent.edge.configuration import DIRECT, DIRECT_KEY, LANES, UNUSED_ADDRESS, files, frontends, server_lines
 from ferryman_agent.edge.runtime import EdgeError
 
 
@@ -66,6 +66,9 @@ class FakeEdge(Edge):
     def remove(self) -> None:
         self.is_running = False
         self.open_frontends, self.known_frontends = set(), set()
+
+    def is_written(self, routes: list[Route]) -> bool:
+        return files(self.configured) == files(routes)
 
     def restart(self) -> None:
         """What HAProxy does with its configuration when it starts: it must have every port, or it ends."""

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from ferryman_agent.containers import HOST_PORT, accessory_name, address, current_name, database_name, lane_address
+from ferryman_agent.containers import (
+    HOST_PORT,
+    accessory_name,
+    address,
+    current_name,
+    database_name,
+    lane_address,
+    network_name,
+)
 from ferryman_agent.edge import stopped
 from ferryman_agent.ledger import AccessoryRecord, App, Release
 from ferryman_agent.manifest import Manifest, parse_accessory, parse_manifest
@@ -48,6 +56,7 @@ def _broken(machine: FakeMachine, app: App, release: Release, records: list[Acce
     broken += _left_over(machine, app, names)
     for name in sorted(names):
         broken += _not_lasting(machine, name)
+    broken += _off_its_network(machine, app, names)
     web = machine.docker.container(current_name(app, "web", release.number))
     if web and (web["Address"], web["Config"]["Image"]) != (place, release.reference):
         broken.append(f"the web container is {web['Config']['Image']} at {web['Address']}")
@@ -97,6 +106,12 @@ def _not_stopped(
     if not manifest.is_published and machine.edge.answer(manifest.domain) != stopped():
         broken.append(f"{app.id} is stopped, and the edge says {machine.edge.answer(manifest.domain)}")
     return broken + ([f"degraded: {app.degraded}"] if app.degraded else [])
+
+
+def _off_its_network(machine: FakeMachine, app: App, names: set[str]) -> list[str]:
+    found = [machine.docker.container(name) for name in sorted(names)]
+    off = [c["Name"] for c in found if c and network_name(app.id) not in c["NetworkSettings"]["Networks"]]
+    return [f"{name} is off its network" for name in off]
 
 
 def _not_lasting(machine: FakeMachine, name: str) -> list[str]:

@@ -19,15 +19,6 @@ from ferryman_agent.transaction.running import RunningTransactions
 from ferryman_agent.transaction.server import Server, closed_of
 from ferryman_agent.transaction.stop import is_kept_stopped, keep_stopped
 
-PERIOD_SECONDS = 30.0
-
-
-def keep_agreeing(server: Server, running: RunningTransactions) -> None:
-    """Look after every app without a running transaction, for ever."""
-    while True:
-        server.stopwatch.wait(PERIOD_SECONDS)
-        look_after(server, running)
-
 
 def look_after(server: Server, running: RunningTransactions) -> None:
     """One round over all apps."""
@@ -101,7 +92,7 @@ def _agrees(server: Server, app: App) -> bool:
     names = {container["Names"][0].lstrip("/") for container in containers}
     if target is None:
         return not app.removal and names <= {database_name(app.id)}
-    if app.removal or not _edge_agrees(server, app, target):
+    if app.removal or not _edge_agrees(server, app, target) or not server.is_attached(app, found):
         return False
     if app.stopped:
         return is_kept_stopped(server, app, containers)
@@ -115,6 +106,8 @@ def _edge_agrees(server: Server, app: App, target: Committed) -> bool:
     closed = closed_of(app, target.manifest)
     try:
         is_closed_as_wanted = server.edge.closed(app.slot) == (closed.value if closed else None)
+        if not server.edge.is_written(server.routes()):
+            return False
         return is_closed_as_wanted and server.edge.serving_lane(app.slot) == (None if app.stopped else app.lane)
     except EdgeError:
         return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 
 from ferryman_agent.ledger import App
@@ -20,14 +19,15 @@ def recover(server: Server) -> None:
     What a full disk does not let the ledger record now is recorded by the reconciliation.
     """
     for app in server.ledger.apps():
-        try:
-            _recover(server, app)
-        except sqlite3.Error as error:
-            sys.stderr.write(f"{app.id}: the ledger can't record what was recovered: {error}\n")
+        recover_app(server, app)
 
 
-def _recover(server: Server, app: App) -> None:
-    why = bring(server, app)
-    if why != app.degraded:
-        server.ledger.set_degraded(app.id, why)
-    record_unfinished(server, app.id)
+def recover_app(server: Server, app: App) -> None:
+    """The same for one app; nothing is raised."""
+    try:
+        why = bring(server, app)
+        if why != app.degraded:
+            server.ledger.set_degraded(app.id, why)
+        record_unfinished(server, app.id)
+    except Exception as error:  # noqa: BLE001 - the other apps are recovered all the same, this one again later
+        sys.stderr.write(f"{app.id}: what was recovered can't be recorded: {error!r}\n")

@@ -49,6 +49,7 @@ class RunningTransactions:
         self._waiting: dict[str, list[Entry]] = {}
         self._cancelled: deque[str] = deque(maxlen=CANCELLED_KEPT)
         self._is_closed = False
+        self.when_over: Callable[[], None] = lambda: None
 
     def begin(self, request: str, order: Order, app: App, terms: Terms | None = None) -> Deployment:
         """Start it at once; a repeated request attaches. Refused `busy` tells who deploys and which step."""
@@ -120,6 +121,7 @@ class RunningTransactions:
                 self._changed.notify_all()
             transaction.journal.close()
             self._server.report_added()
+            self.when_over()
 
     def _start_next(self, app_id: str) -> None:
         self._expire(app_id)
@@ -188,7 +190,11 @@ class RunningTransactions:
                 self._changed.notify_all()
                 return found.request, True
         transaction = self.by_deployment(found.id)
-        return found.id, transaction.journal.cancel() if transaction else found.state == "cancelled"
+        if transaction:
+            return found.id, transaction.journal.cancel()
+        self.wait_until_settled(found.app)
+        outcome = self._server.ledger.deployment(found.id) or found
+        return found.id, outcome.state in ("cancelled", "interrupted")
 
     def find(self, identifier: str) -> Deployment | Entry | None:
         """A deployment by its id or its request's; the entry of a request that waits; None for what is not known."""
@@ -231,17 +237,13 @@ class RunningTransactions:
 
     def when_idle(self, app_id: str, act: Callable[[App], None]) -> bool:
         """Run `act` with the app while none of its transactions can begin; False when one runs."""
-        with self._changed:
-            app = self._server.ledger.app(app_id)
-            if app is None or app_id in self._transactions or {app_id, EVERY_APP} & self._settling:
-                return False
-            self._settling.add(app_id)
+        app = self.claim(app_id)
+        if app is None:
+            return False
         try:
             act(app)
         finally:
-            with self._changed:
-                self._settling.discard(app_id)
-                self._changed.notify_all()
+            self.let_go(app_id)
         return True
 
     def when_all_idle(self, act: Callable[[], None]) -> bool:
@@ -258,6 +260,26 @@ class RunningTransactions:
                 self._settling.discard(EVERY_APP)
                 self._changed.notify_all()
         return True
+
+    def claim(self, app_id: str) -> App | None:
+        """Keep an app's transactions from beginning until it is let go; None when one runs, or somebody else has it."""
+        with self._changed:
+            app = self._server.ledger.app(app_id)
+            if app is None or app_id in self._transactions or {app_id, EVERY_APP} & self._settling:
+                return None
+            self._settling.add(app_id)
+        return app
+
+    def let_go(self, app_id: str) -> None:
+        """The end of a claim."""
+        with self._changed:
+            self._settling.discard(app_id)
+            self._changed.notify_all()
+
+    def wait_until_settled(self, app_id: str) -> None:
+        """While an app is recovered, the outcome of what was interrupted is not recorded yet."""
+        with self._changed:
+            self._changed.wait_for(lambda: app_id not in self._settling)
 
     def _busy(self, app_id: str, running: Run) -> Refused:
         journal, entry, waiting = running.journal, self._entries[app_id], len(self._waiting.get(app_id, []))

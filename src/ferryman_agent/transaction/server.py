@@ -33,6 +33,7 @@ from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.probe import Answer, probe
 from ferryman_agent.resources import Filesystem, available_memory, filesystem, is_port_free
 from ferryman_agent.secrets_file import read_secrets, write_private
+from ferryman_agent.transaction.attachment import attach, detached, fixed_addresses
 
 LOG_LINE_LIMIT = 2000
 
@@ -133,8 +134,13 @@ class Server:
         )
 
     def prepare_app(self, app: App) -> None:
-        """The app's network; there already is the usual case."""
+        """The app's network, with what runs on it; there already is the usual case."""
         self.docker.ensure_network(network_name(app.id), subnet(app), labels(app.id, "network"))
+        attach(self.docker, app, fixed_addresses(app, self.ledger.accessories(app.id)))
+
+    def is_attached(self, app: App, containers: list[dict[str, Any]]) -> bool:
+        """Whether all that run of an app's containers, as the engine lists them, are on its network."""
+        return not detached(app, fixed_addresses(app, self.ledger.accessories(app.id)), containers)
 
     def environment_of(self, app: App, manifest: Manifest, release: Release) -> list[str]:
         """NAME=value for the containers of a release, secrets included."""

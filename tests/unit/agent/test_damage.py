@@ -62,6 +62,14 @@ def remove_edge(machine: FakeMachine) -> None:
     machine.edge.is_running = False
 
 
+def disconnect_web(machine: FakeMachine) -> None:
+    machine.docker.disconnect(f"ferryman.{APP}", f"ferryman.{APP}.web.1")
+
+
+def remove_network_of_what_runs(machine: FakeMachine) -> None:
+    machine.docker.remove_network(f"ferryman.{APP}")
+
+
 def leave_a_candidate(machine: FakeMachine) -> None:
     machine.docker.by_name[f"ferryman.{APP}.web.7"] = {
         **json.loads(json.dumps(machine.docker.by_name[f"ferryman.{APP}.web.1"])),
@@ -82,6 +90,8 @@ DAMAGES = [
     restart_edge_elsewhere,
     remove_edge,
     leave_a_candidate,
+    disconnect_web,
+    remove_network_of_what_runs,
 ]
 
 
@@ -97,6 +107,13 @@ def test_the_reconciliation_puts_right_what_was_damaged(machine: FakeMachine, se
 def test_a_deploy_goes_through_on_what_was_damaged(machine: FakeMachine, server: Server, damage: Any) -> None:
     damage(machine)
     assert carry_out(server, machine.order("two"), "two").state == "succeeded"
+    assert broken_promises(machine, server) == []
+
+
+def test_the_edges_files_are_written_again_before_it_restarts(machine: FakeMachine, server: Server) -> None:
+    machine.edge.configured = []
+    settle(server)
+    machine.edge.restart()
     assert broken_promises(machine, server) == []
 
 

@@ -1,0 +1,123 @@
+"""Keeps every app as the ledger says: at once when the engine tells of something, and every half minute anyway."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ferryman_agent.engine import EngineError
+from ferryman_agent.errors import AgentError
+from ferryman_agent.ledger import App
+from ferryman_agent.transaction.reconciliation import settle
+from ferryman_agent.transaction.recovery import recover_app
+from ferryman_agent.transaction.running import RunningTransactions
+from ferryman_agent.transaction.server import Server
+
+PERIOD_SECONDS = 30.0
+SHORTEST_PAUSE_SECONDS = 0.2  # what happens together is looked at together
+RECONNECT_SECONDS = 1.0
+WATCHED_TYPES = ["container", "network"]
+WATCHED_ACTIONS = ["die", "destroy", "disconnect"]
+NAME_PREFIX = "ferryman."
+
+
+class Keeper:
+    """Looks after each app in a thread of its own: one that drains does not hold up the others.
+
+    Events only wake it; what is to be done comes from the ledger.
+    """
+
+    def __init__(self, server: Server, running: RunningTransactions) -> None:
+        self._server = server
+        self._running = running
+        self._woken = threading.Event()
+        self._lock = threading.Lock()
+        self._at_work: set[str] = set()
+        self._asked: set[str] = set()
+        running.when_over = self.wake
+
+    def claim(self) -> list[App]:
+        """Before the first call is answered: no transaction of an app begins until it is recovered."""
+        claimed = (self._running.claim(app.id) for app in self._server.ledger.apps())
+        return [app for app in claimed if app]
+
+    def run(self, claimed: list[App], wait_for_engine: Callable[[], None]) -> None:
+        """Recover what was claimed, then look after every app, for ever."""
+        wait_for_engine()
+        for app in claimed:
+            self._begin(app.id, lambda app=app: self._recover(app))  # type: ignore[misc]
+        threading.Thread(target=self._listen, daemon=True).start()
+        while True:
+            self._woken.wait(PERIOD_SECONDS)
+            self._woken.clear()
+            self.ask()
+            self._server.stopwatch.wait(SHORTEST_PAUSE_SECONDS)
+
+    def wake(self) -> None:
+        """Something happened: look at every app now."""
+        self._woken.set()
+
+    def ask(self) -> None:
+        """Have every app looked after; who is at work on one already looks once more."""
+        for app in self._server.ledger.apps():
+            with self._lock:
+                self._asked.add(app.id)
+                is_at_work = app.id in self._at_work
+            if not is_at_work:
+                self._begin(app.id, lambda: None)
+
+    def _begin(self, app_id: str, first: Callable[[], None]) -> None:
+        with self._lock:
+            self._at_work.add(app_id)
+        threading.Thread(target=self._work, args=(app_id, first), name=f"keeper {app_id}", daemon=True).start()
+
+    def _recover(self, app: App) -> None:
+        try:
+            recover_app(self._server, app)
+        finally:
+            self._running.let_go(app.id)
+
+    def _work(self, app_id: str, first: Callable[[], None]) -> None:
+        """Look after one app until nobody asks any more; the pauses grow while it is not as it should be."""
+        first()
+        pause = SHORTEST_PAUSE_SECONDS
+        while self._is_asked(app_id):
+            is_well = self._look_after(app_id)
+            pause = SHORTEST_PAUSE_SECONDS if is_well else min(pause * 2, PERIOD_SECONDS)
+            self._server.stopwatch.wait(pause)
+
+    def _is_asked(self, app_id: str) -> bool:
+        with self._lock:
+            is_asked = app_id in self._asked
+            self._asked.discard(app_id)
+            if not is_asked:
+                self._at_work.discard(app_id)
+            return is_asked
+
+    def _look_after(self, app_id: str) -> bool:
+        """One look; True when nothing is left to do. A transaction that runs looks after its app itself."""
+        try:
+            self._running.when_idle(app_id, lambda app: settle(self._server, app))
+            app = self._server.ledger.app(app_id)
+        except Exception as error:  # noqa: BLE001 - the next look tries again
+            sys.stderr.write(f"{app_id} could not be looked after: {error!r}\n")
+            return False
+        return app is None or not app.degraded
+
+    def _listen(self) -> None:
+        """Wake at what happens to our containers and networks, also after the engine was away."""
+        while True:
+            try:
+                for event in self._server.docker.events(WATCHED_TYPES, WATCHED_ACTIONS):
+                    if is_ours(event):
+                        self.wake()
+            except (AgentError, EngineError, ValueError, LookupError):
+                pass  # the engine is away, or was stopped
+            self._server.stopwatch.wait(RECONNECT_SECONDS)
+
+
+def is_ours(event: dict[str, Any]) -> bool:
+    """Pure: whether it is of a container or network of ours; the empty one says that the engine tells from now on."""
+    return not event or str(event["Actor"]["Attributes"].get("name", "")).startswith(NAME_PREFIX)

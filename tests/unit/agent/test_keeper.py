@@ -1,0 +1,172 @@
+"""The keeper heals as soon as the engine tells of something, and one app's drain holds up no other app."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ferryman_agent.testing import Behaviour, Crash, FakeMachine, broken_promises, carry_out, manifest
+from ferryman_agent.transaction import keeper as module
+from ferryman_agent.transaction.keeper import Keeper, is_ours
+from ferryman_agent.transaction.running import RunningTransactions
+from ferryman_agent.transaction.server import Server
+
+APP, OTHER = "shop.production", "mail.production"
+WEB = f"ferryman.{APP}.web.1"
+LIMIT_SECONDS = 10.0
+
+
+class Agent:
+    """A process of the agent whose keeper runs."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.running = RunningTransactions(server)
+        self.keeper = Keeper(server, self.running)
+        claimed = self.keeper.claim()
+        threading.Thread(target=self.keeper.run, args=(claimed, lambda: None), daemon=True).start()
+
+    def is_idle(self) -> bool:
+        """Nobody is at work on an app."""
+        return not self.keeper._at_work and not self.running._settling
+
+
+def eventually(is_true: Callable[[], bool]) -> bool:
+    """Whether it gets true within the limit."""
+    limit = threading.Event()
+    for _ in range(int(LIMIT_SECONDS / 0.01)):
+        if is_true():
+            return True
+        limit.wait(0.01)
+    return False
+
+
+@pytest.fixture
+def agent(server: Server) -> Iterator[Agent]:
+    made = Agent(server)
+    assert eventually(made.is_idle)
+    yield made
+    assert eventually(made.is_idle)
+
+
+def happened(name: str, kind: str = "container") -> dict[str, Any]:
+    return {"Type": kind, "Action": "destroy", "Actor": {"Attributes": {"name": name}}}
+
+
+def test_a_container_that_is_removed_is_back_at_once(machine: FakeMachine, agent: Agent) -> None:
+    machine.docker.remove(WEB)
+    machine.docker.happened.put(happened(WEB))
+    assert eventually(lambda: broken_promises(machine, agent.server) == [])
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ({}, True),
+        (happened(WEB), True),
+        (happened("ferryman.edge"), True),
+        (happened(f"ferryman.{APP}", "network"), True),
+        (happened("postgres"), False),
+        (happened("web.ferryman.example"), False),
+        ({"Type": "network", "Action": "destroy", "Actor": {"Attributes": {}}}, False),
+    ],
+)
+def test_only_events_of_ours_wake_it(event: dict[str, Any], expected: bool) -> None:
+    assert is_ours(event) is expected
+
+
+def test_it_looks_again_when_the_engine_was_away(machine: FakeMachine, agent: Agent) -> None:
+    machine.docker.stop(WEB, 1)
+    machine.docker.happened.put(None)
+    assert eventually(lambda: broken_promises(machine, agent.server) == [])
+
+
+def test_it_looks_again_after_a_transaction(machine: FakeMachine, agent: Agent) -> None:
+    app = agent.server.ledger.app(APP)
+    assert app is not None
+    create = machine.docker.create
+
+    def remove_postgres_meanwhile(name: str, specification: dict[str, object]) -> str:
+        machine.docker.remove(f"ferryman.{APP}.postgres")
+        machine.docker.happened.put(happened(f"ferryman.{APP}.postgres"))
+        return create(name, specification)
+
+    machine.docker.create = remove_postgres_meanwhile  # type: ignore[method-assign]
+    agent.running.begin("r", machine.order("two"), app)
+    assert eventually(lambda: agent.running.of(APP) is None)
+    machine.docker.create = create  # type: ignore[method-assign]
+    assert eventually(lambda: broken_promises(machine, agent.server) == [])
+
+
+def test_the_pauses_grow_while_an_app_can_not_be_healed(machine: FakeMachine, agent: Agent) -> None:
+    pauses: list[float] = []
+    agent.server.stopwatch.wait = pauses.append  # type: ignore[assignment,method-assign]
+    machine.docker.exit(WEB, 1)
+    machine.docker.images_here.clear()
+    machine.docker.remove(WEB)
+    for _ in range(4):
+        before = len(pauses)
+        machine.docker.happened.put(happened(WEB))
+        assert eventually(lambda before=before: len(pauses) > before + 1)  # type: ignore[misc]
+    assert max(pauses) <= module.PERIOD_SECONDS
+    app = agent.server.ledger.app(APP)
+    assert app is not None
+    assert "No such image" in app.degraded
+
+
+def test_the_recovery_of_an_app_does_not_wait_for_anothers_drain(machine: FakeMachine, server: Server) -> None:
+    other = manifest(app="mail", image="acme/mail", domain="mail.example.com")
+    for word in ("one", "two"):
+        machine.publish(word, Behaviour(), image="acme/mail")
+    assert carry_out(server, machine.order("one", other), "mail").state == "succeeded"
+    for content, request in ((manifest(), "two"), (other, "mail two")):
+        with pytest.raises(Crash):
+            crash_in_drain(machine, content, request)
+    drained = threading.Event()
+    again = machine.agent()
+    open_requests = machine.edge.open_requests
+
+    def open_until_drained(slot: int, lane: str) -> int:
+        if slot == 1:
+            drained.wait(LIMIT_SECONDS)
+        return open_requests(slot, lane)
+
+    machine.edge.open_requests = open_until_drained  # type: ignore[method-assign]
+    agent = Agent(again)
+    try:
+        assert eventually(lambda: state(again, "mail two") == "succeeded")
+        assert state(again, "two") == "committed"
+        waiting = threading.Thread(target=agent.running.wait_until_settled, args=(APP,))
+        waiting.start()
+        waiting.join(0.05)
+        assert waiting.is_alive()
+    finally:
+        drained.set()
+    assert eventually(lambda: state(again, "two") == "succeeded")
+    waiting.join(LIMIT_SECONDS)
+    assert not waiting.is_alive()
+    assert eventually(agent.is_idle)
+    assert broken_promises(machine, again) == []
+
+
+def crash_in_drain(machine: FakeMachine, content: dict[str, object], request: str) -> None:
+    """A deploy whose agent dies right after the edge was switched."""
+    server = machine.agent()
+    drain = machine.edge.open_requests
+
+    def die(slot: int, lane: str) -> int:
+        raise Crash("drain")
+
+    machine.edge.open_requests = die  # type: ignore[method-assign]
+    try:
+        carry_out(server, machine.order("two", content), request)
+    finally:
+        machine.edge.open_requests = drain  # type: ignore[method-assign]
+
+
+def state(server: Server, request: str) -> str:
+    found = server.ledger.deployment(request)
+    return found.state if found else ""
