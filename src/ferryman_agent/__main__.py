@@ -1,4 +1,4 @@
-"""The agent's command: `daemon`, `relay`, `install` and `version`, each imported only when it is called."""
+"""The agent's command: `daemon`, `relay`, `doctor`, `install` and `version`, each imported only when it is called."""
 
 from __future__ import annotations
 
@@ -32,7 +32,12 @@ def main() -> int:
     relay.add_argument("--role", choices=("pipeline", "operator"), required=True)
     for command in (daemon, relay):
         command.add_argument("--socket", default=SOCKET_PATH)
-    daemon.add_argument("--state", default=STATE_DIRECTORY)
+    doctor = commands.add_parser("doctor", help="show what the server has beside its ledger, and rebuild a lost ledger")
+    doctor.add_argument("--rebuild", action="store_true", help="rebuild a ledger that can't be used, once confirmed")
+    doctor.add_argument("--yes", action="store_true", help="rebuild without a question")
+    doctor.add_argument("--json", action="store_true", help="JSON on standard output")
+    for command in (daemon, doctor):
+        command.add_argument("--state", default=STATE_DIRECTORY)
     commands.add_parser("install", help="install engine, agent, deploy user and keys; reads a request on stdin")
     commands.add_parser("version", help="print the version")
     return _run(parser.parse_args())
@@ -57,6 +62,11 @@ def _run(arguments: argparse.Namespace) -> int:
         from ferryman_agent.daemon import run
 
         return run(Path(arguments.state), Path(arguments.socket))
+    if arguments.command == "doctor":
+        from ferryman_agent.doctor.command import run as consult
+        from ferryman_agent.engine.docker import SOCKET
+
+        return consult(arguments.state, SOCKET, (arguments.rebuild, arguments.yes, arguments.json))
     if arguments.command == "install":
         from ferryman_agent.install import install
 

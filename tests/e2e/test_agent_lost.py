@@ -1,4 +1,4 @@
-"""The agent dies in the middle of a drain, or is gone altogether: what serves goes on serving."""
+"""The agent dies in the middle of a drain: what serves goes on serving."""
 
 from __future__ import annotations
 

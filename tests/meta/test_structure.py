@@ -34,6 +34,7 @@ AGENT_LAYERS = [
     {"testing"},
     {"daemon", "relay", "install"},
     {"requests"},
+    {"doctor"},
     {"outbox", "transaction", "schedules"},
     {"database", "edge", "volumes"},
     {"containers", "probe", "resources"},

@@ -12,6 +12,7 @@ from ferryman.cli import (
     changing,
     checking,
     cleaning,
+    doctoring,
     guarding,
     operating,
     project,
@@ -57,6 +58,7 @@ app.command("logs")(reading.logs)
 app.command("run")(running.run)
 app.command("exec")(operating.execute)
 app.command("cleanup")(cleaning.cleanup)
+app.command("doctor")(doctoring.doctor)
 app.add_typer(shipping.plan, name="plan")
 app.add_typer(operating.env, name="env")
 app.add_typer(guarding.github, name="github")

@@ -44,6 +44,11 @@ def rehearse(path: Path, options: DeployOptions, variables: Mapping[str, str], o
     real server. 4. Build, push, deploy. 5. Where the app is itself the Harbour: its first server token, and wait until
     it has taken all reports.
     """
+    with StateFile(load_configuration(path).root).held():
+        return _rehearse(path, options, variables, on_event)
+
+
+def _rehearse(path: Path, options: DeployOptions, variables: Mapping[str, str], on_event: OnEvent) -> Rehearsed:
     configuration = load_configuration(path)
 
     def log(line: str) -> None:
@@ -75,7 +80,8 @@ def down(path: Path, log: Callable[[str], None], *, images: bool = False) -> int
     """Remove everything that the rehearsal of this project made; how many things that were."""
     configuration = load_configuration(path)
     ground = Ground(configuration.root, ground_name(configuration.root, configuration.app.name), log)
-    return ground.down(images=images)
+    with ground.file.held():
+        return ground.down(images=images)
 
 
 def rehearsal_link(project: Path) -> tuple[Link, str | None, frozenset[str]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ferryman.errors import Refused
 
 
 class _Record(BaseModel):
@@ -69,6 +74,23 @@ class StateFile:
     def path(self) -> Path:
         """The file itself."""
         return self.folder / "state.json"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """One rehearsal of a project at a time, held by the living process; Refused `rehearsal-running`."""
+        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.folder.parent / ".gitignore").write_text("*\n")
+        with (self.folder.parent / "rehearsal.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Refused(
+                    "rehearsal-running",
+                    f"another rehearsal of {self.project} runs on this machine",
+                    state="nothing was changed by this call",
+                    hint="wait for its end",
+                ) from None
+            yield
 
     def load(self) -> GroundState | None:
         """The state, or None where there is none or another version of Ferryman wrote it."""

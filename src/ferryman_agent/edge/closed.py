@@ -38,6 +38,16 @@ class Closed:
         texts = (page, json.dumps(problem, ensure_ascii=False), self.open_path)
         return ":".join([str(self.retry_after), *(base64.b64encode(text.encode()).decode() for text in texts)])
 
+    @classmethod
+    def parse(cls, value: str) -> Closed:
+        """The other way round; ValueError when it is no such word."""
+        try:
+            retry_after, _, problem, open_path = value.split(":")
+            found = json.loads(base64.b64decode(problem))
+            return cls(found["title"], found["detail"], int(retry_after), base64.b64decode(open_path).decode())
+        except (LookupError, TypeError) as error:
+            raise ValueError(f"not an answer of the edge: {value[:80]!r}") from error
+
 
 def in_maintenance(message: str, retry_after: int, health: str) -> Closed:
     """The app's health check (its path, without a query) still gets through to it."""

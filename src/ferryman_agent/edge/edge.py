@@ -87,6 +87,10 @@ class Edge:
         """Whether the files say what a restart of the edge must find."""
         return all(self._read(name) == content for name, content in files(routes).items())
 
+    def written(self) -> dict[str, str]:
+        """name → content of its files as they are; '' for one that is not there."""
+        return {name: self._read(name) for name in files([])}
+
     def _answers(self) -> bool:
         """After a reboot the engine has just started it; where it has no socket it gets none any more."""
         limit = START_LIMIT_SECONDS if self._socket.exists() else SOCKET_LIMIT_SECONDS

@@ -8,6 +8,7 @@ from typing import Any
 
 from ferryman_agent.errors import Refused
 from ferryman_agent.ledger.accessories import Accessories, write_accessories
+from ferryman_agent.ledger.restoring import Restoring
 from ferryman_agent.ledger.rows import (
     AccessoryRecord,
     App,
@@ -24,7 +25,7 @@ OUTBOX_LIMIT_ROWS = 10_000
 DEPLOYMENTS_KEPT = 500
 
 
-class Ledger(Accessories, Runs):
+class Ledger(Accessories, Runs, Restoring):
     """The ledger in one file. Safe to use from several threads."""
 
     # -- apps

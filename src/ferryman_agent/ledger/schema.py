@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from ferryman_agent.errors import Unavailable
+from ferryman_agent.ledger.faults import GOES_ON, try_write
 
 FORMAT = 2
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -256")
@@ -123,40 +124,31 @@ CREATE TABLE removed (app TEXT PRIMARY KEY, number INTEGER NOT NULL, request TEX
 def prepare(connection: sqlite3.Connection) -> None:
     """Create the tables in a new ledger, bring an older one up to date, set the connection up.
 
-    Raises Unavailable `ledger-newer` or `ledger-damaged`.
+    Raises Unavailable `ledger-newer`, or what SQLite raises when the file or its disk is at fault.
     """
-    try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        is_new = version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        if not is_new and version != FORMAT and version not in UPGRADES:
-            raise _newer(version)
-        if is_new:
-            connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
-        elif version != FORMAT:
-            steps = "".join(UPGRADES[older] for older in range(version, FORMAT))
-            connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {FORMAT}; COMMIT;")
-        for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.DatabaseError as error:
-        raise _damaged(str(error)) from error
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    is_new = version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    if version > FORMAT:
+        raise _newer(version)
+    if not is_new and version != FORMAT and version not in UPGRADES:
+        raise sqlite3.DatabaseError(f"format {version}")
+    if is_new:
+        connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+    elif version != FORMAT:
+        steps = "".join(UPGRADES[older] for older in range(version, FORMAT))
+        connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {FORMAT}; COMMIT;")
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise _damaged(str(verdict))
+        raise sqlite3.DatabaseError(verdict)
+    try_write(connection)
 
 
 def _newer(version: int) -> Unavailable:
     return Unavailable(
         "ledger-newer",
         f"the ledger has format {version}, this agent reads format {FORMAT}",
-        state="what serves goes on serving; nothing was changed",
+        state=GOES_ON,
         hint="install the newer agent again with `ferryman server setup`",
-    )
-
-
-def _damaged(problem: str) -> Unavailable:
-    return Unavailable(
-        "ledger-damaged",
-        f"the ledger can't be read: {problem}",
-        state="what serves goes on serving; nothing was changed",
-        hint="put the last good copy of ledger.db back",
     )

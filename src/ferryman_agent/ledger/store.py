@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ferryman_agent.errors import Unavailable
+from ferryman_agent.ledger.faults import Place, fault_of, of_the_disk
 from ferryman_agent.ledger.reserve import Reserve
 from ferryman_agent.ledger.schema import prepare
 
@@ -20,22 +21,55 @@ class Store:
         self._clock = clock
         self._reserve = reserve
         self._lock = threading.RLock()
+        self._path = path
         try:
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         except sqlite3.Error as error:
-            raise Unavailable("ledger-unreadable", f"the ledger {path} can't be opened: {error}") from error
+            raise fault_of(path, error) from error
         self._connection.row_factory = sqlite3.Row
         try:
+            if reserve:
+                reserve.give()
             prepare(self._connection)
+            self._place = Place(path)
+            if reserve:
+                reserve.make()
+        except (sqlite3.Error, OSError) as error:
+            self._connection.close()
+            raise fault_of(path, error) from error
         except BaseException:
             self._connection.close()
             raise
-        if reserve:
-            reserve.make()
 
     def now(self) -> str:
         """The wall time, as it is written."""
         return self._clock()
+
+    @property
+    def changes(self) -> int:
+        """Grows with every change that this object makes."""
+        return self._connection.total_changes
+
+    def fault(self, error: Exception | None = None) -> Unavailable | None:
+        """Why the ledger can't be used any more: what became of its file, or what is behind an error; None: neither."""
+        found = self._place.fault() or (of_the_disk(self._path, error) if error else None)
+        if found is None and type(error) is sqlite3.DatabaseError:  # its subclasses are locks, disks and our own faults
+            return fault_of(self._path, error)
+        return found
+
+    def write_again(self) -> bool:
+        """Write all that is open here to the file's place, from which it was removed; False when a file is there."""
+        if self._path.exists():
+            return False
+        partial = self._path.with_name(f".{self._path.name}.new")
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
+        with self._lock, closing(sqlite3.connect(partial)) as copy:
+            self._connection.backup(copy)
+        for left in ("-wal", "-shm"):  # of the file that is gone
+            self._path.with_name(self._path.name + left).unlink(missing_ok=True)
+        partial.replace(self._path)
+        return True
 
     def close(self) -> None:
         """Close the file; the object can't be used afterwards."""

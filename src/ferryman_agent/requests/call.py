@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,49 @@ from ferryman_agent.transaction.server import Server
 
 
 @dataclass(frozen=True)
-class Call:
-    """A request with its role (pipeline, operator), id made by the client, and parameters."""
+class Parts:
+    """What an agent that can act is made of."""
 
     server: Server
     running: RunningTransactions
     outbox: Outbox
     scheduler: Scheduler
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request with its role (pipeline, operator), id made by the client, and parameters.
+
+    `parts` is None while the ledger can't be used: then the doctor alone is consulted (True: to rebuild it).
+    """
+
+    parts: Parts | None
+    consult: Callable[[bool], dict[str, Any]]
     channel: Channel
     role: str
     id: str
     params: dict[str, Any]
+
+    @property
+    def server(self) -> Server:
+        """The narrow objects of this server."""
+        return self._parts().server
+
+    @property
+    def running(self) -> RunningTransactions:
+        """The transactions that run now."""
+        return self._parts().running
+
+    @property
+    def outbox(self) -> Outbox:
+        """The reports to Harbour."""
+        return self._parts().outbox
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """What begins scheduled commands."""
+        return self._parts().scheduler
+
+    def _parts(self) -> Parts:
+        assert self.parts is not None  # noqa: S101 - any other request is refused with the ledger's fault
+        return self.parts

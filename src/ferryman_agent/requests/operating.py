@@ -61,6 +61,7 @@ def _store(call: Call, version: int, values: dict[str, str], change: tuple[str, 
     if names:
         app = call.server.ledger.add_app(call.params["app"], call.params["environment"], SUBNETS)
         version = call.server.ledger.add_environment(app.id, values, f"{verb} {', '.join(names)}", base=version)
+        call.server.copy_ledger(app.id)
     return {"version": version, "changed": names}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ferryman_agent.requests import changes, deployments, operating, pruning, reading, registries, schedules
+from ferryman_agent.requests import changes, deployments, doctoring, operating, pruning, reading, registries, schedules
 from ferryman_agent.requests.call import Call
 
 PIPELINE = frozenset({"pipeline", "operator"})
@@ -50,5 +50,6 @@ REQUESTS = {
     "registry.list": Request(registries.listed, OPERATOR),
     "logs": Request(operating.logs, OPERATOR),
     "run": Request(schedules.run, OPERATOR),
+    "doctor": Request(doctoring.doctor, OPERATOR),
     "exec": Request(operating.execute, OPERATOR),
 }

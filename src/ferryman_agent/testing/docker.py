@@ -79,6 +79,13 @@ def _host_ports(found: dict[str, Any]) -> set[int]:
     return {int(binding["HostPort"]) for each in bindings.values() for binding in each}
 
 
+class Happenings(queue.Queue[dict[str, Any] | None]):
+    """Events that a test makes; None: the engine breaks off. Nobody listens to a copy yet."""
+
+    def __deepcopy__(self, _: object) -> Happenings:
+        return Happenings()
+
+
 class FakeDocker(Docker):
     """An engine in memory. `registry` is what can be pulled: reference → behaviour; so are `images_here`.
 
@@ -102,7 +109,7 @@ class FakeDocker(Docker):
         self.calls: list[str] = []
         self.pulls: list[tuple[str, dict[str, str] | None]] = []
         self.probes: list[tuple[str, int, str, str, float]] = []
-        self.happened: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self.happened = Happenings()
         self.memory_used = 80 << 20
         self.edge_ports: Callable[[], set[int]] = set
         self.foreign_ports: set[int] = set()
@@ -187,6 +194,10 @@ class FakeDocker(Docker):
     def ensure_network(self, name: str, subnet: dict[str, str], labels: dict[str, str]) -> None:
         if name not in self.networks:
             self.networks[name] = {"Id": self._number(), "Subnet": subnet, "Labels": labels}
+
+    def network(self, name: str) -> dict[str, Any] | None:
+        found = self.networks.get(name)
+        return found and {"Id": found["Id"], "IPAM": {"Config": [found["Subnet"]]}, "Labels": found["Labels"]}
 
     def remove_network(self, name: str) -> None:
         self.networks.pop(name, None)

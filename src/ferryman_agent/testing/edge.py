@@ -70,6 +70,9 @@ class FakeEdge(Edge):
     def is_written(self, routes: list[Route]) -> bool:
         return files(self.configured) == files(routes)
 
+    def written(self) -> dict[str, str]:
+        return files(self.configured)
+
     def restart(self) -> None:
         """What HAProxy does with its configuration when it starts: it must have every port, or it ends."""
         self.restarts += 1

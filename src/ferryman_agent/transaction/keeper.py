@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable
@@ -36,6 +37,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._at_work: set[str] = set()
         self._asked: set[str] = set()
+        self.when_damaged: Callable[[AgentError], None] = lambda _: None
         running.when_over = self.wake
 
     def claim(self) -> list[App]:
@@ -61,12 +63,27 @@ class Keeper:
 
     def ask(self) -> None:
         """Have every app looked after; who is at work on one already looks once more."""
-        for app in self._server.ledger.apps():
+        for app in self._apps():
             with self._lock:
                 self._asked.add(app.id)
                 is_at_work = app.id in self._at_work
             if not is_at_work:
                 self._begin(app.id, lambda: None)
+
+    def _apps(self) -> list[App]:
+        """None while the ledger can't be used; a damaged one is told."""
+        ledger, found = self._server.ledger, None
+        try:
+            apps, fault = ledger.apps(), ledger.fault()
+        except sqlite3.Error as error:
+            apps, found = [], error
+            fault = ledger.fault(error)
+        if fault and fault.code == "ledger-damaged":
+            self.when_damaged(fault)
+            return []
+        if fault or found:
+            sys.stderr.write(f"the ledger: {fault.message if fault else repr(found)}\n")
+        return apps
 
     def _begin(self, app_id: str, first: Callable[[], None]) -> None:
         with self._lock:

@@ -35,6 +35,7 @@ def settle(server: Server, app: App) -> None:
     if why != app.degraded:
         server.ledger.set_degraded(app.id, why)
     record_unfinished(server, app.id)
+    server.copy_ledger(app.id)
 
 
 def bring(server: Server, app: App) -> str:

@@ -29,5 +29,6 @@ def recover_app(server: Server, app: App) -> None:
         if why != app.degraded:
             server.ledger.set_degraded(app.id, why)
         record_unfinished(server, app.id)
+        server.copy_ledger(app.id)
     except Exception as error:  # noqa: BLE001 - the other apps are recovered all the same, this one again later
         sys.stderr.write(f"{app.id}: what was recovered can't be recorded: {error!r}\n")

@@ -69,6 +69,7 @@ class Removal(Run):
         """As in every run; but an app that is gone has no deployments, so its removal is recorded beside them."""
         app = self.server.ledger.app(self.app.id)
         assert app is not None  # noqa: S101 - it was just committed
+        self.server.copy_ledger(app.id)
         self._bring_forward(app)
         with contextlib.suppress(sqlite3.Error):  # on a full disk; the reconciliation goes on
             if self.open_ends:

@@ -36,6 +36,11 @@ class Run(ABC):
 
     def carry_out(self) -> None:
         """Run the transaction; the outcome is recorded, nothing is raised."""
+        self._carry_out()
+        with contextlib.suppress(sqlite3.Error):
+            self.server.copy_ledger(self.app.id)
+
+    def _carry_out(self) -> None:
         try:
             self._check_removal()
             if not self._reach_the_commit():
@@ -107,6 +112,7 @@ class Run(ABC):
         """What can't be done now is left to the reconciliation."""
         app = self.server.ledger.app(self.app.id)
         assert app is not None  # noqa: S101 - it was just committed
+        self.server.copy_ledger(app.id)
         self._bring_forward(app)
         if self.open_ends:
             with contextlib.suppress(sqlite3.Error):  # the reconciliation finds it, too

@@ -6,7 +6,8 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from ferryman_agent.edge import Closed, Edge, Route, in_maintenance, stopped
 from ferryman_agent.engine import Docker, EngineError
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import App, Ledger, Release
+from ferryman_agent.ledger.copies import Copies
 from ferryman_agent.logins import Logins, authentication, registry_of
 from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.probe import Answer, probe
@@ -54,11 +56,18 @@ class Server:
     memory: Callable[[], int | None] = field(default=available_memory)
     is_port_free: Callable[[int], bool] = field(default=is_port_free)
     commit_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    copies: Copies = field(init=False, repr=False)
     _edge_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _aside: set[str] = field(default_factory=set, repr=False)
 
     def __post_init__(self) -> None:
         self.logins = Logins(self.folder)
+        self.copies = Copies(self.folder)
+
+    def copy_ledger(self, app_id: str) -> None:
+        """Keep what a lost ledger is rebuilt from; on a full disk the reconciliation does it later."""
+        with suppress(OSError):
+            self.copies.write(self.ledger, app_id)
 
     def app_folder(self, app_id: str) -> Path:
         """Where an app's files live (0700)."""
@@ -153,8 +162,7 @@ class Server:
     def write_release(self, app: App, release: Release, environment: list[str]) -> None:
         """Keep the release's manifest and environment beside the ledger (0600)."""
         folder = self.app_folder(app.id) / "releases" / str(release.number)
-        kept: dict[str, Any] = {**release.summary(), "migrations": release.migrations, "manifest": release.manifest}
-        write_private(folder / "manifest.json", json.dumps(kept, indent=1, sort_keys=True))
+        write_private(folder / "manifest.json", json.dumps(asdict(release), indent=1, sort_keys=True))
         write_private(folder / "environment.json", json.dumps(environment, indent=1))
 
     def routes(self) -> list[Route]:

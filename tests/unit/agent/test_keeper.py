@@ -106,15 +106,19 @@ def test_the_pauses_grow_while_an_app_can_not_be_healed(machine: FakeMachine, ag
     agent.server.stopwatch.wait = pauses.append  # type: ignore[assignment,method-assign]
     machine.docker.exit(WEB, 1)
     machine.docker.images_here.clear()
+    machine.docker.registry.clear()
     machine.docker.remove(WEB)
     for _ in range(4):
         before = len(pauses)
         machine.docker.happened.put(happened(WEB))
         assert eventually(lambda before=before: len(pauses) > before + 1)  # type: ignore[misc]
     assert max(pauses) <= module.PERIOD_SECONDS
-    app = agent.server.ledger.app(APP)
-    assert app is not None
-    assert "No such image" in app.degraded
+
+    def why() -> str:
+        app = agent.server.ledger.app(APP)
+        return app.degraded if app else ""
+
+    assert eventually(lambda: "not as the ledger says" in why())
 
 
 def test_the_recovery_of_an_app_does_not_wait_for_anothers_drain(machine: FakeMachine, server: Server) -> None:

@@ -176,7 +176,7 @@ def test_a_damaged_ledger_is_refused(path: Path, spoil: Any) -> None:
 def test_a_ledger_that_is_no_file_is_refused(folder: Path) -> None:
     with pytest.raises(Unavailable) as caught:
         Ledger(folder, FakeClock())
-    assert caught.value.code == "ledger-unreadable"
+    assert caught.value.code == "ledger-damaged"
 
 
 def test_apps_get_the_lowest_free_slot_until_the_server_is_full(ledger: Ledger) -> None:
