@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+from django_shop import DjangoShop, make_django_shop
 from playwright.sync_api import Browser, sync_playwright
 from shipped import FERRYMAN, ROOT, Shipped, rehearse, run
 from shop import Prepared, Shop, make_shop, prepare
@@ -143,6 +144,19 @@ def new_shop(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> It
         tags = prepared.server.docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", shop.image]).split()
         if tags:
             prepared.server.docker.run(["rmi", "--force", *tags])
+
+
+@pytest.fixture(scope="module")
+def shop(server: Machine, registry: LocalRegistry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DjangoShop]:
+    """A Django project and a server of its own, on port 8000."""
+    prepared: Prepared = prepare(server, registry, tmp_path_factory.mktemp("setup"))
+    folder = tmp_path_factory.mktemp("pushed") / "shop"
+    folder.mkdir()
+    made = make_django_shop(prepared, folder, prepared.pipeline_key.read_text())
+    yield made
+    tags = server.docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", made.image]).split()
+    if tags:
+        server.docker.run(["rmi", "--force", *tags])
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 from ferryman.errors import DeployFailed, FerrymanError, Refused, UsageError
-from ferryman.image import BuildRequest, Credentials, build_image, manifest_digest, push, set_tag
+from ferryman.image import (
+    BuildRequest,
+    Credentials,
+    build_cache,
+    build_image,
+    manifest_digest,
+    push,
+    set_tag,
+    split_reference,
+)
+from ferryman.image.registry import Registry
 from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.local_registry import LocalRegistry
 from ferryman.rehearsal.stand_ins import PYTHON, Images
@@ -231,3 +241,48 @@ def test_a_silent_engine_is_its_own_error(request_for: BuildRequest, monkeypatch
         build_image(request_for)
 
     assert caught.value.code == "engine-unreachable"
+
+
+CACHED = f"""\
+FROM {PINNED} AS base
+FROM base AS dependencies
+RUN echo installed > /dependencies
+FROM base
+COPY --from=dependencies /dependencies /
+"""
+
+
+def test_layers_of_the_dependencies_are_kept_in_the_registry_for_the_next_machine(
+    project: Path, request_for: BuildRequest, registry: LocalRegistry, docker: Docker
+) -> None:
+    (project / "Dockerfile").write_text(CACHED)
+    commit(project)
+    image = f"{registry.state.address}/cached"
+    request = replace(request_for, image=image, migrate=(), use_cache=True)
+    try:
+        built = build_image(request)  # the registry has no cache yet
+        kept = build_cache(request)
+        assert kept == f"{image}:cache"
+        push(kept, None, lambda _: None)
+        assert push(kept, None, lambda _: None).was_there
+        found = image_configuration(kept)
+        assert "moby.buildkit.cache.v0" in found
+        docker.run(["rmi", kept, built.reference])
+        lines: list[str] = []
+        build_image(replace(request, on_line=lines.append))
+        assert any(f"importing cache manifest from {kept}" in line for line in lines)
+        (project / "Dockerfile").write_text(DOCKERFILE)
+        commit(project)
+        assert build_cache(request) is None
+    finally:
+        (project / "Dockerfile").write_text(DOCKERFILE)
+        commit(project)
+        for tag in docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", image]).split():
+            docker.run(["rmi", tag])
+
+
+def image_configuration(reference: str) -> dict[str, object]:
+    parts = split_reference(reference)
+    with Registry(parts, None) as registry:
+        found = registry.manifest(parts.version)
+        return registry.image_configuration(found.configuration) if found else {}

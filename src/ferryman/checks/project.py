@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Mapping
@@ -10,13 +11,12 @@ from pathlib import Path, PurePosixPath
 
 from ferryman.config import Configuration
 from ferryman.config.positions import KeyPath, line_of
-from ferryman.project.tree import read_tree
+from ferryman.project.tree import SKIPPED_FOLDERS, read_tree
 
 LARGEST_BYTES = 1024 * 1024
 COMPOSE = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml")
 SERVER_SETTINGS = re.compile(r"gunicorn[\w.-]*\.py")
 WORKFLOWS = ".github/workflows"
-SKIPPED = frozenset({"node_modules", "venv", "site-packages", "__pycache__"})
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,16 @@ def read_project(configuration: Configuration, repository: Path) -> Project:
 
 
 def _more(root: Path) -> list[Path]:
-    found = []
-    for path in root.rglob("*"):
-        inner = path.relative_to(root)
-        is_skipped = any(part in SKIPPED or part.startswith(".") for part in inner.parts)
-        wanted = path.suffix == ".sh" or COMPOSE.fullmatch(path.name) or SERVER_SETTINGS.fullmatch(path.name)
-        if wanted and not is_skipped and path.is_file():
-            found.append(path)
-    return sorted(found)
+    found: list[Path] = []
+    for here, folders, files in os.walk(root):
+        is_environment = "pyvenv.cfg" in files
+        folders[:] = [] if is_environment else [n for n in folders if n not in SKIPPED_FOLDERS and n[0] != "."]
+        found += [Path(here, name) for name in files if _is_wanted(name)]
+    return sorted(path for path in found if path.is_file())
+
+
+def _is_wanted(name: str) -> bool:
+    return bool(name.endswith(".sh") or COMPOSE.fullmatch(name) or SERVER_SETTINGS.fullmatch(name))
 
 
 def _read(root: Path, paths: list[Path]) -> dict[str, str]:
