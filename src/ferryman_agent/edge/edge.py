@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -201,17 +200,18 @@ class Edge:
         return path.read_bytes().decode(errors="replace") if path.exists() else ""
 
     def _write(self, name: str, content: str) -> None:
-        """Replace a file so that a power cut leaves the old or the new one."""
+        """Replace a file so that a power cut leaves the old or the new one, and no third that nothing knows."""
+        temporary = self._folder / f".{name}.new"
         if self._read(name) == content and (self._folder / name).exists():
+            temporary.unlink(missing_ok=True)
             return
         self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self._folder)
-        with os.fdopen(handle, "w") as file:
+        with temporary.open("w") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(self._folder / name)
+        temporary.chmod(0o644)
+        temporary.replace(self._folder / name)
         folder = os.open(self._folder, os.O_DIRECTORY)
         os.fsync(folder)
         os.close(folder)
