@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ferryman_agent.clock import Stopwatch
 from ferryman_agent.containers import (
     DATABASE_ADDRESS,
     address,
@@ -44,8 +44,11 @@ class NotConnected(AgentError):
 class Postgres:
     """The PostgreSQL container beside an app. `folder` is the app's folder on the server."""
 
-    def __init__(self, docker: Docker, app: App, folder: Path, pull: Callable[[str], None]) -> None:
+    def __init__(
+        self, docker: Docker, app: App, folder: Path, pull: Callable[[str], None], stopwatch: Stopwatch
+    ) -> None:
         self._docker = docker
+        self._stopwatch = stopwatch
         self._app = app
         self._folder = folder
         self._pull = pull
@@ -118,12 +121,12 @@ class Postgres:
 
     def _wait_until_ready(self) -> None:
         # Over TCP: while the image initialises a new volume, PostgreSQL listens on the local socket alone
-        limit = time.monotonic() + READY_LIMIT_SECONDS
+        limit = self._stopwatch.seconds() + READY_LIMIT_SECONDS
         while not self._is_ready():
-            if time.monotonic() > limit:
+            if self._stopwatch.seconds() > limit:
                 lines = b"".join(chunk for _, chunk in self._docker.logs(self._name, tail=20)).decode(errors="replace")
                 raise AgentError("database-failed", "PostgreSQL does not start", log=self._redacted(lines).splitlines())
-            time.sleep(POLL_SECONDS)
+            self._stopwatch.wait(POLL_SECONDS)
 
     def _is_ready(self) -> bool:
         container = self._docker.container(self._name)

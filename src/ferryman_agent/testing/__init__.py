@@ -4,8 +4,10 @@ from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
 from ferryman_agent.testing.crash import Crash, CrashPoint, crashing
 from ferryman_agent.testing.docker import Behaviour, FakeDatabase, FakeDocker, refuse
 from ferryman_agent.testing.edge import FakeEdge
+from ferryman_agent.testing.ledger import MemoryLedger
 from ferryman_agent.testing.machine import REDIS, FakeMachine, begin, carry_out, digest, interrupted, manifest
 from ferryman_agent.testing.promises import Watch, broken_promises
+from ferryman_agent.testing.strikes import Script, Strike
 
 __all__ = [
     "REDIS",
@@ -18,6 +20,9 @@ __all__ = [
     "FakeEdge",
     "FakeMachine",
     "FakeStopwatch",
+    "MemoryLedger",
+    "Script",
+    "Strike",
     "Watch",
     "begin",
     "broken_promises",

@@ -10,6 +10,7 @@ DOCKER_EFFECTS = frozenset(
     | {"connect"}
     | {"remove_image", "remove_network", "remove_volume"}
 )
+DOCKER_READS = frozenset({"container", "containers", "image", "images", "wait", "version", "info", "volume", "volumes"})
 EDGE_EFFECTS = frozenset({"agree", "cut", "remove"})
 LEDGER_EFFECTS = frozenset(
     {"add_app", "add_release", "mark_releases", "commit", "set_degraded", "begin", "target", "finish", "add_event"}
@@ -38,6 +39,9 @@ class CrashPoint:
         if self._is_dead:
             raise Crash(where)
 
+    def reading(self, name: str) -> None:
+        """A look at the engine, not an effect."""
+
 
 class _Crashing:
     def __init__(self, target: object, point: CrashPoint, effects: frozenset[str]) -> None:
@@ -45,6 +49,8 @@ class _Crashing:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._target, name)
+        if name in DOCKER_READS:
+            self._point.reading(name)
         if name not in self._effects:
             return found
 

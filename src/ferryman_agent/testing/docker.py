@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 import queue
@@ -15,6 +14,7 @@ from ferryman_agent.engine import Docker, EngineError
 from ferryman_agent.errors import Unavailable
 from ferryman_agent.probe import Answer
 from ferryman_agent.testing.clock import FakeStopwatch
+from ferryman_agent.testing.copies import copied
 
 
 def refuse(*_: object, **__: object) -> Any:
@@ -82,8 +82,8 @@ def _host_ports(found: dict[str, Any]) -> set[int]:
 class Happenings(queue.Queue[dict[str, Any] | None]):
     """Events that a test makes; None: the engine breaks off. Nobody listens to a copy yet."""
 
-    def __deepcopy__(self, _: object) -> Happenings:
-        return Happenings()
+    def __reduce__(self) -> tuple[type[Happenings], tuple[()]]:
+        return Happenings, ()
 
 
 class FakeDocker(Docker):
@@ -102,6 +102,7 @@ class FakeDocker(Docker):
         }
         self.images_here: dict[str, Behaviour] = {}
         self.tagged: dict[str, list[str]] = {}
+        self.pruned: set[str] = set()
         self.networks: dict[str, dict[str, Any]] = {}
         self.volume_labels: dict[str, dict[str, str]] = {}
         self.databases: dict[str, FakeDatabase] = {}
@@ -165,7 +166,8 @@ class FakeDocker(Docker):
         for name in [name for name, found in self.by_name.items() if not found["State"]["Running"]]:
             del self.by_name[name]
         for reference in list(self.images_here):
-            self.remove_image(reference)
+            if self.remove_image(reference):
+                self.pruned.add(reference)
 
     def login(self, auth: dict[str, str]) -> str:
         return "unauthorized" if auth["password"] == self.wrong_password else ""
@@ -246,8 +248,8 @@ class FakeDocker(Docker):
         self.by_name[name] = {
             "Id": identifier,
             "Name": f"/{name}",
-            "Config": {**{key: copy.deepcopy(specification.get(key)) for key in keys}, "User": ""},
-            "HostConfig": copy.deepcopy(specification["HostConfig"]),
+            "Config": {**{key: copied(specification.get(key)) for key in keys}, "User": ""},
+            "HostConfig": copied(specification["HostConfig"]),
             "State": {"Status": "created", "Running": False, "ExitCode": 0, "StartedAt": ""},
             "RestartCount": 0,
             "NetworkID": self.networks.get(network, {}).get("Id", ""),
@@ -335,7 +337,7 @@ class FakeDocker(Docker):
 
     def container(self, name: str) -> dict[str, Any] | None:
         try:
-            return copy.deepcopy(self._found(name))
+            return copied(self._found(name))
         except EngineError:
             return None
 
@@ -347,7 +349,7 @@ class FakeDocker(Docker):
                 state = known["State"]["Status"]
                 ports = [{"PublicPort": port} for port in _host_ports(known) if known["State"]["Running"]]
                 one = {"Id": known["Id"], "Names": [known["Name"]], "Labels": carried, "State": state, "Ports": ports}
-                found.append({**one, "NetworkSettings": copy.deepcopy(known["NetworkSettings"])})
+                found.append({**one, "NetworkSettings": copied(known["NetworkSettings"])})
         return found
 
     def memory_of(self, container: str) -> int | None:

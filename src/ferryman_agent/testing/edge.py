@@ -116,6 +116,14 @@ class FakeEdge(Edge):
         """What a new request for this host name is answered with, in the app's place."""
         return self.answers.get(self.hosts.get(domain or DIRECT_KEY, 0))
 
+    def is_answered(self, host: str, up: set[str]) -> bool:
+        """Whether a new request for a key of the host map finds an answer: the edge's own, or a container that runs."""
+        slot = self.hosts.get(host)
+        if not self.is_running or slot is None:
+            return False
+        ready = [self.addresses.get((slot, lane), "") for lane in LANES if self.lanes.get((slot, lane)) == "ready"]
+        return slot in self.answers or bool(ready and all(place.partition(":")[0] in up for place in ready))
+
     def targets(self, domain: str | None) -> list[str]:
         """The addresses that a new request for this host name may reach now, if the edge does not answer itself."""
         key, frontend = domain or DIRECT_KEY, "named" if domain else "direct"

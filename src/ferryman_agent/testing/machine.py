@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ferryman_agent.containers import SUBNETS
-from ferryman_agent.ledger import Deployment, Ledger
+from ferryman_agent.ledger import App, Deployment, Ledger, Release
 from ferryman_agent.resources import Filesystem
 from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
 from ferryman_agent.testing.crash import DOCKER_EFFECTS, EDGE_EFFECTS, LEDGER_EFFECTS, Crash, CrashPoint, crashing
@@ -66,7 +66,10 @@ def digest(word: str) -> str:
 
 @dataclass
 class FakeMachine:
-    """Engine, edge and files outlive the agent; `agent` starts a new process of it."""
+    """Engine, edge and files outlive the agent; `agent` starts a new process of it.
+
+    The ledger is a file, unless there is one in memory that outlives the agents, too.
+    """
 
     folder: Path
     stopwatch: FakeStopwatch = field(default_factory=FakeStopwatch)
@@ -75,6 +78,8 @@ class FakeMachine:
     free_bytes: int = 20 << 30
     free_inodes: int | None = 1_000_000
     free_memory: int | None = 4 << 30
+    is_full: bool = False
+    ledger: Ledger | None = None
 
     def __post_init__(self) -> None:
         self.docker = FakeDocker(self.folder, self.stopwatch)
@@ -82,7 +87,7 @@ class FakeMachine:
 
     def agent(self, point: CrashPoint | None = None) -> Server:
         """A new agent on what is there; with `point` it crashes where that says."""
-        ledger = Ledger(self.folder / "ledger.db", self.clock)
+        ledger = self.ledger or Ledger(self.folder / "ledger.db", self.clock)
         if point is None:
             server = Server(ledger, self.docker, self.edge, self.folder)
         else:
@@ -95,6 +100,8 @@ class FakeMachine:
         server.probe, server.stopwatch, server.wall = self.docker.probe, self.stopwatch, self.stopwatch.wall
         server.filesystem, server.memory = self.filesystem, lambda: self.free_memory
         server.is_port_free = self.is_port_free
+        if point:
+            _crash_at_files(server, point)
         return server
 
     def copy_to(self, folder: Path) -> FakeMachine:
@@ -110,7 +117,7 @@ class FakeMachine:
 
     def filesystem(self, folder: Path) -> Filesystem:
         """One disk for everything."""
-        return Filesystem(str(folder), 1, self.free_bytes, self.free_inodes)
+        return Filesystem(str(folder), 1, 0 if self.is_full else self.free_bytes, self.free_inodes)
 
     def publish(self, word: str, behaviour: Behaviour | None = None, image: str = "acme/shop") -> None:
         """Put an image into the registry under the digest that the word stands for."""
@@ -120,6 +127,17 @@ class FakeMachine:
         """The order to deploy the image that the word stands for."""
         revision = f"{word.encode().hex():0>40}"
         return parse_deploy({"manifest": content or manifest(), "digest": digest(word), "revision": revision, **params})
+
+
+def _crash_at_files(server: Server, point: CrashPoint) -> None:
+    write = server.write_release
+
+    def write_release(app: App, release: Release, environment: list[str]) -> None:
+        point.passing("before write_release")
+        write(app, release, environment)
+        point.passing("after write_release")
+
+    server.write_release = write_release  # type: ignore[method-assign]
 
 
 def begin(server: Server, order: Order, request: str) -> Run:

@@ -16,6 +16,7 @@ from ferryman_agent.ledger import AccessoryRecord, App, Release
 from ferryman_agent.manifest import Manifest, parse_accessory, parse_manifest
 from ferryman_agent.testing.crash import CrashPoint
 from ferryman_agent.testing.machine import FakeMachine
+from ferryman_agent.transaction.retention import HELD, held_by_others
 from ferryman_agent.transaction.server import Server
 
 NOT_THERE = {"State": {"Running": False}}
@@ -33,7 +34,30 @@ def broken_promises(machine: FakeMachine, server: Server) -> list[str]:
             broken += _broken(machine, app, release, records)
         else:
             broken += _left_over(machine, app, {database_name(app.id)})
+        broken += _not_retained(machine, server, app) + _files_left_over(machine, server, app)
     return broken
+
+
+def _not_retained(machine: FakeMachine, server: Server, app: App) -> list[str]:
+    """The release that a rollback goes to is healthy, and its image is here unless somebody removed it by hand."""
+    number = server.ledger.served_before(app.id)
+    release = server.ledger.release(app.id, number) if number else None
+    if release is None:
+        return []
+    is_here = release.reference in machine.docker.images_here or release.reference in machine.docker.pruned
+    return [] if release.state == "healthy" and is_here else [f"release {number}, which served before, is not retained"]
+
+
+def _files_left_over(machine: FakeMachine, server: Server, app: App) -> list[str]:
+    """Folders and images of releases that nothing goes back to. The next prune takes those of failed ones."""
+    releases = server.ledger.releases(app.id)
+    held = {release.number for release in releases if release.state in (*HELD, "failed")}
+    folder = machine.folder / "apps" / app.id / "releases"
+    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    references = {r.reference for r in releases if r.number in held} | held_by_others(server, app.id)
+    images = {reference for release in releases if (reference := release.reference) in machine.docker.images_here}
+    broken = [f"the folder of release {name} is left over" for name in sorted(names - {str(n) for n in held})]
+    return broken + [f"image {name} is left over" for name in sorted(images - references)]
 
 
 def _left_over(machine: FakeMachine, app: App, allowed: set[str]) -> list[str]:

@@ -105,6 +105,11 @@ def make_missing(
             wait_until_up(server, record, check_cancelled)
 
 
+def are_committed(server: Server, app: App) -> bool:
+    """False while the ledger has some that no deploy committed: on a full disk it could not forget them."""
+    return all(record.is_committed for record in server.ledger.accessories(app.id))
+
+
 def remove_candidates(server: Server, app: App) -> None:
     """Remove those that no deploy committed; their volumes stay."""
     uncommitted = [record for record in server.ledger.accessories(app.id) if not record.is_committed]

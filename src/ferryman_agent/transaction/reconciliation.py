@@ -31,7 +31,8 @@ def look_after(server: Server, running: RunningTransactions) -> None:
 
 def settle(server: Server, app: App) -> None:
     """Bring an app to its committed release unless it is there; record what is left to do, and what nobody recorded."""
-    why = "" if not app.degraded and _agrees(server, app) else bring(server, app)
+    is_settled = not app.degraded and accessories.are_committed(server, app) and _agrees(server, app)
+    why = "" if is_settled else bring(server, app)
     if why != app.degraded:
         server.ledger.set_degraded(app.id, why)
     record_unfinished(server, app.id)

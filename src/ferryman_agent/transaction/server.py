@@ -75,7 +75,7 @@ class Server:
 
     def postgres(self, app: App) -> Postgres:
         """The app's PostgreSQL."""
-        return Postgres(self.docker, app, self.app_folder(app.id), self.pull)
+        return Postgres(self.docker, app, self.app_folder(app.id), self.pull, self.stopwatch)
 
     def pull(self, image: str, credentials: dict[str, str] | None = None) -> None:
         """Bring an image that is no release's (PostgreSQL, an accessory) here; AgentError when it can't be had.

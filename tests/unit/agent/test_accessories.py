@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sqlite3
 from typing import Any
 
 import pytest
@@ -293,6 +294,26 @@ def test_one_that_somebody_removed_or_stopped_comes_back_as_it_was(
     settled(server)
     assert redis(machine)["State"]["Running"]
     assert redis(machine)["Config"]["Image"] == "redis:7"
+    assert broken_promises(machine, server) == []
+
+
+def test_a_candidate_that_a_full_disk_kept_in_the_ledger_is_forgotten_later(
+    machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(_: str) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    machine.publish("bad", Behaviour(migrations=["shop.0001"], exits={"web": 1}))
+    more = manifest(accessories={"redis": copy.deepcopy(REDIS), "cache": copy.deepcopy(REDIS)})
+    with monkeypatch.context() as patched:
+        patched.setattr(server.ledger, "forget_candidate_accessories", is_full)
+        assert carry_out(server, machine.order("bad", more), "bad").state == "failed"
+    assert {found.name: found.is_committed for found in server.ledger.accessories(APP)} == {
+        "cache": False,
+        "redis": True,
+    }
+    settled(server)
+    assert [found.name for found in server.ledger.accessories(APP)] == ["redis"]
     assert broken_promises(machine, server) == []
 
 

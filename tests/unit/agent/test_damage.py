@@ -175,6 +175,7 @@ def test_an_image_that_was_pruned_by_hand_is_pulled_again(machine: FakeMachine, 
     carry_out(server, machine.order("two"), "forth")
     gone = f"acme/shop@{digest('one')}"
     del machine.docker.images_here[gone], machine.docker.registry[gone]
+    machine.docker.pruned.add(gone)
     error = error_of(carry_out(server, RollbackOrder(APP, 1, None), "back again"))
     assert (error["code"], error["exit"]) == ("image-missing", 1)
     assert broken_promises(machine, server) == []

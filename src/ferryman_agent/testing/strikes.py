@@ -1,0 +1,160 @@
+"""What happens at which passage of a transaction: crashes, cancels, full disks, restarts and things removed by hand."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ferryman_agent.engine import EngineError
+from ferryman_agent.errors import Unavailable
+from ferryman_agent.testing.crash import DOCKER_EFFECTS, LEDGER_EFFECTS, Crash, CrashPoint
+from ferryman_agent.testing.docker import FakeDocker
+
+if TYPE_CHECKING:
+    from ferryman_agent.testing.machine import FakeMachine
+
+NEEDS_SPACE = frozenset({"pull", "create", "start", "run", "agree", "write_release", "ensure_volume"}) | LEDGER_EFFECTS
+HELD_ALONE = frozenset({"agree", "commit", "commit_change"})  # under a lock: nobody else comes in between
+
+
+@dataclass(frozen=True)
+class Strike:
+    """At the passage `at` something happens; what lasts ends `lasts` passages later. `pick` chooses what is removed.
+
+    `crash`: the agent's end. `power`: the server's. `cancel`. `other`: a whole transaction of another app comes in
+    between. `full`: the disk. `engine away`, `engine restarts`, `edge restarts`, `edge goes`. `container goes`,
+    `image goes`, `network goes`: by hand.
+    """
+
+    at: int
+    what: str
+    lasts: int = 0
+    pick: int = 0
+
+
+class Script(CrashPoint):
+    """Carries strikes out. `cancel` and `other` are set by whoever has them to do.
+
+    `lanes` tells slot → lane of what the ledger says. `untrue` is where the edge was made to differ from it.
+    `outages` are the passages at which a request found no container, of the hosts that were served at the beginning.
+    """
+
+    def __init__(self, machine: FakeMachine, strikes: Sequence[Strike]) -> None:
+        deaths = [strike.at for strike in strikes if strike.what in ("crash", "power")]
+        super().__init__(min(deaths, default=None))
+        self.machine = machine
+        self.cancel: Callable[[], object] = lambda: None
+        self.other: Callable[[], object] = lambda: None
+        self.lanes: Callable[[], dict[int, str | None]] | None = None
+        self.outages: list[str] = []
+        self._strikes = sorted(strikes, key=lambda strike: strike.at)
+        self._served = [host for host in machine.edge.hosts if machine.edge.is_answered(host, running(machine.docker))]
+        self._full_until = self._away_until = -1
+        self.untrue: list[str] = []
+
+    def passing(self, where: str) -> None:
+        """Do what is due, then raise what a full disk or an absent engine raises."""
+        try:
+            super().passing(where)
+        except Crash:
+            self._cut_power()
+            raise
+        count, name = len(self.passed) - 1, where.partition(" ")[2]
+        if self._served:
+            up = running(self.machine.docker)
+            self.outages += [where for host in self._served if not self.machine.edge.is_answered(host, up)]
+        if where == "after agree" and self.lanes is not None:
+            self._compare(self.lanes())
+        while self._strikes and self._strikes[0].at <= count:
+            if self._strikes[0].what in ("other", "cancel") and name in HELD_ALONE:
+                break
+            self._do(self._strikes.pop(0), count)
+        self.machine.is_full = count < self._full_until
+        if where.startswith("before"):
+            self._raise(name, is_away=count < self._away_until)
+
+    def _compare(self, lanes: dict[int, str | None]) -> None:
+        """Traffic follows the ledger: the edge never goes ahead of it."""
+        ready = {slot: lane for (slot, lane), state in self.machine.edge.lanes.items() if state == "ready"}
+        self.untrue += [f"slot {slot}: {lane}" for slot, lane in ready.items() if lanes.get(slot, lane) != lane]
+
+    def reading(self, name: str) -> None:
+        """A look at the engine, which may be away."""
+        if len(self.passed) < self._away_until:
+            self._raise(name, is_away=True)
+
+    def end(self) -> None:
+        """The disk has room and the engine is there again."""
+        self._full_until = self._away_until = -1
+        self.machine.is_full = False
+
+    def _raise(self, name: str, *, is_away: bool) -> None:
+        if is_away and name not in LEDGER_EFFECTS | {"agree", "cut", "write_release"}:
+            raise Unavailable("engine-down", "the Docker Engine does not answer")
+        if not self.machine.is_full or name not in NEEDS_SPACE:
+            return
+        if name in LEDGER_EFFECTS:
+            raise sqlite3.OperationalError("database or disk is full")
+        if name in DOCKER_EFFECTS:
+            raise EngineError(500, f"write /var/lib/docker: {os.strerror(errno.ENOSPC).lower()}")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _do(self, strike: Strike, count: int) -> None:
+        docker, edge = self.machine.docker, self.machine.edge
+        acts: dict[str, Callable[[], object]] = {
+            "cancel": self.cancel,
+            "other": self.other,
+            "full": lambda: setattr(self, "_full_until", count + strike.lasts),
+            "engine away": lambda: setattr(self, "_away_until", count + strike.lasts),
+            "engine restarts": self._reboot,
+            "edge restarts": edge.restart,
+            "edge goes": lambda: setattr(edge, "is_running", False),
+            "container goes": lambda: lose_container(docker, strike.pick),
+            "image goes": lambda: lose_image(docker, strike.pick),
+            "network goes": lambda: lose_network(docker, strike.pick),
+        }
+        acts[strike.what]()
+
+    def _cut_power(self) -> None:
+        """Once, where the crash was one."""
+        if any(strike.what == "power" and strike.at == self.at for strike in self._strikes):
+            self._strikes = []
+            self._reboot()
+
+    def _reboot(self) -> None:
+        self.machine.docker.reboot()
+        self.machine.edge.restart()
+
+
+def running(docker: FakeDocker) -> set[str]:
+    """The addresses of the containers that run."""
+    return {found["Address"] for found in docker.by_name.values() if found["State"]["Running"]}
+
+
+def lose_container(docker: FakeDocker, pick: int) -> None:
+    """`docker rm -f` of one of them."""
+    if names := sorted(docker.by_name):
+        del docker.by_name[names[pick % len(names)]]
+
+
+def lose_image(docker: FakeDocker, pick: int) -> None:
+    """`docker rmi` of one that no container uses."""
+    unused = sorted(set(docker.images_here) - {found["Config"]["Image"] for found in docker.by_name.values()})
+    if unused:
+        gone = unused[pick % len(unused)]
+        del docker.images_here[gone]
+        docker.pruned.add(gone)
+
+
+def lose_network(docker: FakeDocker, pick: int) -> None:
+    """`docker network rm` of one: its containers must be stopped for it."""
+    if names := sorted(docker.networks):
+        gone = names[pick % len(names)]
+        del docker.networks[gone]
+        for found in docker.by_name.values():
+            if found["HostConfig"]["NetworkMode"] == gone:
+                found["State"].update(Status="exited", Running=False, ExitCode=137)
