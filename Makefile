@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help ship test unit e2e lint bench dev lock clean
+.PHONY: help ship test unit e2e lint bench faults dev lock
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -31,14 +31,15 @@ bench: $(STAMP) ## speed and memory as ratios against a floor measured in the sa
 	@scripts/system-packages bench
 	$(BIN)/python -m bench
 
+faults: $(STAMP) ## real faults at every step of a deploy; FAULTS="--step drain" runs a part, docs/reliability.md shows all
+	@scripts/system-packages test
+	PYTHONPATH=tests/e2e $(BIN)/python -m faults $(FAULTS)
+
 dev: $(STAMP) ## Harbour on 127.0.0.1:8000 with a PostgreSQL of its own and example data, no configuration needed
 	$(BIN)/python service/manage.py dev
 
 lock: $(STAMP) ## renew the hashed locks
 	scripts/lock
-
-clean: ## remove the virtual environment and caches; `ferryman rehearse down` removes a rehearsal
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist
 
 $(STAMP): requirements-dev.lock pyproject.toml scripts/system-packages
 	@scripts/system-packages python

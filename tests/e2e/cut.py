@@ -61,6 +61,7 @@ class Proxy:
     def _pass_on(self, client: socket.socket) -> None:
         with (
             client,
+            contextlib.suppress(ConnectionError),  # the server is away
             socket.create_connection(("127.0.0.1", self._target)) as server,
             selectors.DefaultSelector() as ready,
         ):

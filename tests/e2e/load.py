@@ -6,6 +6,7 @@ import collections
 import http.client
 import select
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -29,15 +30,15 @@ class Client:
 
     def get(self) -> None:
         """GET."""
-        self._request("GET", lambda: self.connection.request("GET", "/", headers=self.load.headers))
+        self.request("GET", lambda: self.connection.request("GET", "/", headers=self.load.headers))
 
     def post(self) -> None:
         """POST with a body that is there at once."""
-        self._request("POST", lambda: self.connection.request("POST", "/", body=PIECE, headers=self.load.headers))
+        self.request("POST", lambda: self.connection.request("POST", "/", body=PIECE, headers=self.load.headers))
 
     def slow_post(self) -> None:
         """POST with a body that takes its time."""
-        self._request("slow POST", self._send_slowly)
+        self.request("slow POST", self._send_slowly)
 
     def _send_slowly(self) -> None:
         self.connection.putrequest("POST", "/", skip_host=bool(self.load.headers))
@@ -48,7 +49,8 @@ class Client:
             self.connection.send(PIECE)
             threading.Event().wait(SLOW_BODY_SECONDS / SLOW_PIECES)
 
-    def _request(self, kind: str, send: object) -> None:
+    def request(self, kind: str, send: object) -> None:
+        """Send one, take its answer, and note what came of it."""
         if self._is_closed():
             self._failed(kind, "the connection was closed between two requests")
         try:
@@ -65,12 +67,15 @@ class Client:
             self._failed(kind, f"status {response.status}")
         elif response.will_close:
             self._failed(kind, "the answer ends the connection")
+        else:
+            self.load.marks.append((time.monotonic(), True))
 
     def _is_closed(self) -> bool:
         socket = self.connection.sock
         return socket is not None and bool(select.select([socket], [], [], 0)[0])
 
     def _failed(self, kind: str, why: str) -> None:
+        self.load.marks.append((time.monotonic(), False))
         self.load.failures.append(f"{kind} {self.load.counts[kind]}: {why}")
         self.connection.close()
         self.connection = self._connect()
@@ -91,15 +96,20 @@ class Load:
         self.headers = {"Host": host} if host else {}
         self.counts: collections.Counter[str] = collections.Counter()
         self.failures: list[str] = []
+        self.marks: list[tuple[float, bool]] = []
         self._over = threading.Event()
         kinds = ["get", "get", "post", *(["post", "slow_post", "slow_post"] if slow else [])]
         self._threads = [threading.Thread(target=self._run, args=(kind,), daemon=True) for kind in kinds]
 
     def _run(self, kind: str) -> None:
-        client = Client(self)
+        client = self.make_client()
         while not self._over.wait(PAUSE_SECONDS):
             getattr(client, kind)()
         client.connection.close()
+
+    def make_client(self) -> Client:
+        """What each thread asks with."""
+        return Client(self)
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -118,6 +128,18 @@ class Load:
     def total(self) -> int:
         """How many requests were answered."""
         return sum(self.counts.values())
+
+    @property
+    def outage_seconds(self) -> float:
+        """How long nobody was answered: from the last good answer before a failure to the next one, summed up."""
+        outage, last_good, is_out = 0.0, self.marks[0][0] if self.marks else 0.0, False
+        for at, is_good in sorted(self.marks):
+            if is_good:
+                outage += at - last_good if is_out else 0.0
+                last_good, is_out = at, False
+            else:
+                is_out = True
+        return outage
 
 
 class Upload:

@@ -4,10 +4,12 @@ import http.server
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 BEHAVIOUR = json.loads(Path("/app/behaviour.json").read_text())
 
@@ -27,6 +29,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, self.headers.get("Host", ""))
         elif self.path == "/environment":
             self.answer(200, json.dumps(dict(os.environ)))
+        elif self.path == "/database":
+            self.answer(200 if database_answers() else 500, "asked")
         elif self.path.startswith("/say/"):
             print(self.path.removeprefix("/say/"), flush=True)
             self.answer(200, "said")
@@ -50,9 +54,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Quiet."""
 
 
+def database_answers() -> bool:
+    """Whether PostgreSQL takes connections: it then asks for the password."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    words = f"user\0{url.username}\0database\0{url.path[1:]}\0\0".encode()
+    try:
+        with socket.create_connection((url.hostname, url.port or 5432), timeout=5) as connection:
+            connection.sendall((len(words) + 8).to_bytes(4, "big") + (3 << 16).to_bytes(4, "big") + words)
+            return connection.recv(1) == b"R"
+    except OSError:
+        return False
+
+
 def migrate() -> int:
     """What the migrate command does."""
     print("migrating", flush=True)
+    time.sleep(BEHAVIOUR.get("migrate_seconds", 0))
     if BEHAVIOUR.get("migrate") == "hang":
         signal.pause()
     if BEHAVIOUR.get("migrate") == "fail":

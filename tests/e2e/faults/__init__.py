@@ -1,0 +1,1 @@
+"""Real faults at every step of a deploy, on a throw-away server under load: what came of each, as a matrix."""
