@@ -1,4 +1,4 @@
-"""The agent dies in the middle of a drain: what serves goes on serving."""
+"""The agent dies in the middle of a drain, or is gone altogether: what serves goes on serving."""
 
 from __future__ import annotations
 
@@ -15,6 +15,29 @@ from ferryman.rehearsal.machine import Machine
 from ferryman.rehearsal.polling import wait_until
 
 LIMIT_SECONDS = 5.0
+STATE = "/var/lib/ferryman"
+LEDGER = f"{STATE}/ledger.db"
+PROGRAM = "/usr/local/lib/ferryman/ferryman-agent.pyz"
+DAMAGES = {
+    "emptied": (f": > {LEDGER}", "ledger-missing"),
+    "removed": (f"rm {LEDGER}*", "ledger-missing"),
+    "overwritten": (f"echo nonsense > {LEDGER}", "ledger-damaged"),
+    "cut off": (f"truncate --size 9000 {LEDGER}", "ledger-damaged"),
+    "of a newer format": (
+        f'python3 -c \'import sqlite3; sqlite3.connect("{LEDGER}").execute("PRAGMA user_version = 99")\'',
+        "ledger-newer",
+    ),
+}
+# The edge's folder stays where its container has it
+SMALL_DISK = f"""\
+mkdir /run/edge /run/state
+mount --bind {STATE}/edge /run/edge
+cp --archive {STATE}/apps {STATE}/ledger.db* /run/state
+mount -t tmpfs -o size=4m,mode=700 tmpfs {STATE}
+cp --archive /run/state/. {STATE}
+mkdir {STATE}/edge
+mount --bind /run/edge {STATE}/edge
+"""
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +96,97 @@ def test_agent_killed_in_a_drain_is_back_and_finishes_it(shops: list[Shop]) -> N
     for shop in shops:
         newest = shop.ferryman("deployments", "--limit", "1", "--json").json()["deployments"][0]
         assert (newest["state"], newest["release"], shop.word()) == ("succeeded", 2, f"{shop.name} two")
+
+
+def on_server(shop: Shop, script: str) -> str:
+    return shop.prepared.server.run(["sh", "-ec", script])
+
+
+def ids(shop: Shop) -> dict[str, str]:
+    return {name: str(shop.inspect(name)["Id"]) for name in shop.containers()}
+
+
+def told(shop: Shop) -> dict[str, object]:
+    """What `status` says and a rebuild must give again."""
+    return {key: value for key, value in shop.status().items() if key not in ("latest_differs", "outbox")}
+
+
+def test_after_a_reboot_without_the_agent_the_apps_are_there(shops: list[Shop]) -> None:
+    before = [ids(shop) for shop in shops]
+    left = shops[0]
+    on_server(left, "systemctl disable --now ferryman-agent")
+    on_server(left, f"cp {PROGRAM} /root/agent; echo nonsense > {PROGRAM}; cp {LEDGER} /root/ledger; : > {LEDGER}")
+    left.prepared.server.reboot()
+    began = time.monotonic()
+    for shop in shops:
+        wait_until(lambda shop=shop: is_true(lambda: bool(shop.word())), "it serves", seconds=60)  # type: ignore[misc]
+    print(f"{time.monotonic() - began:.2f} s after the reboot both apps serve, without an agent")
+    assert [ids(shop) for shop in shops] == before
+    left.ferryman("status").ended_with(4)
+    on_server(left, f"cp /root/agent {PROGRAM}; rm {LEDGER}*; cp /root/ledger {LEDGER}")
+    left.ferryman("status").ended_with(4, "[agent-not-running]")
+    on_server(left, "systemctl enable --now ferryman-agent")
+    wait_until(lambda: is_true(lambda: told(left)["state"] == "serving"), "the agent is back", seconds=20)
+    assert [ids(shop) for shop in shops] == before
+
+
+def test_lost_ledger_is_told_and_rebuilt_while_everything_serves(shops: list[Shop]) -> None:
+    left, right = shops
+    left.ferryman("env", "set", "TOKEN", stdin=b"geheim").succeeded()
+    left.deploy(word="left three")
+    right.ferryman("maintenance", "on", "--message", "back soon").succeeded()
+    before, running = [told(shop) for shop in shops], [ids(shop) for shop in shops]
+    with Load(left.port, left.domain) as load:
+        for name, (damage, code) in DAMAGES.items():
+            on_server(left, f"systemctl stop ferryman-agent; {damage}; systemctl start ferryman-agent")
+            left.ferryman("status").ended_with(4, f"[{code}]", "what serves goes on serving")
+            left.ferryman("deploy").ended_with(4, f"[{code}]")
+            left.ferryman("doctor").ended_with(4, f"[{code}]", "left.production: release 3 serves")
+            left.ferryman("doctor", "--rebuild").ended_with(3, "[not-confirmed]")
+            if name == "emptied":  # on the server, beside the agent that refuses
+                on_server(left, "ferryman-agent doctor --rebuild --yes")
+            else:
+                left.ferryman("doctor", "--rebuild", "--yes").succeeded("the ledger was rebuilt")
+            wait_until(lambda: is_true(lambda: bool(left.status())), "the agent acts again", seconds=20)
+            assert ([told(shop) for shop in shops], [ids(shop) for shop in shops]) == (before, running), name
+            left.ferryman("doctor").succeeded("whole")
+    assert load.failures == []
+    print(f"{len(DAMAGES)} times lost and rebuilt; {load.total} requests, {len(load.failures)} lost")
+    right.ferryman("maintenance", "off").succeeded()
+    left.ferryman("rollback").succeeded()
+    assert left.word() == "left two"
+    left.deploy(word="left four")
+    assert (left.serving(), left.word(), right.word()) == (4, "left four", "right two")
+    assert left.ferryman("env", "list", "--values").succeeded().stdout.text == "TOKEN=geheim\n"
+
+
+def test_ledger_removed_under_the_agent_is_written_again(shops: list[Shop]) -> None:
+    left = shops[0]
+    history = left.ferryman("deployments", "--json").json()
+    on_server(left, f"rm {LEDGER}*")
+    left.ferryman("status").ended_with(4, "[ledger-damaged]", "was removed while the agent ran")
+    wait_until(lambda: is_true(lambda: told(left)["state"] == "serving"), "the agent is back", seconds=20)
+    assert left.ferryman("deployments", "--json").json() == history
+
+
+def test_disk_that_can_not_be_written_is_told_and_waited_for(shops: list[Shop]) -> None:
+    left = shops[0]
+    on_server(left, f"systemctl stop ferryman-agent\n{SMALL_DISK}")
+    before = ids(left)
+    faults = {
+        "ledger-read-only": (f"mount -o remount,ro {STATE}", f"mount -o remount,rw {STATE}"),
+        "ledger-disk-full": (f"cat /dev/zero > {STATE}/fill || true", f"rm {STATE}/fill"),
+    }
+    for code, (damage, repair) in faults.items():
+        on_server(left, f"{damage}\nsystemctl start ferryman-agent")
+        left.ferryman("status").ended_with(4, f"[{code}]", "what serves goes on serving")
+        assert left.word() == "left four"
+        on_server(left, repair)
+        began = time.monotonic()
+        wait_until(lambda: is_true(lambda: told(left)["state"] == "serving"), "the agent acts again", seconds=20)
+        print(f"{code}: the agent acts again {time.monotonic() - began:.2f} s after the disk is well")
+        assert on_server(left, "systemctl show --property NRestarts --value ferryman-agent").strip() == "0"
+        on_server(left, "systemctl stop ferryman-agent")
+    on_server(left, f"umount {STATE}/edge {STATE} /run/edge\nsystemctl start ferryman-agent")
+    wait_until(lambda: is_true(lambda: told(left)["state"] == "serving"), "the agent is back", seconds=20)
+    assert ids(left) == before
