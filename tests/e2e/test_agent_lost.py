@@ -115,7 +115,8 @@ def test_after_a_reboot_without_the_agent_the_apps_are_there(shops: list[Shop]) 
     before = [ids(shop) for shop in shops]
     left = shops[0]
     on_server(left, "systemctl disable --now ferryman-agent")
-    on_server(left, f"cp {PROGRAM} /root/agent; echo nonsense > {PROGRAM}; cp {LEDGER} /root/ledger; : > {LEDGER}")
+    on_server(left, f"cp {PROGRAM} /root/agent; echo nonsense > {PROGRAM}")
+    on_server(left, f"mkdir /root/ledger; cp {LEDGER}* /root/ledger; : > {LEDGER}")
     left.prepared.server.reboot()
     began = time.monotonic()
     for shop in shops:
@@ -123,7 +124,7 @@ def test_after_a_reboot_without_the_agent_the_apps_are_there(shops: list[Shop]) 
     print(f"{time.monotonic() - began:.2f} s after the reboot both apps serve, without an agent")
     assert [ids(shop) for shop in shops] == before
     left.ferryman("status").ended_with(4)
-    on_server(left, f"cp /root/agent {PROGRAM}; rm {LEDGER}*; cp /root/ledger {LEDGER}")
+    on_server(left, f"cp /root/agent {PROGRAM}; rm {LEDGER}*; cp /root/ledger/* {STATE}")
     left.ferryman("status").ended_with(4, "[agent-not-running]")
     on_server(left, "systemctl enable --now ferryman-agent")
     wait_until(lambda: is_true(lambda: told(left)["state"] == "serving"), "the agent is back", seconds=20)

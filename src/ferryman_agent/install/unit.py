@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# No StateDirectory=: on a read-only disk systemd could not start the agent, which then told nobody why. It makes its
+# folder itself.
 UNIT = """\
 [Unit]
 Description=Ferryman agent: ships releases and keeps them serving
@@ -23,8 +25,6 @@ OOMScoreAdjust=-500
 UMask=0077
 RuntimeDirectory=ferryman
 RuntimeDirectoryMode=0755
-StateDirectory=ferryman
-StateDirectoryMode=0700
 NoNewPrivileges=yes
 ProtectHome=yes
 ProtectSystem=full
