@@ -43,9 +43,8 @@ class Place:
 
     def answers(self, name: str, *held: tuple[str, str], **status: Any) -> None:
         """What an environment tells: its releases as (digest, state), and what runs or waits."""
-        releases = [{"digest": digest, "state": state, "serving": False} for digest, state in held]
-        self.links[name].answer("releases", {"releases": releases})
-        self.links[name].answer("status", {"apps": [{"running": None, **status}]})
+        self.links[name].answer("releases", releases(*held))
+        self.links[name].answer("status", {"apps": [app("shop", name, **status)]})
 
     def find(self, path: Path, name: str | None, variables: Mapping[str, str]) -> Destination:
         assert name
@@ -60,6 +59,16 @@ class Place:
 
     def asked(self, name: str) -> list[str]:
         return [request.kind for request in self.links[name].requests]
+
+
+def app(name: str, environment: str, **status: Any) -> dict[str, Any]:
+    """An app in an answer to `status`."""
+    return {"app": name, "environment": environment, "running": None, **status}
+
+
+def releases(*held: tuple[str, str], of: str = "") -> dict[str, Any]:
+    """An answer to `releases`, of (digest, state)."""
+    return {"releases": [{"digest": d, "state": state, "serving": False, "revision": of} for d, state in held]}
 
 
 def old_images(registry: RegistryStandIn, number: int) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from place import NOW, Place, old_images, revision
+from place import NOW, Place, app, old_images, releases, revision
 from registry_stand_in import RegistryStandIn
 
 from ferryman.cleanup.cleanup import Order, Surroundings, clean_up
@@ -17,7 +17,7 @@ from ferryman.destination import Destination
 from ferryman.errors import ConfigurationError, DeployFailed, Refused, Unreachable, UsageError
 from ferryman.testing import FakeLink
 
-NOBODY = Refused("unknown-app", "this server has no shop.staging")
+REMOVED = Refused("unknown-app", "this server has no shop.staging")
 AWAY = Unreachable("server-unreachable", "staging.example.com does not answer", hint="check host")
 STRAY = {"image": "shop@sha256:0123", "bytes": 12_000_000}
 
@@ -141,10 +141,54 @@ def test_an_image_of_a_young_commit_is_young_however_old_its_layers_are(
 def test_an_environment_to_which_nothing_was_shipped_retains_nothing(place: Place, registry: RegistryStandIn) -> None:
     images = old_images(registry, 3)
     place.answers("production", (images[0], "healthy"))
-    place.links["staging"].answer("status", NOBODY)
+    place.links["staging"].answer("status", {"apps": []})
 
     assert removed(place.clean("images")) == []
     assert place.clean("images").failures == []
+
+
+def test_an_app_that_is_removed_while_it_is_asked_retains_nothing(place: Place, registry: RegistryStandIn) -> None:
+    images = old_images(registry, 4)
+    place.answers("production", (images[0], "healthy"))
+    place.links["staging"].answer("status", {"apps": [app("shop", "staging")]})
+    place.links["staging"].answer("releases", REMOVED)
+
+    assert removed(place.clean("images")) == [images[1]]
+
+
+def test_another_app_of_a_server_keeps_what_it_retains(place: Place, registry: RegistryStandIn) -> None:
+    """The app had another name before, or an environment was taken out of ferryman.toml and serves on."""
+    images = old_images(registry, 4)
+    place.answers("production")
+    place.links["staging"].answer("status", {"apps": [app("shop", "staging"), app("store", "staging")]})
+    place.links["staging"].answer("releases", releases((images[1], "healthy")))
+    place.links["staging"].answer("releases", releases((images[0], "healthy")))
+
+    report = place.clean("images")
+
+    assert removed(report) == []
+    assert {image.digest: image.why for image in report.images[0].kept[:2]} == {
+        images[0]: "retained by store.staging (staging)",
+        images[1]: "retained by staging",
+    }
+
+
+def test_an_image_that_was_built_again_keeps_the_parts_of_what_is_retained(
+    place: Place, registry: RegistryStandIn
+) -> None:
+    """The tag went on to the second list; the first has no tag any more, is retained, and shares its image."""
+    old_images(registry, 3)
+    part = registry.push(layers={"arch": 100})
+    first = registry.push_list(of=[part, part])
+    registry.push_list(revision(99), of=[part])
+    place.answers("production")
+    place.links["staging"].answer("status", {"apps": [app("shop", "staging")]})
+    place.links["staging"].answer("releases", releases((first, "healthy"), of=revision(99)))
+
+    place.clean("images")
+
+    assert part in registry.manifests
+    assert revision(99) in registry.tags
 
 
 def test_without_an_environment_no_image_goes(place: Place, registry: RegistryStandIn) -> None:

@@ -154,30 +154,40 @@ def _remove(store: Store, plan: Plan, found: ImageReport, *, is_dry: bool) -> No
 
 
 def _retained(destinations: Sequence[Destination]) -> Retained:
-    """What every environment retains, serves, or is about to deploy."""
+    """What every environment's server retains, serves, or is about to deploy."""
     digests: dict[str, str] = {}
     revisions: dict[str, str] = {}
+    coming: dict[str, str] = {}
     for destination in destinations:
         try:
-            releases, status = _ask(destination)
+            asked = _ask(destination)
         except FerrymanError as error:
             raise _not_asked(destination.name, error) from None
-        held = [r for r in releases if r["serving"] or r["state"] in HELD_STATES]
-        digests |= {str(release["digest"]): destination.name for release in held}
-        coming = [status.get("running"), *(status.get("waiting") or [])]
-        revisions |= {str(found["revision"]): destination.name for found in coming if found and found.get("revision")}
-    return Retained(digests, revisions)
+        for where, releases, status in asked:
+            held = [r for r in releases if r["serving"] or r["state"] in HELD_STATES]
+            digests |= {str(release["digest"]): where for release in held}
+            revisions |= {str(release["revision"]): where for release in held}
+            turns = [status.get("running"), *(status.get("waiting") or [])]
+            coming |= {str(found["revision"]): where for found in turns if found and found.get("revision")}
+    return Retained(digests, coming, revisions)
 
 
-def _ask(destination: Destination) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Its releases and its status. Who waits is asked first: a deploy that begins meanwhile is then in the releases."""
-    try:
-        status = destination.link.request("status", destination.app)["apps"][0]
-        return destination.link.request("releases", destination.app)["releases"], status
-    except FerrymanError as error:
-        if error.code == "unknown-app":  # nothing was shipped there yet
-            return [], {}
-        raise
+def _ask(destination: Destination) -> list[tuple[str, list[dict[str, Any]], dict[str, Any]]]:
+    """Where, the releases, and the status of each app on its server: one that had another name may serve there too.
+
+    Who waits is asked first: a deploy that begins meanwhile is then in the releases.
+    """
+    found = []
+    for status in destination.link.request("status", {})["apps"]:
+        named = {name: status[name] for name in ("app", "environment")}
+        is_own = named == destination.app
+        where = destination.name if is_own else f"{named['app']}.{named['environment']} ({destination.name})"
+        try:
+            found.append((where, destination.link.request("releases", named)["releases"], status))
+        except FerrymanError as error:
+            if error.code != "unknown-app":  # it was removed in between
+                raise
+    return found
 
 
 def _not_asked(name: str, error: FerrymanError) -> FerrymanError:

@@ -41,9 +41,14 @@ class StoredImage:
 
 @dataclass(frozen=True)
 class Retained:
-    """What environments retain or serve, digest → where; and what they are about to deploy, revision → where."""
+    """What environments retain or serve, digest → where; what they are about to deploy, revision → where.
+
+    `revisions` has those of what is retained: a registry may know the same image by another digest (of a list that
+    holds it), and an image that was built again shares its parts with the first.
+    """
 
     digests: Mapping[str, str] = field(default_factory=dict)
+    coming: Mapping[str, str] = field(default_factory=dict)
     revisions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -100,8 +105,10 @@ def _why_it_stays(image: StoredImage, retained: Retained, rules: Rules, now: dat
         if digest in retained.digests:
             return f"retained by {retained.digests[digest]}"
     for revision in image.revisions:
+        if revision in retained.coming:
+            return f"about to be deployed to {retained.coming[revision]}"
         if revision in retained.revisions:
-            return f"about to be deployed to {retained.revisions[revision]}"
+            return f"of a revision that {retained.revisions[revision]} retains"
     if image.created is None or not is_dated(image):
         return "its age is not known"
     return f"younger than {rules.keep_days} days" if now - image.created < timedelta(days=rules.keep_days) else ""
