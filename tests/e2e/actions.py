@@ -35,6 +35,22 @@ runs:
       run: |
         for file in "$FROM"/*; do echo "artifact $NAME: ${file##*/}"; done
 """
+# act leaves out a checkout of the commit that it runs; one of another branch finds it checked out here, and is told.
+CHECKOUT = re.compile(r"(actions/checkout@[0-9a-f]{40})")
+STAND_IN_CHECKOUT = """\
+name: Stand-in of checkout
+description: Tells which branch it would bring
+inputs:
+  ref: { required: true }
+  persist-credentials: { required: false }
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env:
+        REF: ${{ inputs.ref }}
+      run: echo "checked out $REF"
+"""
 GIVEN = ("PATH", "HOME", "LANG")
 # How this machine reaches package registries.
 NETWORK = re.compile(r"(PIP|UV|SSL|REQUESTS|CURL)_\w+|(https?|no)_proxy", re.IGNORECASE)
@@ -86,8 +102,7 @@ class Runner:
         """Run one workflow for one event, to its end."""
         self.number += 1
         home = self.folder / f"run-{self.number}"
-        (home / "upload").mkdir(parents=True)
-        (home / "upload" / "action.yml").write_text(STAND_IN)
+        home.mkdir(parents=True)
         (home / "event.json").write_text(json.dumps({"repository": REPOSITORY, **(payload or {})}))
         command = [
             str(ACT),
@@ -103,8 +118,7 @@ class Runner:
         network = {name: value for name, value in os.environ.items() if NETWORK.fullmatch(name)}
         for name, value in {**network, **(variables or {})}.items():
             command += ["--env", f"{name}={value}"]
-        for action in set(UPLOAD.findall((self.project / ".github/workflows/shared-ci-jobs.yml").read_text())):
-            command += ["--local-repository", f"{action}={home / 'upload'}"]
+        command += self._stand_ins(home)
         secrets = "".join(f"{name}={json.dumps(value)}\n" for name, value in self.secrets.items())
         watching = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(watching,), daemon=True)
@@ -126,6 +140,16 @@ class Runner:
         self.runs.append(Run(done.stdout, done.returncode))
         (self.folder / f"run-{self.number}.log").write_text(done.stdout)
         return self.runs[-1]
+
+    def _stand_ins(self, home: Path) -> list[str]:
+        """The options that put the stand-ins in the place of GitHub's actions."""
+        text = (self.project / ".github/workflows/shared-ci-jobs.yml").read_text()
+        options = []
+        for name, pattern, action in (("upload", UPLOAD, STAND_IN), ("checkout", CHECKOUT, STAND_IN_CHECKOUT)):
+            (home / name).mkdir()
+            (home / name / "action.yml").write_text(action)
+            options += [f"--local-repository={used}={home / name}" for used in set(pattern.findall(text))]
+        return options
 
     def _watch(self, is_over: threading.Event) -> None:
         while not is_over.wait(0.1):

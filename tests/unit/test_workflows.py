@@ -98,6 +98,13 @@ def test_each_step_calls_one_command_that_a_person_can_run(tmp_path: Path) -> No
             assert script.startswith("exec ferryman ") or '"$RUNNER_TEMP/ferryman/bin/pip"' in script
 
 
+def test_a_clean_up_goes_by_the_configuration_of_the_default_branch(tmp_path: Path) -> None:
+    """What was merged may lack an environment that retains images, or a branch that is kept."""
+    checkout = steps(rendered(tmp_path)["cleanup.yaml"])[0]
+    assert "actions/checkout" in checkout
+    assert "ref: ${{ github.event.repository.default_branch }}\n" in checkout
+
+
 def test_the_tool_is_installed_by_hash_and_the_wheel_is_the_same_each_time(tmp_path: Path) -> None:
     found = workflow_files(load_configuration(project(tmp_path) / "ferryman.toml"))
     wheel = next(content for name, content in found.items() if name.endswith(".whl"))
