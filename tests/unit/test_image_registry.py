@@ -14,7 +14,8 @@ import pytest
 
 from ferryman.errors import Refused, Unreachable
 from ferryman.image import Credentials, manifest_digest, require_manifest, set_tag
-from ferryman.image.registry import Manifest, pushed_bytes
+from ferryman.image.reference import split_reference
+from ferryman.image.registry import Manifest, Registry, pushed_bytes
 
 LOGIN = Credentials("shipper", "right")
 MANIFEST = json.dumps({"config": {"digest": "c", "size": 1}, "layers": [{"digest": "l", "size": 7}]}).encode()
@@ -29,6 +30,8 @@ class TokenRegistry(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.manifests = {"a1": MANIFEST, DIGEST: MANIFEST}
         self.failure = 0
+        self.realm = f"http://{self.address}/token"
+        self.pages: list[tuple[int, bytes, str]] = []
 
     @property
     def address(self) -> str:
@@ -43,7 +46,11 @@ class Handler(BaseHTTPRequestHandler):
         if path.path == "/token":
             self.give_token(parse_qs(path.query))
         elif self.is_allowed():
-            self.give_manifest(path.path)
+            if path.path.endswith("/tags/list"):
+                status, body, following = self.server.pages.pop(0)
+                self.reply(status, body, {"Link": following} if following else {})
+            else:
+                self.give_manifest(path.path)
 
     def do_PUT(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -68,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
         token = self.headers.get("Authorization", "")
         if token.startswith("Bearer repository:team/shop:") and need in token:
             return True
-        challenge = f'Bearer realm="http://{self.server.address}/token",service="test",scope="ignored"'
+        challenge = f'Bearer realm="{self.server.realm}",service="test",scope="ignored"'
         self.reply(401, headers={"WWW-Authenticate": challenge})
         return False
 
@@ -156,6 +163,74 @@ def test_a_tag_is_not_moved_without_a_login_or_to_nothing(registry: TokenRegistr
     with pytest.raises(Refused) as caught:
         set_tag(f"{registry.address}/team/shop", "sha256:" + "0" * 64, "latest", LOGIN)
     assert caught.value.code == "image-not-in-registry"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Please log in</html>",
+        b"[]",
+        b'{"config": ["digest"]}',
+        b'{"layers": [{"digest": "l"}]}',
+        b'{"layers": 7}',
+        b'{"layers": [{"digest": "l", "size": "7"}]}',
+        b'{"manifests": [{"digest": "latest"}]}',
+        b'{"manifests": [{"digest": "../../../other/shop/manifests/sha256:00"}]}',
+        b'{"manifests": [{}]}',
+    ],
+)
+def test_what_is_no_manifest_is_an_error_of_the_registry(registry: TokenRegistry, body: bytes) -> None:
+    registry.manifests["a1"] = body
+
+    with pytest.raises(Unreachable) as caught:
+        manifest_digest(f"{registry.address}/team/shop:a1", LOGIN)
+
+    assert caught.value.code == "registry-unreachable"
+
+
+def test_another_image_under_a_digest_is_refused(registry: TokenRegistry) -> None:
+    registry.manifests[DIGEST] = MANIFEST + b" "
+
+    with pytest.raises(Unreachable, match="a manifest that can't be read"):
+        set_tag(f"{registry.address}/team/shop", DIGEST, "latest", LOGIN)
+
+    assert "latest" not in registry.manifests
+
+
+@pytest.mark.parametrize(
+    ("realm", "told"),
+    [
+        ("http://tokens.example.com/token", "without https; it was not sent"),
+        ("tokens", "without https; it was not sent"),
+        ("https://tokens:port/", "can't be read"),
+    ],
+)
+def test_the_login_goes_nowhere_in_the_clear(registry: TokenRegistry, realm: str, told: str) -> None:
+    registry.realm = realm
+
+    with pytest.raises((Refused, Unreachable), match=told):
+        manifest_digest(f"{registry.address}/team/shop:a1", LOGIN)
+
+
+NEXT = '</v2/team/shop/tags/list?n=1&last=a>; rel="next"'
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [(200, b'{"tags": ["a"]}', NEXT), (404, b"{}", "")],
+        [(200, b'{"tags": ["a"]}', NEXT)] * 3,
+        [(200, b'{"tags": ["a"]}', '</v2/team/shop/tags/list/2>; rel="next"')],
+        [(200, b'{"tags": {"a": 1}}', "")],
+        [(200, b'{"tags": [1]}', "")],
+        [(200, b"nothing", "")],
+    ],
+)
+def test_a_list_of_tags_is_whole_or_an_error(registry: TokenRegistry, pages: list[tuple[int, bytes, str]]) -> None:
+    registry.pages = list(pages)
+
+    with Registry(split_reference(f"{registry.address}/team/shop"), LOGIN) as client, pytest.raises(Unreachable):
+        client.tags()
 
 
 def test_only_what_the_predecessor_lacks_counts_as_pushed() -> None:

@@ -18,6 +18,7 @@ from ferryman.image.reference import Reference, split_reference
 
 TIMEOUT_SECONDS = 20.0
 TAGS_PER_PAGE = 100
+DIGEST = re.compile(r"[a-z0-9]+:[0-9a-f]{32,}")
 MANIFEST_TYPES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.oci.image.manifest.v1+json",
@@ -38,18 +39,27 @@ class Manifest:
     @property
     def configuration(self) -> str:
         """Return the digest of the image's configuration, which is the image's id in a Docker Engine; "" for a list."""
-        return str(self.content.get("config", {}).get("digest", ""))
+        return str((self.content.get("config") or {}).get("digest", ""))
 
     @property
     def children(self) -> frozenset[str]:
         """The digests of the images that a list (an index) holds; none for an image."""
-        return frozenset(str(child["digest"]) for child in self.content.get("manifests", []))
+        return frozenset(str(child["digest"]) for child in self.content.get("manifests") or [])
 
     @property
     def blobs(self) -> dict[str, int]:
         """Map the digest of each layer, and of the image's configuration, to its bytes in the registry."""
-        parts = [*self.content.get("layers", []), self.content.get("config")]
+        parts = [*(self.content.get("layers") or []), self.content.get("config")]
         return {part["digest"]: part["size"] for part in parts if part}
+
+    @property
+    def is_sound(self) -> bool:
+        """Tell whether it has what is read of it; a list's images are named by digest, never by tag."""
+        try:
+            are_sizes = all(isinstance(size, int) for size in self.blobs.values())
+            return are_sizes and all(DIGEST.fullmatch(digest) for digest in self.children)
+        except (AttributeError, KeyError, TypeError):
+            return False
 
 
 def manifest_digest(reference: str, credentials: Credentials | None = None) -> str | None:
@@ -128,7 +138,12 @@ class Registry:
         if response.status_code != 200:
             raise self._unexpected(response)
         digest = f"sha256:{hashlib.sha256(response.content).hexdigest()}"
-        return Manifest(digest, response.headers.get("Content-Type", ""), response.content, response.json())
+        media_type, content = response.headers.get("Content-Type", ""), self._content(response)
+        found = Manifest(digest, media_type, response.content, content)
+        is_another = version.startswith("sha256:") and version != digest
+        if is_another or not found.is_sound:
+            raise self._malformed("a manifest")
+        return found
 
     def put(self, tag: str, manifest: Manifest) -> None:
         """Make the tag name the manifest."""
@@ -139,19 +154,34 @@ class Registry:
 
     def tags(self) -> list[str]:
         """Return all tags, page after page; none when the registry does not know the repository."""
-        found: list[str] = []
+        found: dict[str, None] = {}
         path = f"tags/list?n={TAGS_PER_PAGE}"
         while path:
             response = self._call("GET", path)
-            if response.status_code == 404:
-                return found
+            if response.status_code == 404 and not found:
+                return []
             if response.status_code != 200:
                 raise self._unexpected(response)
-            found += response.json().get("tags") or []
-            # Only the query of the next page's address is taken: the login goes nowhere else.
-            following = response.links.get("next", {}).get("url", "")
-            path = f"tags/list?{httpx.URL(following).query.decode()}" if following else ""
-        return found
+            known = len(found)
+            found |= dict.fromkeys(self._tags_of(response))
+            path = self._next_page(response)
+            if path and len(found) == known:
+                raise self._malformed("its list of tags, which has no end")
+        return list(found)
+
+    def _tags_of(self, response: httpx.Response) -> list[str]:
+        tags = self._content(response).get("tags") or []
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            raise self._malformed("its list of tags")
+        return tags
+
+    def _next_page(self, response: httpx.Response) -> str:
+        """Only the query of the next page's address is taken: the login goes nowhere else."""
+        following = str(response.links.get("next", {}).get("url", ""))
+        query = following.partition("?")[2]
+        if following and not query:
+            raise self._malformed("its list of tags")
+        return f"tags/list?{query}" if query else ""
 
     def image_configuration(self, digest: str) -> dict[str, Any]:
         """Return the configuration of an image, which stands in a blob; {} where there is none."""
@@ -206,7 +236,7 @@ class Registry:
             headers = {**headers, "Authorization": self.authorization}
         try:
             return self.client.request(method, address, headers=headers, **request)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(
                 "registry-unreachable",
                 f"the registry {self.reference.registry} does not answer: {error or type(error).__name__}",
@@ -229,13 +259,46 @@ class Registry:
         if "service" in fields:
             query["service"] = fields["service"]
         headers = {"Authorization": _basic(self.credentials)} if self.credentials else {}
-        response = self._send("GET", str(httpx.URL(fields["realm"]).copy_merge_params(query)), headers=headers)
+        response = self._send("GET", str(self._realm(fields["realm"]).copy_merge_params(query)), headers=headers)
         if response.status_code in (400, 401, 403):
             raise self._refused()
         if response.status_code != 200:
             raise self._unexpected(response)
-        answered = response.json()
+        answered = self._content(response)
         return str(answered.get("token") or answered.get("access_token") or "")
+
+    def _realm(self, text: str) -> httpx.URL:
+        """Where tokens are given: over https, or on this machine, for the login goes there."""
+        try:
+            found = httpx.URL(text)
+        except httpx.InvalidURL:
+            raise self._malformed("the address of its tokens") from None
+        host = f"[{found.host}]" if ":" in found.host else found.host
+        if found.scheme != "https" and not Reference(host, "").is_loopback:
+            raise Refused(
+                "registry-login-refused",
+                f"the registry {self.reference.registry} wants the login at {text!r}, without https; it was not sent",
+                state="no server was touched",
+                hint="is [app] image in ferryman.toml the right registry?",
+            )
+        return found
+
+    def _content(self, response: httpx.Response) -> dict[str, Any]:
+        try:
+            found = response.json()
+        except ValueError:
+            raise self._malformed("something else than JSON") from None
+        if not isinstance(found, dict):
+            raise self._malformed("something else than an object")
+        return found
+
+    def _malformed(self, what: str) -> Unreachable:
+        return Unreachable(
+            "registry-unreachable",
+            f"the registry {self.reference.registry} answered with {what} that can't be read",
+            state="no server was touched",
+            hint="is [app] image in ferryman.toml the right registry, and no proxy in between?",
+        )
 
     def _refused(self) -> Refused:
         who = f'the login "{self.credentials.username}"' if self.credentials else "a call without a login"
