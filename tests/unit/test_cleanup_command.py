@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from answering import Fault
 from command import Call
 from github_stand_in import GitHubStandIn, World, sha
 from openapi import Call as Request
@@ -71,6 +72,36 @@ def test_a_failure_of_github_does_not_keep_the_servers_from_being_pruned(place: 
 
     assert [(failure.part, failure.code) for failure in report.failures] == [("branches", "github-token-refused")]
     assert len(report.servers) == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("GET", "/branches$", 200, body=[{"name": "a"}], times=9),
+        Fault("GET", "/branches$", 200, body=["a"], times=9),
+        Fault("GET", "/pulls$", 200, body=[{"head": None, "base": {}}], times=9),
+        Fault("GET", "/git/ref/", 200, body={"object": []}, times=9),
+        Fault("GET", "/shop$", 200, body=[], times=9),
+    ],
+)
+def test_a_malformed_answer_of_github_does_not_keep_the_servers_from_being_pruned(
+    place: Place, github: GitHubStandIn, fault: Fault
+) -> None:
+    place.variables, github.faults = github.variables, [fault]
+
+    report = place.clean("branches", "server")
+
+    assert [(failure.part, failure.code) for failure in report.failures] == [("branches", "answer-malformed")]
+    assert len(report.servers) == 2
+    assert HOSTILE in github.world.branches
+
+
+def test_a_list_without_an_end_ends(place: Place, github: GitHubStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.variables = github.variables
+    monkeypatch.setattr("ferryman.github.api.PAGES", 2)
+    github.world.branches |= {f"b{number}": sha("work") for number in range(300)}
+
+    assert [failure.code for failure in place.clean("branches").failures] == ["github-unexpected"]
 
 
 def test_a_hostile_name_reaches_no_terminal_and_no_markup(place: Place, github: GitHubStandIn) -> None:

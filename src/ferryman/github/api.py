@@ -19,6 +19,7 @@ PUBLIC_API = "https://api.github.com"
 VERSION = "2022-11-28"
 TIMEOUT_SECONDS = 20.0
 PAGE_SIZE = 100
+PAGES = 1000
 TRIES = 3
 WAIT_LIMIT_SECONDS = 60.0
 REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
@@ -106,15 +107,14 @@ class GitHub:
 
     def pages(self, path: str, **query: str | int) -> Iterator[dict[str, Any]]:
         """The items of a list, page after page."""
-        page = 1
-        while True:
+        for page in range(1, PAGES + 1):
             items = self.get(path, **query, per_page=PAGE_SIZE, page=page)
             if not isinstance(items, list):
                 raise self._unexpected("GET", path, "is no list")
             yield from items
             if len(items) < PAGE_SIZE:
                 return
-            page += 1
+        raise self._unexpected("GET", path, f"has more than {PAGES} pages")
 
     def put(self, path: str, content: Mapping[str, Any]) -> Any:
         """Replace what is at a path; Refused when GitHub does not take it."""

@@ -20,6 +20,7 @@ from ferryman.image.reference import Reference
 HUB_API = "https://hub.docker.com"
 TIMEOUT_SECONDS = 20.0
 PAGE_SIZE = 100
+PAGES = 1000
 TRIES = 3
 WAIT_LIMIT_SECONDS = 60.0
 
@@ -51,8 +52,7 @@ class DockerHub:
     def tags(self) -> Iterator[dict[str, Any]]:
         """Every tag, as Docker Hub describes it: `name`, `images`, `full_size`, `tag_last_pushed`, mostly `digest`."""
         path = f"/v2/namespaces/{quote(self.namespace)}/repositories/{quote(self.repository)}/tags"
-        page = 1
-        while True:
+        for page in range(1, PAGES + 1):
             response = self._ask("GET", path, params={"page": page, "page_size": PAGE_SIZE})
             if response.status_code == 404 and page == 1:
                 return
@@ -62,7 +62,7 @@ class DockerHub:
             yield from found.get("results") or []
             if not found.get("next"):
                 return
-            page += 1
+        raise self._unreachable(f"tells more than {PAGES} pages of tags")
 
     def delete_tag(self, tag: str) -> bool:
         """Delete a tag; False when it is gone already. What it named goes once no tag names it."""
