@@ -35,11 +35,9 @@ def check_from_outside(
     """Ask the health path until it answers 2xx; None when `is_over` said so before it did.
 
     A redirect counts when it leads to the same path on the same host: from http to https.
-    Raises DeployFailed `not-served-outside`.
+    Raises DeployFailed `not-served-outside`, and what `health_address` does.
     """
-    if not destination.address:
-        raise UsageError("address-unknown", f"there is no address from outside for {destination.name}")
-    url = destination.address + str(destination.manifest["roles"]["web"]["health"])
+    url = health_address(destination)
     deadline = time.monotonic() + limit_seconds
     told = "no answer"
     with httpx.Client(timeout=REQUEST_SECONDS) as client:
@@ -57,6 +55,17 @@ def check_from_outside(
                 raise _not_served(url, told, limit_seconds)
             time.sleep(PAUSE_SECONDS)
     return None
+
+
+def health_address(destination: Destination) -> str:
+    """The address of the health path, as users reach it; UsageError `address-unknown` where there is none."""
+    if not destination.address:
+        raise UsageError(
+            "address-unknown",
+            f"there is no address from outside for {destination.name}",
+            state="nothing was asked of the server",
+        )
+    return destination.address + str(destination.manifest["roles"]["web"]["health"])
 
 
 def _ask(client: httpx.Client, url: str) -> httpx.Response:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -12,7 +14,7 @@ from ferryman.cli import options
 from ferryman.cli.main import app
 from ferryman.config import load_configuration, manifest
 from ferryman.destination import Destination
-from ferryman.errors import DeployFailed
+from ferryman.errors import DeployFailed, FerrymanError, Unreachable, UsageError
 from ferryman.outside import Answer
 from ferryman.testing import FakeLink
 
@@ -49,6 +51,7 @@ def invoke(*arguments: str) -> str:
 def committed(link: FakeLink) -> None:
     result = {"deployment": "d", "outcome": "succeeded", "release": RELEASE, "previous": 4, "seconds": 2.34}
     link.answer("rollback", {**result, "degraded": ""})
+    link.answer("status", {"apps": [{"release": RELEASE}]})
 
 
 def test_latest_moves_only_after_the_service_answered_from_outside(
@@ -72,6 +75,42 @@ def test_latest_moves_only_after_the_service_answered_from_outside(
     )
     invoke("rollback", "--verify")
     assert told == ["asked", "latest"]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (
+            {"apps": [{"release": {**RELEASE, "number": 5, "digest": "sha256:5"}}]},
+            "not moved: release 3 serves no more",
+        ),
+        ({"apps": [{"release": None}]}, "not moved: release 3 serves no more"),
+        (Unreachable("server-unreachable", "no answer"), "not moved: no answer; the next deploy moves it"),
+    ],
+)
+def test_latest_stays_when_another_release_was_committed_meanwhile(
+    link: FakeLink, monkeypatch: pytest.MonkeyPatch, status: dict[str, Any] | FerrymanError, told: str
+) -> None:
+    result = {"deployment": "d", "outcome": "succeeded", "release": RELEASE, "previous": 4, "seconds": 2.34}
+    link.answer("rollback", {**result, "degraded": ""})
+    link.answer("status", status)
+    monkeypatch.setattr("ferryman.cli.shipping.check_from_outside", lambda *_, **__: Answer("http://x", 200, 0.01))
+    monkeypatch.setattr("ferryman.cli.shipping.move_latest", lambda *_: pytest.fail("latest was moved"))
+
+    assert json.loads(invoke("rollback", "--verify", "--json"))["latest"] == told
+
+
+@pytest.mark.parametrize("command", ["deploy", "rollback"])
+def test_without_an_address_nothing_is_asked_of_the_server(
+    link: FakeLink, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    target = replace(options.destination(Path(), None), address="")
+    monkeypatch.setattr(options, "find_destination", lambda *_: target)
+
+    with pytest.raises(UsageError, match="no address from outside"):
+        invoke(command, "--verify")
+
+    assert link.requests == []
 
 
 def test_a_service_that_is_not_reached_leaves_latest_and_says_what_serves(

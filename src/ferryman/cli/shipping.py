@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,10 +29,10 @@ from ferryman.deploy import (
     ship_image,
 )
 from ferryman.destination import Destination, find_workshop
-from ferryman.errors import DeployFailed
+from ferryman.errors import DeployFailed, FerrymanError
 from ferryman.events import OnEvent, step
 from ferryman.interruption import Signals
-from ferryman.outside import check_from_outside
+from ferryman.outside import check_from_outside, health_address
 from ferryman.retained import release_number
 from ferryman.spectator import ask_transaction, turn_parameters
 from ferryman.workflows.shipping import ShippingReport, reported
@@ -94,7 +95,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - each is an option of the command
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Ship a commit: build and push its image where needed, then switch to it without a lost request."""
-    target = destination(config, to)
+    target = _target(config, to, verify)
     options = DeployOptions(revision, not no_build, allow_dirty, sequence=sequence, allow_older=allow_older)
     turn = turn_parameters(wait_timeout, is_waiting=wait, cancel_running=cancel_running)
     with (
@@ -121,7 +122,7 @@ def rollback(  # noqa: PLR0913, PLR0917 - each is an option of the command
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Go back to a retained release: the previous healthy one, or the one that is named."""
-    target = destination(config, to)
+    target = _target(config, to, verify)
     turn = turn_parameters(wait_timeout, is_waiting=wait, cancel_running=cancel_running)
     with (
         reported("Rollback", target.name, os.environ) as report,
@@ -133,6 +134,14 @@ def rollback(  # noqa: PLR0913, PLR0917 - each is an option of the command
         asked = Asked("rollback", parameters, verify)
         _carry_out(target, asked, report, report.listen(steps.show), signals)
     _show_outcome(target, report.result, as_json=as_json)
+
+
+def _target(config: Path, to: str | None, verify: bool) -> Destination:
+    """The destination; with an address from outside when the service is to be asked there after the commit."""
+    target = destination(config, to)
+    if verify:
+        health_address(target)
+    return target
 
 
 @dataclass(frozen=True)
@@ -160,8 +169,19 @@ def _carry_out(target: Destination, asked: Asked, report: ShippingReport, on_eve
         is_ending = answer is None
     latest = "not moved: the call was interrupted; the next deploy moves it"
     if not is_ending:
-        latest = move_latest(target, result["release"]["digest"], os.environ)
+        overtaken = _overtaken(target, result["release"]) if asked.is_verified else ""
+        latest = overtaken or move_latest(target, result["release"]["digest"], os.environ)
     report.result = {**result, "latest": latest}
+
+
+def _overtaken(target: Destination, release: dict[str, Any]) -> str:
+    """Why `latest` stays: while the service was asked another release may have been committed, and moved it."""
+    try:
+        serving = target.link.request("status", target.app)["apps"][0]["release"]
+    except FerrymanError as error:
+        return f"not moved: {error.message}; the next deploy moves it"
+    is_same = serving and serving["digest"] == release["digest"]
+    return "" if is_same else f"not moved: release {release['number']} serves no more"
 
 
 def verify(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONFIG) -> None:
