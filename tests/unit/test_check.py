@@ -205,6 +205,11 @@ RIGHT = {
         "import os\n",
         'import os\nSECURE_SSL_REDIRECT = True\nSECURE_REDIRECT_EXEMPT = ["^health/$"]\n',
     ),
+    "a pattern that Django refuses": (
+        "shop/settings.py",
+        "import os\n",
+        'import os\nSECURE_SSL_REDIRECT = True\nSECURE_REDIRECT_EXEMPT = ["(", "^health/$"]\n',
+    ),
     "a secret of the build stage": ("Dockerfile", "RUN pip", "ENV SECRET_KEY=unused\nRUN pip"),
     "a comment": ("deploy.sh", "ssh deploy", "# docker pull acme/shop:latest\nssh deploy"),
     "looked at and let pass": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from ferryman.cli.main import app
 from ferryman.config import load_configuration
-from ferryman.errors import Refused
+from ferryman.errors import Refused, UsageError
 from ferryman.workflows.files import NAMES, is_untouched, production_environment, workflow_files
 from ferryman.workflows.wheel import build_wheel
 from ferryman.workflows.writing import Drift, State, find_drift, write_workflows
@@ -144,7 +145,68 @@ def test_commands_run_in_the_folder_of_ferryman_toml(tmp_path: Path) -> None:
     assert "        working-directory: .\n        run: |\n          python3 -m venv" in text
 
 
+@pytest.mark.parametrize(
+    "name", ["back end #1", "a: b", 'quo"te', "$(touch pwned)", "-dash", "@at@", "*star", "true", "1.0", "\\", "déjà"]
+)
+def test_a_folder_of_any_name_is_a_name_in_the_workflows(tmp_path: Path, name: str) -> None:
+    texts = rendered(tmp_path, prefix=name)
+    quoted = re.search(r"^        working-directory: (.*)$", texts["cleanup.yaml"], re.MULTILINE)
+    assert quoted
+    assert json.loads(quoted[1]) == name
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    for file, text in texts.items():
+        (folder / file).write_text(text)
+    command = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.github-workflows"]
+    done = subprocess.run([*command, *map(str, folder.iterdir())], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not any(name in script for text in texts.values() for script in scripts(text))
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("a\nb", ""), ("${{ secrets.DOCKER_PASSWORD }}", ""), ("$(touch pwned)", '[pipeline]\nferryman = "."\n')],
+)
+def test_a_folder_that_no_workflow_can_name_is_refused(tmp_path: Path, name: str, more: str) -> None:
+    with pytest.raises(UsageError, match="no workflow can name the folder"):
+        rendered(tmp_path, SHOP + more, prefix=name)
+
+
 # -- writing
+
+
+def test_line_ends_of_windows_are_no_change(tmp_path: Path) -> None:
+    configuration = load_configuration(project(tmp_path) / "ferryman.toml")
+    for drift in write_workflows(configuration, None):
+        path = tmp_path / drift.path
+        if path.suffix != ".whl":
+            path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+    assert [drift for drift in find_drift(configuration) if drift.is_drift] == []
+    changed = load_configuration(project(tmp_path, SHOP + STAGING) / "ferryman.toml")
+    assert {drift.state for drift in find_drift(changed)} == {State.CURRENT, State.OUTDATED}
+
+
+def test_nothing_is_written_or_removed_through_a_link_out_of_the_repository(tmp_path: Path) -> None:
+    repository, outside = tmp_path / "repository", tmp_path / "outside"
+    configuration = load_configuration(project(repository) / "ferryman.toml")
+    for folder in (repository / ".github/workflows", repository / ".github/ferryman", outside):
+        folder.mkdir(parents=True)
+    link = repository / ".github/workflows/cleanup.yaml"
+    link.symlink_to(outside / "written")
+
+    with pytest.raises(UsageError, match="leads out of the repository"):
+        write_workflows(configuration, None)
+
+    assert [*outside.iterdir()] == []
+    assert [*(repository / ".github/workflows").iterdir()] == [link]
+    link.unlink()
+    (repository / ".github/ferryman").rmdir()
+    (repository / ".github/ferryman").symlink_to(outside)
+    (outside / "ferryman-0.0.1-py3-none-any.whl").write_bytes(b"")
+    with pytest.raises(UsageError, match="leads out of the repository"):
+        write_workflows(configuration, None)
+    assert [path.name for path in outside.iterdir()] == ["ferryman-0.0.1-py3-none-any.whl"]
 
 
 def test_what_init_wrote_is_brought_up_to_date_without_a_question(tmp_path: Path) -> None:

@@ -89,12 +89,19 @@ def _redirect(project: Project, folder: str, assigned: Assigned, health: str) ->
     if _constant(assigned.get("SECURE_SSL_REDIRECT")) is True and "SECURE_PROXY_SSL_HEADER" not in assigned:
         exempt = assigned.get("SECURE_REDIRECT_EXEMPT")
         patterns = [node.value for node in ast.walk(exempt[1]) if isinstance(node, ast.Constant)] if exempt else []
-        if not any(isinstance(text, str) and re.search(text, health.lstrip("/")) for text in patterns):
+        if not any(isinstance(text, str) and _fits(text, health.lstrip("/")) for text in patterns):
             told = (
                 f'exempt it: `SECURE_REDIRECT_EXEMPT = ["^{health.lstrip("/")}$"]`, or leave the redirect to the edge'
             )
             return "SECURE_SSL_REDIRECT sends plain http away", told
     return None
+
+
+def _fits(pattern: str, path: str) -> bool:
+    try:
+        return re.search(pattern, path) is not None
+    except re.error:  # Django refuses it when it starts
+        return False
 
 
 def _hosts(project: Project, assigned: Assigned, health: str) -> Iterator[Finding]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 
 from ferryman import __version__
 from ferryman.config import Configuration
 from ferryman.config.variables import variable_names
+from ferryman.errors import UsageError
 from ferryman.workflows.wheel import build_wheel, wheel_name
 
 # Each by commit, for a tag can be moved.
@@ -22,13 +25,27 @@ STAGING = "staging"
 PRODUCTION = "production"
 SECRETS = ("VPS_SSH_KEY", "DOCKER_USERNAME", "DOCKER_PASSWORD")
 MARK = "# ferryman-init: "
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+SHELL_SAFE = re.compile(r"[A-Za-z0-9_./-]*")
+YAML_WORDS = ("true", "false", "yes", "no", "on", "off", "null", "y", "n")
 
 
 def workflow_files(configuration: Configuration, prefix: str = "") -> Mapping[str, bytes]:
-    """Map each path, from the root of the Git repository, to its content. `prefix` is the project's folder in it."""
+    """Map each path, from the root of the Git repository, to its content. `prefix` is the project's folder in it.
+
+    UsageError `folder-unfit` for a folder whose name GitHub, or a shell, would not take as a name.
+    """
+    own = configuration.pipeline.ferryman
+    if "${{" in prefix or not prefix.isprintable() or (own and not SHELL_SAFE.fullmatch(f"{prefix}/{own}")):
+        raise UsageError(
+            "folder-unfit",
+            f"no workflow can name the folder {prefix!r}",
+            state="no workflow was written",
+            hint="rename it: letters, digits, - and _ are safe",
+        )
     values = _values(configuration, prefix)
     texts = {f"{FOLDER}/{name}": marked(_rendered(name, values)) for name in NAMES}
-    if configuration.pipeline.ferryman:
+    if own:
         return {name: text.encode() for name, text in texts.items()}
     wheel = build_wheel()
     pinned = f"ferryman=={__version__} \\\n    --hash=sha256:{hashlib.sha256(wheel).hexdigest()}\n"
@@ -74,9 +91,9 @@ def _values(configuration: Configuration, prefix: str) -> dict[str, str]:
     values = {
         "checkout": CHECKOUT,
         "upload": UPLOAD,
-        "prefix": f"{prefix}/" if prefix else "",
-        "working_directory": f"\n    working-directory: {prefix}" if prefix else "",
-        "job_working_directory": f"\n        working-directory: {prefix}" if prefix else "",
+        "coverage": _scalar(f"{prefix}/.ferryman/coverage" if prefix else ".ferryman/coverage"),
+        "working_directory": f"\n    working-directory: {_scalar(prefix)}" if prefix else "",
+        "job_working_directory": f"\n        working-directory: {_scalar(prefix)}" if prefix else "",
         "production": production,
         "environments": ", ".join(names),
         "install_checks": _install("checks.txt", configuration, prefix),
@@ -88,6 +105,15 @@ def _values(configuration: Configuration, prefix: str) -> dict[str, str]:
     }
     values["staging"] = _filled(_template("staging.part"), values).rstrip("\n") if has_staging else ""
     return values
+
+
+def _is_plain(text: str) -> bool:
+    return not text or bool(PLAIN.fullmatch(text) and text.lower() not in YAML_WORDS)
+
+
+def _scalar(text: str) -> str:
+    """A text in YAML: as it is, or quoted."""
+    return text if _is_plain(text.removeprefix(".")) else json.dumps(text, ensure_ascii=False)
 
 
 def _install(name: str, configuration: Configuration, prefix: str) -> str:

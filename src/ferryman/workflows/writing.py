@@ -61,7 +61,7 @@ def find_drift(configuration: Configuration) -> list[Drift]:
     wanted = workflow_files(configuration, prefix)
     found = [_compare(root, name, content) for name, content in wanted.items()]
     wheels = sorted((root / TOOL_FOLDER).glob("ferryman-*.whl"))
-    names = [path.relative_to(root).as_posix() for path in wheels]
+    names = [path.relative_to(root).as_posix() for path in wheels if _is_inside(root, path)]
     return found + [Drift(name, State.LEFT_OVER) for name in names if name not in wanted]
 
 
@@ -79,6 +79,14 @@ def write_workflows(configuration: Configuration, ask: Ask | None, *, overwrite:
         raise _changed(changed)
     kept = {drift.path for drift in changed if not overwrite and ask is not None and not ask(drift)}
     written = [drift for drift in differing if drift.path not in kept]
+    outside = [drift.path for drift in written if not _is_inside(root, root / drift.path)]
+    if outside:
+        raise UsageError(
+            "not-writable",
+            f"{outside[0]} is a link that leads out of the repository",
+            state="no workflow was written",
+            hint="remove the link; GitHub reads no workflow through one",
+        )
     for drift in written:
         path = root / drift.path
         try:
@@ -92,6 +100,10 @@ def write_workflows(configuration: Configuration, ask: Ask | None, *, overwrite:
     return written
 
 
+def _is_inside(root: Path, path: Path) -> bool:
+    return path.resolve().is_relative_to(root.resolve())
+
+
 def _compare(root: Path, name: str, wanted: bytes) -> Drift:
     try:
         present = (root / name).read_bytes()
@@ -103,7 +115,9 @@ def _compare(root: Path, name: str, wanted: bytes) -> Drift:
         return Drift(name, State.CURRENT)
     if name.endswith(".whl"):
         return Drift(name, State.OUTDATED)
-    text = present.decode(errors="replace")
+    text = present.decode(errors="replace").replace("\r\n", "\n")  # as Git checks out where Windows's ends are wanted
+    if text == wanted.decode():
+        return Drift(name, State.CURRENT)
     state = State.OUTDATED if is_untouched(text) else State.CHANGED
     return Drift(name, state, _difference(name, text, wanted.decode()))
 
