@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import threading
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from ferryman.cli.failure import print_failure
+from ferryman.cli.options import Messages
 from ferryman.config import load_configuration, manifest
 from ferryman.destination import Destination, find_destination
 from ferryman.errors import DeployFailed, FerrymanError, Refused, UsageError
@@ -131,6 +134,44 @@ def test_the_summary_of_a_failure_tells_what_serves_now(tmp_path: Path, capsys: 
     assert told == (
         "::error title=Deploy failed [unhealthy]::the health check answered 500%0Arelease 6 goes on serving\n"
     )
+
+
+def test_a_state_and_a_hint_begin_lines_of_their_own(tmp_path: Path) -> None:
+    error = DeployFailed("unhealthy", "no", state="[x](https://evil.example)", hint="![y](https://evil.example)")
+    with (
+        pytest.raises(FerrymanError),
+        reported("Deploy", "staging", {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}),
+    ):
+        raise error
+    told = (tmp_path / "summary").read_text().splitlines()
+    assert "<pre>[x](https://evil.example)</pre>" in told
+    assert "<pre>![y](https://evil.example)</pre>" in told
+
+
+COMMANDS = [
+    "::add-mask::a",
+    " \u3000::stop-commands::x",
+    "log\r\n::error::y",
+    "a ##[set-env name=A]b",
+    "\n\n::debug::z",
+]
+
+
+@pytest.mark.parametrize("text", COMMANDS)
+def test_text_of_others_in_a_log_is_no_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    def told() -> str:
+        error = DeployFailed("unhealthy", text, state=text, details={"log": [text], "http_body": text})
+        print_failure(error, Messages(stderr=True))
+        Messages(stderr=True).print(text, markup=False, soft_wrap=True)
+        return capsys.readouterr().err
+
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    lines = re.split(r"[\r\n]", told())
+    assert [line for line in lines if line.lstrip().startswith("::") or "##[" in line] == []
+    monkeypatch.setenv("GITHUB_ACTIONS", "")
+    assert "::" in told() or "##[" in text
 
 
 def test_without_a_run_there_is_no_summary(capsys: pytest.CaptureFixture[str]) -> None:

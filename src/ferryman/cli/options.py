@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ferryman.config.quantities import parse_duration
 from ferryman.destination import Destination, find_destination
+from ferryman.workflows.run import is_github, uncommanding
 
 To = Annotated[str | None, typer.Option("--to", help="Environment of ferryman.toml, or rehearsal.", metavar="NAME")]
 Config = Annotated[Path, typer.Option("--config", help="The configuration file.", metavar="FILE")]
@@ -22,7 +23,15 @@ DEFAULT_CONFIG = Path("ferryman.toml")
 
 
 class Messages(Console):
-    """Standard error. When its reader leaves, the command goes on, and its exit status still tells the outcome."""
+    """Standard error. When its reader leaves, the command goes on, and its exit status still tells the outcome.
+
+    What an app, a server or a commit says is no command to the GitHub run that this is part of.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print text, as data."""
+        is_read = is_github(os.environ)
+        super().print(*(uncommanding(o) if is_read and isinstance(o, str) else o for o in objects), **options)
 
     def on_broken_pipe(self) -> None:
         """Say nothing more, instead of ending the command."""

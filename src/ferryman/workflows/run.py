@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 LONGEST_ANNOTATION = 4000
+COMMAND = re.compile(r"((?:^|[\r\n])\s*)::")
 MEANING = frozenset('&<>"|`*_[]\\~@#!')  # characters that mean something to Markdown or HTML
 
 
@@ -45,8 +47,13 @@ def annotate(text: str) -> None:
     sys.stderr.write(text + os.linesep)
 
 
+def uncommanding(text: str) -> str:
+    """Text of others in a log that GitHub reads: no line of it is a command, such as one that masks what follows."""
+    return COMMAND.sub(r"\1: :", text).replace("##[", "## [")
+
+
 def code(text: str) -> str:
-    """Text of others as a block of Markdown, in which nothing of it is Markdown or HTML."""
+    """Text of others as a block of Markdown, in which nothing of it is Markdown or HTML; it must begin a line."""
     return f"<pre>{html.escape(text)}</pre>"
 
 

@@ -54,8 +54,9 @@ class ShippingReport:
 
     def failed(self, error: FerrymanError) -> str:
         """The summary of what went wrong, and of what serves now."""
-        state = f"**State:** {code(error.state)}" if error.state else ""
-        hint = f"**Next:** {code(error.hint)}" if error.hint else ""
+        # A block of its own each: behind other text on its line it would be Markdown again.
+        state = f"**State:**\n\n{code(error.state)}" if error.state else ""
+        hint = f"**Next:**\n\n{code(error.hint)}" if error.hint else ""
         heading = f"### {self.title} to {self.environment} failed"
         told = code(f"{error.message} [{error.code}]")
         return "\n\n".join(part for part in (heading, told, state, hint, self._timeline()) if part)
