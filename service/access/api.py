@@ -3,7 +3,6 @@
 from typing import Any, cast
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,11 +15,12 @@ from access.models import Invitation, Membership, Role, Token, User
 from access.permissions import IsPerson, IsSignedIn
 from fleet.models import Server
 from fleet.pagination import Pages
-from harbour.api_description import ProblemSerializer
 from harbour.jobs import hand_over
 from harbour.mail import is_mail_sent
+from harbour.problem_form import ProblemSerializer
 from harbour.problems import CONTENT_TYPE, Problem
 from harbour.resources import CheckedQuery, ReadResource
+from harbour.schema_notes import extend_schema
 
 CONFLICT = {(409, CONTENT_TYPE): ProblemSerializer}
 

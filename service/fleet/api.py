@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +20,7 @@ from fleet import filters, representations, serializers
 from fleet.models import App, Deployment, DeploymentEvent, Environment, Release, Server
 from fleet.pagination import CursorPages, DeploymentPages, EventPages, Pages
 from harbour.resources import ReadResource
+from harbour.schema_notes import extend_schema
 
 Names = list[str]  # where `list` is a method
 SLUG = "[A-Za-z0-9._-]{1,63}"

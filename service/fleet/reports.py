@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import IO, Any, cast
 
 from django.conf import settings
-from drf_spectacular.utils import extend_schema
 from pydantic import ValidationError
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -24,6 +23,7 @@ from fleet.serializers import PROBLEM
 from harbour.metrics import count_report
 from harbour.problems import Problem
 from harbour.resources import CheckedQuery
+from harbour.schema_notes import extend_schema
 
 SHOWN_ERRORS = 20
 # A thousand events take megabytes until they are stored: each worker does one such report at a time.

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from fleet import schema_examples as examples
 from fleet.models import App, Deployment, Environment, Outcome, Release, Server
-from harbour.api_description import ProblemSerializer
+from harbour.problem_form import ProblemSerializer
 from harbour.resources import ChangeSerializer
 
 Json = dict[str, Any]

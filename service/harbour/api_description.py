@@ -1,12 +1,18 @@
-"""Describes what every operation of the API has in common: problems, caching and rate limits."""
+"""Describes what every operation of the API has in common: problems, caching and rate limits.
+
+Loaded when the description is made, never by a worker that answers with the one that its image was built with.
+"""
 
 from typing import Any
 
+from django.urls import get_resolver
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
-from rest_framework import serializers
 from typing_extensions import override
 
+from access import schema as _schemes  # noqa: F401  # how requests prove who they are
+from harbour import schema_notes
+from harbour.problem_form import ProblemSerializer
 from harbour.problems import CONTENT_TYPE
 
 Json = dict[str, Any]
@@ -32,44 +38,6 @@ RATE_LIMIT: Json = {
 }
 CHALLENGE: Json = {"description": "how to prove it", "schema": TEXT, "required": True}
 REQUEST_ID: Json = {"description": "stands in each log line of this request", "schema": TEXT}
-
-
-class ProblemErrorSerializer(serializers.Serializer[dict[str, str]]):
-    """What is wrong with one part of the request."""
-
-    parameter = serializers.CharField(required=False, help_text="name of the query parameter")
-    pointer = serializers.CharField(required=False, help_text="JSON pointer into the body, as a fragment")
-    detail = serializers.CharField()
-
-
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample(
-            "a parameter that does not exist",
-            {
-                "type": "about:blank",
-                "title": "Bad Request",
-                "status": 400,
-                "detail": "The request is not valid",
-                "instance": "/api/v1/deployments/",
-                "request_id": "8f14e45fceea467f9a8c",
-                "errors": [{"parameter": "outcom", "detail": "There is no such parameter"}],
-            },
-            media_type=CONTENT_TYPE,
-            status_codes=["400"],
-        )
-    ]
-)
-class ProblemSerializer(serializers.Serializer[Json]):
-    """Problem details (RFC 9457)."""
-
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    instance = serializers.CharField()  # type: ignore[assignment]  # a field, as the metaclass sees it
-    request_id = serializers.CharField(allow_null=True)
-    errors = ProblemErrorSerializer(many=True, required=False)  # type: ignore[assignment]  # likewise
 
 
 class Description(AutoSchema):
@@ -107,3 +75,15 @@ class Description(AutoSchema):
                 headers["Retry-After"] = SECONDS
             if status == "401":
                 headers["WWW-Authenticate"] = CHALLENGE
+
+
+class Generator(SchemaGenerator):
+    """Makes the description, with what the views have noted for it."""
+
+    @override
+    def get_schema(self, *args: Any, **kwargs: Any) -> Json:
+        """Import every view, take what they noted, and make the description."""
+        get_resolver().url_patterns  # noqa: B018
+        schema_notes.apply()
+        described: Json = super().get_schema(*args, **kwargs)
+        return described

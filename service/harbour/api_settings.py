@@ -35,6 +35,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
+    "DEFAULT_GENERATOR_CLASS": "harbour.api_description.Generator",
     "SERVE_INCLUDE_SCHEMA": True,
     "SERVE_PERMISSIONS": ["access.permissions.MayRead"],
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from django.urls import URLPattern, URLResolver, include, path
 
 from harbour.deprecation import deprecated
-from harbour.schema_views import DocumentationView, OldSchemaView, SchemaView
+from harbour.schema_views import OldSchemaView, SchemaView, documentation
 
 VERSION_1: list[URLPattern | URLResolver] = [
     path("schema/", SchemaView.as_view(), name="schema"),
@@ -22,5 +22,5 @@ OLD_SCHEMA = deprecated(
 urlpatterns = [
     path("v1/", include((VERSION_1, "v1"))),
     path("schema/", OLD_SCHEMA, name="schema"),
-    path("docs/", DocumentationView.as_view(), name="docs"),
+    path("docs/", documentation, name="docs"),
 ]

@@ -1,12 +1,12 @@
 """Harbour's settings as they stand in the environment, typed and checked before Django sees them."""
 
+import os
 import re
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import AliasChoices, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 DEVELOPMENT_SECRET_KEY = "insecure-key-for-development-only-" + "0" * 32
 POSTGRESQL_SCHEMES = frozenset({"postgres", "postgresql"})
@@ -35,14 +35,14 @@ TAKEN_PATHS = frozenset(
 )
 
 
-class Configuration(BaseSettings):
+class Configuration(BaseModel):
     """What the environment says; see the table in README.md."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(alias_generator=str.upper, extra="ignore", frozen=True)
 
     secret_key: str = ""
     database_url: str = ""
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_hosts: tuple[str, ...] = ()
     debug: bool = False
     log_level: str = Field("INFO", validation_alias="HARBOUR_LOG_LEVEL")
     public_read: bool = Field(False, validation_alias="HARBOUR_PUBLIC_READ")
@@ -58,10 +58,10 @@ class Configuration(BaseSettings):
     rate_anonymous: int = Field(300, ge=0, le=1_000_000, validation_alias="HARBOUR_RATE_ANONYMOUS")
     rate_user: int = Field(1200, ge=0, le=1_000_000, validation_alias="HARBOUR_RATE_USER")
     rate_token: int = Field(1200, ge=0, le=1_000_000, validation_alias="HARBOUR_RATE_TOKEN")
-    app: str = Field("harbour", validation_alias=AliasChoices("FERRYMAN_APP"))
-    environment: str = Field("", validation_alias=AliasChoices("FERRYMAN_ENVIRONMENT"))
-    release: str = Field("", validation_alias=AliasChoices("FERRYMAN_RELEASE"))
-    revision: str = Field("", validation_alias=AliasChoices("FERRYMAN_REVISION"))
+    app: str = Field("harbour", validation_alias="FERRYMAN_APP")
+    environment: str = Field("", validation_alias="FERRYMAN_ENVIRONMENT")
+    release: str = Field("", validation_alias="FERRYMAN_RELEASE")
+    revision: str = Field("", validation_alias="FERRYMAN_REVISION")
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
@@ -94,7 +94,7 @@ class Configuration(BaseSettings):
 def load() -> Configuration:
     """Read the environment; ImproperlyConfigured lists every problem at once."""
     try:
-        configuration = Configuration()
+        configuration = Configuration.model_validate(dict(os.environ))
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()]
         raise ImproperlyConfigured("; ".join(problems)) from None

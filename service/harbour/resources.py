@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Model
 from rest_framework import mixins, serializers, viewsets
+from rest_framework.decorators import MethodMapper
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from typing_extensions import override
@@ -41,6 +42,13 @@ class Resource(CheckedQuery, viewsets.GenericViewSet[Any]):
     """A resource: filters and pages belong to its list alone."""
 
     filterset_class: Any = None
+
+    @override
+    @classmethod
+    def get_extra_actions(cls) -> list[Any]:
+        """Return the actions beside the usual ones, without a look at `schema`: it loads what makes the description."""
+        members = [getattr(cls, name) for name in dir(cls) if name != "schema"]
+        return [member for member in members if isinstance(getattr(member, "mapping", None), MethodMapper)]
 
     @override
     def known_parameters(self) -> set[str]:

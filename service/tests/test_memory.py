@@ -24,3 +24,12 @@ def test_a_worker_collects_its_own_garbage_however_much_was_imported() -> None:
     command = [sys.executable, "-c", COUNT]
     done = subprocess.run(command, cwd=SERVICE, env=variables, capture_output=True, text=True, check=True)
     assert int(done.stdout) >= 1
+
+
+def test_a_worker_does_not_load_what_makes_the_description_of_the_api() -> None:
+    variables = environment("postgres://nobody@127.0.0.1:1/none")
+    command = [sys.executable, "-W", "ignore", "-c", "import harbour.wsgi, sys; print(*sys.modules, sep='\\n')"]
+    done = subprocess.run(command, cwd=SERVICE, env=variables, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "fleet.api" in loaded
+    assert not loaded & {"drf_spectacular.plumbing", "rest_framework.test", "unittest.mock"}

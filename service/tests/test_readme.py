@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-from pydantic import AliasChoices
-
 from harbour.configuration import Configuration
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -21,13 +19,9 @@ def documented() -> dict[str, str]:
 def read() -> dict[str, str]:
     """Return each setting's name in the environment with its default in the code."""
     found = {}
-    for name, field in Configuration.model_fields.items():
-        alias = field.validation_alias
-        variable = (
-            alias if isinstance(alias, str) else alias.choices[0] if isinstance(alias, AliasChoices) else name.upper()
-        )
+    for field in Configuration.model_fields.values():
         default = field.default
-        found[str(variable)] = str(default).lower() if isinstance(default, bool) else str(default)
+        found[str(field.validation_alias)] = str(default).lower() if isinstance(default, bool) else str(default)
     return found
 
 
