@@ -13,8 +13,9 @@ HOSTS = f"{FOLDER}/hosts.map"
 CLOSED = f"{FOLDER}/closed.map"
 UNUSED_ADDRESS = "127.0.0.1:9"
 LANES = ("a", "b")
-DIRECT = "direct"  # the frontend of the port without a name
+DIRECT, NAMED = "direct", "named"  # the frontends: of the port without a name, and of host names
 DIRECT_KEY = "*"
+PORTS = {DIRECT: HOST_PORT, NAMED: 80}
 
 GLOBAL = f"""\
 global
@@ -81,9 +82,9 @@ def render(routes: list[Route]) -> str:
     parts = [GLOBAL]
     needed = frontends(routes)
     if DIRECT in needed:
-        parts.append(_frontend(DIRECT, HOST_PORT, f"str({DIRECT_KEY})"))
-    if "named" in needed:
-        parts.append(_frontend("named", 80, "req.hdr(host),host_only,lower"))
+        parts.append(_frontend(DIRECT, f"str({DIRECT_KEY})"))
+    if NAMED in needed:
+        parts.append(_frontend(NAMED, "req.hdr(host),host_only,lower"))
     parts.extend(_backend(slot, by_slot.get(slot)) for slot in range(1, SLOTS + 1))
     parts.append("backend none\n    http-request return status 503 default-errorfiles\n")
     return "\n".join(parts)
@@ -101,7 +102,7 @@ def files(routes: list[Route]) -> dict[str, str]:
 
 def frontends(routes: list[Route]) -> set[str]:
     """The frontends, each with its port, that the routes need: only a missing one needs a restart."""
-    return {"named" if route.domain else DIRECT for route in routes}
+    return {NAMED if route.domain else DIRECT for route in routes}
 
 
 def render_map(routes: list[Route]) -> str:
@@ -119,10 +120,10 @@ def server_lines(route: Route) -> dict[str, tuple[str, bool]]:
     return {lane: (route.addresses[lane], lane == route.lane) for lane in LANES}
 
 
-def _frontend(name: str, port: int, key: str) -> str:
+def _frontend(name: str, key: str) -> str:
     return (
         f"frontend {name}\n"
-        f"    bind :{port}\n"
+        f"    bind :{PORTS[name]}\n"
         "    unique-id-format %[uuid]\n"
         "    http-request del-header X-Forwarded-For\n"
         "    http-request del-header X-Forwarded-Host\n"

@@ -15,6 +15,7 @@ from ferryman_agent.edge.configuration import (
     FOLDER,
     HOSTS,
     LANES,
+    PORTS,
     Route,
     files,
     frontends,
@@ -72,6 +73,15 @@ class Edge:
     def _hold_port(self, has: dict[str, bool], *, is_needed: bool) -> None:
         if has.get(DIRECT, is_needed) != is_needed:
             runtime.change(self._socket, f"{'enable' if is_needed else 'disable'} frontend {DIRECT}")
+
+    def ports_to_open(self, route: Route) -> set[int]:
+        """The ports for which the edge has to be started (anew) before it can serve a route."""
+        container = self._docker.container(NAME)
+        try:
+            has = set(runtime.frontends(self._socket)) if container and container["State"]["Running"] else set()
+        except runtime.EdgeError:  # it may have any
+            return set()
+        return {PORTS[frontend] for frontend in frontends([route]) - has}
 
     def prepare(self) -> None:
         """Have the edge's image here, so that nothing but its start is left to do later."""

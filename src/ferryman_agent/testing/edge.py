@@ -7,7 +7,16 @@ from typing import Any
 
 from ferryman_agent.containers import HOST_PORT
 from ferryman_agent.edge import Closed, Edge, Route
-from ferryman_agent.edge.configuration import DIRECT, DIRECT_KEY, LANES, UNUSED_ADDRESS, files, frontends, server_lines
+from ferryman_agent.edge.configuration import (
+    DIRECT,
+    DIRECT_KEY,
+    LANES,
+    PORTS,
+    UNUSED_ADDRESS,
+    files,
+    frontends,
+    server_lines,
+)
 from ferryman_agent.edge.runtime import EdgeError
 
 
@@ -20,7 +29,7 @@ class FakeEdge(Edge):
         self.restarts = 0
         self.known_frontends: set[str] = set()
         self.open_frontends: set[str] = set()
-        self.published_ports: Callable[[], set[int]] = set
+        self.taken_ports: Callable[[], set[int]] = set
         self.configured: list[Route] = []
         self.lanes: dict[tuple[int, str], str] = {}
         self.addresses: dict[tuple[int, str], str] = {}
@@ -52,13 +61,16 @@ class FakeEdge(Edge):
             self._bind(DIRECT)
 
     def _bind(self, frontend: str) -> None:
-        if frontend == DIRECT and HOST_PORT in self.published_ports():
+        if PORTS[frontend] in self.taken_ports():
             raise EdgeError("edge-refused", "Failed to resume frontend (port conflict?)")
         self.open_frontends.add(frontend)
 
     def ports(self) -> set[int]:
         """The port of apps without a domain, while the edge has it."""
         return {HOST_PORT} if self.is_running and DIRECT in self.open_frontends else set()
+
+    def ports_to_open(self, route: Route) -> set[int]:
+        return {PORTS[frontend] for frontend in frontends([route]) - self.known_frontends}
 
     def prepare(self) -> None:
         """Its image is always here."""

@@ -83,7 +83,7 @@ class FakeMachine:
 
     def __post_init__(self) -> None:
         self.docker = FakeDocker(self.folder, self.stopwatch)
-        self.docker.edge_ports, self.edge.published_ports = self.edge.ports, self.docker.published
+        self.docker.edge_ports, self.edge.taken_ports = self.edge.ports, self.taken_ports
 
     def agent(self, point: CrashPoint | None = None) -> Server:
         """A new agent on what is there; with `point` it crashes where that says."""
@@ -111,9 +111,13 @@ class FakeMachine:
         other.folder = other.docker.folder = folder
         return other
 
+    def taken_ports(self) -> set[int]:
+        """The ports of the host that containers or other programs have."""
+        return self.docker.published() | self.docker.foreign_ports
+
     def is_port_free(self, port: int) -> bool:
         """Whether neither a container, nor the edge, nor another program has a port of the host."""
-        return port not in self.docker.published() | self.edge.ports() | self.docker.foreign_ports
+        return port not in self.taken_ports() | self.edge.ports()
 
     def filesystem(self, folder: Path) -> Filesystem:
         """One disk for everything."""

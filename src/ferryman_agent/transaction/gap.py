@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 
 from ferryman_agent.containers import HOST_PORT
+from ferryman_agent.edge import Route
 from ferryman_agent.edge.runtime import EdgeError
 from ferryman_agent.errors import Refused
 from ferryman_agent.ledger import App
@@ -23,6 +24,7 @@ UP = ("running", "restarting", "paused")
 def check(server: Server, app: App, manifest: Manifest) -> None:
     """Refuse what a published container can't do, and a port that something else on this server has."""
     if not manifest.is_published:
+        _check_edge(server, app, manifest)
         return
     if app.maintenance:
         raise Refused(
@@ -37,12 +39,25 @@ def check(server: Server, app: App, manifest: Manifest) -> None:
         with contextlib.suppress(EdgeError):
             server.agree()  # the edge may have it open for an app that is gone
     if not is_ours and not server.is_port_free(HOST_PORT):
-        raise Refused(
-            "port-taken",
-            f"port {HOST_PORT} of this server is in use by something that is not {app.id}",
-            state=f"{serving_state(app)}; nothing was changed",
-            hint=f"on the server: ss -ltnp 'sport = :{HOST_PORT}'",
-        )
+        raise _port_taken(app, HOST_PORT, app.id)
+
+
+def _check_edge(server: Server, app: App, manifest: Manifest) -> None:
+    """An edge that is started anew for a port that it can't have would serve nobody: the other apps would be down."""
+    if manifest.domain is None and server.publishing(app.id):
+        return
+    for port in server.edge.ports_to_open(Route(0, manifest.domain, {}, None)):
+        if not server.is_port_free(port):
+            raise _port_taken(app, port, "the edge")
+
+
+def _port_taken(app: App, port: int, wanted_by: str) -> Refused:
+    return Refused(
+        "port-taken",
+        f"port {port} of this server is in use by something that is not {wanted_by}",
+        state=f"{serving_state(app)}; nothing was changed",
+        hint=f"on the server: ss -ltnp 'sport = :{port}'",
+    )
 
 
 def has_direct_route(target: Committed | None) -> bool:

@@ -311,6 +311,14 @@ def test_a_port_is_opened_by_a_restart_also_when_a_crash_came_before_it(
     assert engine.calls == started  # a port too many is no reason to restart
 
 
+def test_it_tells_for_which_ports_it_must_be_started(edge: Edge, engine: EngineWithHaproxy) -> None:
+    assert edge.ports_to_open(ANNOUNCED) == {80}
+    edge.agree([DIRECT])
+    assert (edge.ports_to_open(ANNOUNCED), edge.ports_to_open(DIRECT)) == ({80}, set())
+    (engine.folder / "edge" / "run" / "admin.sock").unlink()
+    assert edge.ports_to_open(ANNOUNCED) == set()  # it may have any
+
+
 def test_the_port_of_no_name_is_given_up_and_taken_again_without_a_restart(
     edge: Edge, engine: EngineWithHaproxy
 ) -> None:

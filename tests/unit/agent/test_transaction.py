@@ -328,3 +328,21 @@ def test_releases_beyond_retention_lose_image_and_folder(machine: FakeMachine, s
 def assert_private(folder: Path) -> None:
     for path in folder.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "port"), [(None, "blog.example.com", 80), ("shop.example.com", None, 8000)]
+)
+def test_a_port_that_the_edge_can_not_have_takes_no_other_app_down(
+    machine: FakeMachine, first: str | None, second: str | None, port: int
+) -> None:
+    server = machine.agent()
+    assert carry_out(server, machine.order("one", manifest(domain=first)), "one").state == "succeeded"
+    machine.docker.foreign_ports.add(port)
+    restarts = machine.edge.restarts
+    refused = carry_out(server, machine.order("two", manifest(app="blog", domain=second)), "two")
+    assert refused.error is not None
+    assert (refused.error["code"], refused.error["state"]) == ("port-taken", "nothing serves yet; nothing was changed")
+    assert f"port {port} of this server" in refused.error["message"]
+    assert machine.edge.restarts == restarts
+    assert broken_promises(machine, server) == []
