@@ -13,7 +13,7 @@ from typing import Any
 from ferryman_agent.containers import run_name, run_specification
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError
-from ferryman_agent.ledger import Run
+from ferryman_agent.ledger import App, Release, Run
 from ferryman_agent.manifest import Schedule, parse_manifest
 from ferryman_agent.secrets_file import write_private
 from ferryman_agent.transaction.server import Server
@@ -67,17 +67,23 @@ class Execution:
 
     def _start(self) -> None:
         server, docker = self.server, self.server.docker
-        app, release = server.ledger.app(self.run.app), server.ledger.release(self.run.app, self.run.release)
-        if app is None or release is None:
-            raise AgentError("internal-error", f"{self.run.app} was removed meanwhile")
+        app, release = self._subject()
         for container in docker.containers({"ferryman.app": app.id, LABEL: self.run.schedule}):
             docker.remove(container["Id"])  # of a run that is recorded, and could not be removed then
         manifest = parse_manifest(release.manifest)
         server.pull_release(release, None, lambda: False)
+        self._subject()  # a pull takes its time
         environment = server.environment_of(app, manifest, release)
         specification = run_specification(app, manifest, release, self._schedule(), environment)
         docker.create(self.container, specification)
         docker.start(self.container)
+
+    def _subject(self) -> tuple[App, Release]:
+        """Its app and release; AgentError once the app is being removed: nothing of it may be made anew."""
+        app, release = self.server.ledger.app(self.run.app), self.server.ledger.release(self.run.app, self.run.release)
+        if app is None or app.removal or release is None:
+            raise AgentError("internal-error", f"{self.run.app} was removed meanwhile")
+        return app, release
 
     def _watch(self) -> None:
         """Until it ends by itself, its time limit comes, or its app is stopped or removed."""
@@ -136,7 +142,13 @@ class Execution:
                 self.server.stopwatch.wait(WAIT_SECONDS)
 
     def _keep_log(self) -> None:
-        """Its container goes, so that it holds no image; its log stays readable until the next run ends."""
+        """Its container goes, so that it holds no image; its log stays readable until the next run ends.
+
+        An app that was removed has no folder any more, and a folder would say that the server carries it.
+        """
+        app = self.server.ledger.app(self.run.app)
+        if app is None or app.removal:
+            return
         lines = self.server.tail(self.container, LOG_LINES)
         with contextlib.suppress(OSError):  # a full disk; the outcome matters more
             path = log_file(self.server, self.run.app, self.run.schedule)

@@ -37,9 +37,11 @@ class Scheduler:
         while True:
             try:
                 self.look()
+                pause = self._pause()
             except Exception as error:  # noqa: BLE001 - the thread must not end
                 sys.stderr.write(f"the schedules could not be looked at: {error!r}\n")
-            self._server.stopwatch.wait(self._pause())
+                pause = LOOK_SECONDS  # what was due stays so
+            self._server.stopwatch.wait(pause)
 
     def _pause(self) -> float:
         """Until the next one is due, at most ten seconds: a deploy may bring a new one."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ferryman_agent.doctor.findings import traces
 from ferryman_agent.ledger import Run
 from ferryman_agent.schedules import Scheduler
 from ferryman_agent.testing import (
@@ -226,6 +229,22 @@ def test_the_thread_waits_for_the_next_time_and_looks_for_new_ones(machine: Fake
     assert scheduler._pause() == 4.5
 
 
+def test_the_thread_does_not_spin_while_the_ledger_can_not_be_read(machine: FakeMachine, server: Server) -> None:
+    scheduler, pauses = Scheduler(server, at_once), []
+    scheduler.look()
+    machine.stopwatch.wait(3600)  # one is due
+
+    def wait(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            raise KeyboardInterrupt
+
+    server.ledger.apps, machine.stopwatch.wait = refuse, wait  # type: ignore[method-assign,assignment]
+    with pytest.raises(KeyboardInterrupt):
+        scheduler.keep_time()
+    assert pauses == [10.0, 10.0, 10.0]
+
+
 # -- beside everything else
 
 
@@ -290,6 +309,42 @@ def test_a_stop_or_removal_ends_what_runs(machine: FakeMachine, server: Server, 
         assert (runs(server)[0].state, runs(server)[0].exit_code) == ("stopped", 143)
         assert broken_promises(machine, server) == []
     assert server.ledger.unfinished_runs() == []
+
+
+def test_a_run_that_ends_after_its_app_was_removed_leaves_no_folder(
+    machine: FakeMachine, server: Server, folder: Path
+) -> None:
+    later = Later()
+    behaves(machine)
+    Scheduler(server, later).begin(APP, "sweep", by_hand=False)
+    before = machine.docker.wait
+
+    def wait(container: str, limit: float) -> int | None:
+        with contextlib.suppress(LookupError):
+            carry_out(server, RemoveOrder(APP, with_data=True), "end")
+        machine.docker.wait = before  # type: ignore[method-assign]
+        return 143
+
+    machine.docker.wait = wait  # type: ignore[method-assign]
+    later.go_on()
+    assert traces(machine.docker, folder) == []  # or the agent would not start on a server without an app
+
+
+def test_a_run_whose_app_is_removed_during_its_pull_makes_no_secrets(
+    machine: FakeMachine, server: Server, folder: Path
+) -> None:
+    later, pull = Later(), server.pull_release
+    Scheduler(server, later).begin(APP, "sweep", by_hand=False)
+
+    def slow(*values: Any) -> bool:
+        pulled = pull(*values)
+        with contextlib.suppress(LookupError):
+            carry_out(server, RemoveOrder(APP, with_data=True), "end")
+        return pulled
+
+    server.pull_release = slow  # type: ignore[method-assign]
+    later.go_on()
+    assert traces(machine.docker, folder) == []
 
 
 def test_a_run_that_starts_just_as_its_app_stops_is_stopped(machine: FakeMachine, server: Server) -> None:
