@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -158,10 +159,13 @@ def forget(server: Server, app: App, deployment: Deployment, seconds: float | No
 
 
 def carry_on(server: Server, app: App) -> None:
-    """Finish a removal that was interrupted after its commit."""
+    """Finish a removal that was interrupted after its commit.
+
+    A rebuilt ledger does not know which deployment that was: it gets one of its own.
+    """
     for _, act in STEPS:
         act(server, app)
     unfinished = [d for d in server.ledger.unfinished() if d.app == app.id and d.kind == RemoveOrder.kind]
-    if unfinished:
-        forget(server, app, unfinished[-1], None)
-        server.report_added()
+    found = unfinished[-1] if unfinished else server.ledger.begin(app, str(uuid.uuid4()), RemoveOrder.kind, None)
+    forget(server, app, found, None)
+    server.report_added()

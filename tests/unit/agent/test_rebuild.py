@@ -28,6 +28,7 @@ from ferryman_agent.testing import (
     Crash,
     CrashPoint,
     FakeMachine,
+    begin,
     broken_promises,
     carry_out,
     digest,
@@ -345,3 +346,21 @@ def carry_on(machine: FakeMachine, name: str, crash: int | None, request: str) -
         recover(again)
         again.ledger.close()
     server.ledger.close()
+
+
+def test_a_removal_that_a_rebuilt_ledger_knows_of_is_finished(machine: FakeMachine) -> None:
+    server = machine.agent()
+    assert carry_out(server, machine.order("one"), "one").state == "succeeded"
+    stop = machine.docker.stop
+    machine.docker.stop = refuse  # type: ignore[method-assign]
+    begin(server, RemoveOrder(APP, with_data=False), "away").carry_out()
+    machine.docker.stop = stop  # type: ignore[method-assign]
+    server.ledger.close()
+    doctor(machine).rebuild(LOST)
+    again = machine.agent()
+    recover(again)
+    assert again.ledger.apps() == []
+    result = again.ledger.removal_result(APP)
+    assert result is not None
+    assert (result["outcome"], result["kept"]) == ("succeeded", [f"ferryman.{APP}.postgres-17"])
+    assert broken_promises(machine, again) == []
