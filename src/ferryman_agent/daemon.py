@@ -242,8 +242,10 @@ def _end_soon() -> None:
 def _prepare(agent: Agent, docker: Docker) -> None:
     """Before the apps are recovered: the engine is there, and scheduled commands that go on have somebody who waits."""
     wait_for_engine(docker)
-    agent.scheduler.adopt()
-    threading.Thread(target=agent.scheduler.keep_time, daemon=True).start()
+    try:
+        agent.scheduler.adopt()
+    finally:
+        threading.Thread(target=agent.scheduler.keep_time, daemon=True).start()
 
 
 def wait_for_engine(docker: Docker) -> None:
@@ -253,7 +255,7 @@ def wait_for_engine(docker: Docker) -> None:
         try:
             docker.version()
             return
-        except Unavailable as error:
+        except (Unavailable, EngineError) as error:  # it may refuse while it starts
             if time.monotonic() > limit:
                 sys.stderr.write(f"{error.message}\n")
                 return

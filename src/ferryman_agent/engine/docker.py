@@ -37,9 +37,7 @@ class Docker:
 
     def _url(self, path: str, query: dict[str, object] | None = None) -> str:
         if not self._prefix:
-            response, connection = call(self._path, ("GET", "/version"), timeout=10)
-            with closing(connection):
-                self._prefix = f"/v{json.loads(response.read())['ApiVersion']}"
+            self._prefix = f"/v{self.version()['ApiVersion']}"
         return f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
 
     def _ask(
@@ -53,7 +51,7 @@ class Docker:
     def version(self) -> dict[str, Any]:
         """The engine's own description: Version, ApiVersion, Arch, Os."""
         response, connection = call(self._path, ("GET", "/version"), timeout=10)
-        with closing(connection):
+        with closing(connection), unbroken("its version"):
             return dict(json.loads(response.read()))
 
     def info(self) -> dict[str, Any]:

@@ -47,7 +47,10 @@ class Keeper:
 
     def run(self, claimed: list[App], wait_for_engine: Callable[[], None]) -> None:
         """Recover what was claimed, then look after every app, for ever."""
-        wait_for_engine()
+        try:
+            wait_for_engine()
+        except Exception as error:  # noqa: BLE001 - or what was claimed would stay so, and no call be answered
+            sys.stderr.write(f"the agent could not prepare everything: {error!r}\n")
         for app in claimed:
             self._begin(app.id, lambda app=app: self._recover(app))  # type: ignore[misc]
         threading.Thread(target=self._listen, daemon=True).start()
@@ -88,7 +91,10 @@ class Keeper:
     def _begin(self, app_id: str, first: Callable[[], None]) -> None:
         with self._lock:
             self._at_work.add(app_id)
-        threading.Thread(target=self._work, args=(app_id, first), name=f"keeper {app_id}", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(app_id, first), name=f"keeper {app_id}", daemon=True).start()
+        except RuntimeError:  # there is no thread to be had now: one app after the other, then
+            self._work(app_id, first)
 
     def _recover(self, app: App) -> None:
         try:

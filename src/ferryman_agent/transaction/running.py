@@ -107,7 +107,11 @@ class RunningTransactions:
         transaction = run_of(self._server, journal, entry.order, app)
         self._transactions[app.id], self._entries[app.id] = transaction, entry
         entry.deployment = deployment
-        threading.Thread(target=self._run, args=(transaction,), name=f"transaction {app.id}").start()
+        try:
+            threading.Thread(target=self._run, args=(transaction,), name=f"transaction {app.id}").start()
+        except RuntimeError:  # there is no thread to be had now; the reconciliation records that it did not happen
+            del self._transactions[app.id], self._entries[app.id]
+            raise
         return deployment
 
     def _run(self, transaction: Run) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.testing import Behaviour, Crash, FakeMachine, broken_promises, carry_out, manifest
+from ferryman_agent.testing import Behaviour, Crash, FakeMachine, broken_promises, carry_out, manifest, refuse
 from ferryman_agent.transaction import keeper as module
 from ferryman_agent.transaction.keeper import Keeper, is_ours
+from ferryman_agent.transaction.reconciliation import look_after
 from ferryman_agent.transaction.running import RunningTransactions
 from ferryman_agent.transaction.server import Server
 
@@ -99,6 +100,45 @@ def test_it_looks_again_after_a_transaction(machine: FakeMachine, agent: Agent) 
     assert eventually(lambda: agent.running.of(APP) is None)
     machine.docker.create = create  # type: ignore[method-assign]
     assert eventually(lambda: broken_promises(machine, agent.server) == [])
+
+
+def test_what_fails_before_the_recovery_leaves_no_app_claimed(server: Server) -> None:
+    running = RunningTransactions(server)
+    keeper = Keeper(server, running)
+    threading.Thread(target=keeper.run, args=(keeper.claim(), refuse), daemon=True).start()
+    assert eventually(lambda: not running._settling)
+
+
+def test_without_a_thread_to_be_had_apps_are_looked_after_all_the_same(
+    machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = Keeper(server, RunningTransactions(server))
+    machine.docker.remove(WEB)
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    keeper.ask()
+    assert broken_promises(machine, server) == []
+    assert not keeper._at_work
+
+
+def test_a_transaction_without_a_thread_does_not_keep_its_app_busy(
+    server: Server, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, app = RunningTransactions(server), server.ledger.app(APP)
+    assert app is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError):
+            running.begin("first", machine.order("two"), app)
+    assert (running.of(APP), running.told(APP)) == (None, None)
+    running.begin("second", machine.order("two"), app)
+    assert eventually(lambda: state(server, "second") == "succeeded")
+    assert eventually(lambda: running.of(APP) is None)
+    look_after(server, running)
+    assert state(server, "first") == "interrupted"
+
+
+def no_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_the_pauses_grow_while_an_app_can_not_be_healed(machine: FakeMachine, agent: Agent) -> None:
