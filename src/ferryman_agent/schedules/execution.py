@@ -101,7 +101,7 @@ class Execution:
                     self._end(replace(self.run, state="lost", log=["somebody removed its container"]))
                     return
                 self.server.stopwatch.wait(WAIT_SECONDS)
-            except AgentError:  # the engine restarts
+            except (AgentError, sqlite3.Error):  # the engine restarts, or the ledger can't be read now
                 self.server.stopwatch.wait(WAIT_SECONDS)
         is_stopped = code != 0 and self._is_app_closed()
         state = state or ("stopped" if is_stopped else "succeeded" if code == 0 else "failed")
@@ -122,8 +122,16 @@ class Execution:
             return 10.0
 
     def _is_app_closed(self) -> bool:
-        app = self.server.ledger.app(self.run.app)
+        app = self._app()
         return app is None or app.stopped is not None or app.removal is not None
+
+    def _app(self) -> App | None:
+        """Its app, None once it is gone; the ledger is asked again while it can't be read."""
+        while True:
+            try:
+                return self.server.ledger.app(self.run.app)
+            except sqlite3.Error:
+                self.server.stopwatch.wait(RECORD_PAUSE_SECONDS)
 
     def _seconds(self) -> float:
         """How long it runs or ran, by the engine's own times."""
@@ -146,7 +154,7 @@ class Execution:
 
         An app that was removed has no folder any more, and a folder would say that the server carries it.
         """
-        app = self.server.ledger.app(self.run.app)
+        app = self._app()
         if app is None or app.removal:
             return
         lines = self.server.tail(self.container, LOG_LINES)

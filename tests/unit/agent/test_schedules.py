@@ -239,7 +239,7 @@ def test_the_thread_does_not_spin_while_the_ledger_can_not_be_read(machine: Fake
         if len(pauses) == 3:
             raise KeyboardInterrupt
 
-    server.ledger.apps, machine.stopwatch.wait = refuse, wait  # type: ignore[method-assign,assignment]
+    server.ledger.apps, machine.stopwatch.wait = refuse, wait  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         scheduler.keep_time()
     assert pauses == [10.0, 10.0, 10.0]
@@ -342,7 +342,7 @@ def test_a_run_whose_app_is_removed_during_its_pull_makes_no_secrets(
             carry_out(server, RemoveOrder(APP, with_data=True), "end")
         return pulled
 
-    server.pull_release = slow  # type: ignore[method-assign]
+    server.pull_release = slow  # type: ignore[method-assign,assignment]
     later.go_on()
     assert traces(machine.docker, folder) == []
 
@@ -368,3 +368,23 @@ def test_a_full_disk_keeps_the_outcome_until_there_is_space(machine: FakeMachine
     server.ledger.finish_run = full  # type: ignore[method-assign]
     assert run_once(server).state == "succeeded"
     assert len(tries) == 3
+
+
+def test_a_ledger_that_can_not_be_read_for_a_while_leaves_no_run_without_an_outcome(
+    machine: FakeMachine, server: Server
+) -> None:
+    behaves(machine, exits={"sweep": 3})
+    later, app, tries = Later(), server.ledger.app, []
+    execution = Scheduler(server, later).begin(APP, "sweep", by_hand=True)
+    assert execution is not None
+
+    def unreadable(app_id: str) -> Any:
+        tries.append(app_id)
+        if len(tries) in (4, 5):
+            raise sqlite3.OperationalError("disk I/O error")
+        return app(app_id)
+
+    server.ledger.app = unreadable  # type: ignore[method-assign]
+    later.go_on()
+    assert execution.ended.is_set()
+    assert (runs(server)[0].state, len(tries) > 5) == ("failed", True)
