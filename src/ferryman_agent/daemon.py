@@ -27,7 +27,7 @@ from ferryman_agent.engine import Docker, EngineError
 from ferryman_agent.engine.docker import SOCKET as ENGINE
 from ferryman_agent.errors import AgentError, BadRequest, Refused, Unavailable
 from ferryman_agent.outbox import Outbox
-from ferryman_agent.protocol import ROLES, SUPPORTED, Channel
+from ferryman_agent.protocol import ROLES, SUPPORTED, Channel, is_id
 from ferryman_agent.requests import REQUESTS
 from ferryman_agent.requests.call import Call, Parts
 from ferryman_agent.schedules import Scheduler
@@ -158,7 +158,7 @@ class Agent:
             )
         kind, identifier, params = request.get("request"), request.get("id"), request.get("params", {})
         known = REQUESTS.get(kind) if isinstance(kind, str) else None
-        if known is None or not isinstance(identifier, str) or not identifier or not isinstance(params, dict):
+        if known is None or not is_id(identifier) or not isinstance(params, dict):
             raise BadRequest("bad-request", f"unknown or malformed request {kind!r}", state="nothing was changed")
         if role not in ROLES or role not in known.roles:
             raise Refused(

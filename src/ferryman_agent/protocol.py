@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 from ferryman_agent.errors import BadRequest
 
@@ -15,7 +15,13 @@ SUPPORTED = (1,)
 LINE_LIMIT_BYTES = 1 << 20  # parsed, a line may take thirty times its size of the 128 MB that the agent has
 SOCKET = "/run/ferryman/agent.sock"
 ROLES = ("pipeline", "operator")
+ID_CHARACTERS = 200  # ids are kept, in the ledger and in memory
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def is_id(found: Any) -> TypeGuard[str]:
+    """Whether it can be the id of a request or a deployment."""
+    return isinstance(found, str) and 0 < len(found) <= ID_CHARACTERS and found.isprintable()
 
 
 class Channel:

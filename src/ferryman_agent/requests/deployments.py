@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ferryman_agent.containers import SUBNETS
-from ferryman_agent.errors import AgentError, Refused
+from ferryman_agent.errors import AgentError, BadRequest, Refused
 from ferryman_agent.ledger import Deployment
+from ferryman_agent.protocol import is_id
 from ferryman_agent.requests.call import Call
 from ferryman_agent.transaction.order import known_app, parse_deploy, parse_rollback, whole_number
 from ferryman_agent.transaction.queue import Entry, parse_terms
@@ -138,7 +139,9 @@ def cancel(call: Call) -> dict[str, Any]:
         if transaction is None:
             raise Refused("nothing-runs", f"no deployment of {app.id} runs", state="nothing was changed")
         identifier = transaction.journal.deployment.id
-    found, will_go_back = call.running.cancel(str(identifier), is_coming=call.params.get("is_coming") is True)
+    if not is_id(identifier):
+        raise BadRequest("bad-request", "deployment: must be the id of a deployment or of its request")
+    found, will_go_back = call.running.cancel(identifier, is_coming=call.params.get("is_coming") is True)
     deployment = call.server.ledger.deployment(found)
     return {
         "deployment": found,

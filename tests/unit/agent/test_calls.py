@@ -328,3 +328,11 @@ def test_plans_change_nothing(agent: Agent, folder: Path) -> None:
     ask(agent, "deploy", DEPLOY)
     assert ask(agent, "plan", DEPLOY)["result"]["unchanged"] is True
     assert code(ask(agent, "plan", {**SHOP, "kind": "rollback"})) == ("no-earlier-release", 3)
+
+
+@pytest.mark.parametrize("identifier", ["x" * 201, "a\nb", "\x1b[2J"])
+def test_an_id_is_short_and_printable_for_it_is_kept(agent: Agent, identifier: str) -> None:
+    assert code(ask(agent, "deploy", DEPLOY, role="pipeline", identifier=identifier)) == ("bad-request", 2)
+    cancel = {**SHOP, "deployment": identifier, "is_coming": True}
+    assert code(ask(agent, "cancel", cancel, role="pipeline")) == ("bad-request", 2)
+    assert not agent.running._cancelled
