@@ -228,7 +228,7 @@ class Spectator:
             raise DeployFailed(
                 "cancelled",
                 "cancelled; the server still takes back what it began",
-                state="it is not committed and will not be; what served before goes on serving",
+                state="it is not committed and will not be; the server takes the app back to what it was before",
                 hint=self._request.follow_hint,
             )
         if answer and answer.get("outcome") in COMMITTED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from dataclasses import dataclass, field
 
@@ -53,7 +54,8 @@ class Replacement(Run):
             if self.app.stopped:  # PostgreSQL was needed for the candidate alone
                 stop_all(self.server, self.app)
         except Exception as fault:  # noqa: BLE001 - the outcome must be recorded all the same
-            self.journal.log(f"the candidate's containers are left to the reconciliation: {fault!r}")
+            with contextlib.suppress(sqlite3.Error):
+                self.journal.log(f"the candidate's containers are left to the reconciliation: {fault!r}")
         finally:
             if self.gap:
                 self.gap.end()

@@ -82,13 +82,21 @@ class Run(ABC):
             self._go_forward()
             return
         error = named(self.server, fault)
-        stayed = self._take_back()
+        stayed = self._taken_back()
         error.state = error.state or before.state_after_failure(self.app, stayed, self._state())
         error.details["stayed"] = stayed
         if self.journal.downtime is not None:
             error.details["downtime"] = self.journal.downtime
         outcome = "cancelled" if isinstance(error, Cancelled) else "refused" if isinstance(error, Refused) else "failed"
         self._record(outcome, error, stayed)
+
+    def _taken_back(self) -> list[str]:
+        """What can't be undone now is left to the reconciliation: the outcome must be recorded all the same."""
+        try:
+            return self._take_back()
+        except Exception as left:  # noqa: BLE001 - see above
+            sys.stderr.write(f"{self.app.id} could not be taken back completely: {left!r}\n")
+            return []
 
     def _record(self, outcome: str, error: AgentError | None, stayed: list[str]) -> None:
         """On a disk that stays full the outcome is left to the reconciliation."""

@@ -150,6 +150,28 @@ def test_a_deploy_that_fails_later_takes_its_new_accessory_back(machine: FakeMac
     assert broken_promises(machine, server) == []
 
 
+def test_the_outcome_of_a_deploy_that_can_not_be_taken_back_is_its_own(machine: FakeMachine) -> None:
+    server = machine.agent()
+    done(server, machine.order("one"), "one")
+    forget, add_event = server.ledger.forget_candidate_accessories, server.ledger.add_event
+
+    def full(*_: object) -> Any:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def full_for_logs(deployment: Any, body: dict[str, Any], report: Any) -> dict[str, Any]:
+        return dict(full()) if body["kind"] == "log" else add_event(deployment, body, report)
+
+    server.ledger.forget_candidate_accessories = full  # type: ignore[method-assign,assignment]
+    server.ledger.add_event = full_for_logs  # type: ignore[method-assign]
+    machine.publish("two", Behaviour(migrations=["shop.0001"], exits={"web": 1}))
+    failed = carry_out(server, machine.order("two", with_redis()), "two")
+    assert failed.error is not None
+    assert (failed.state, failed.error["code"]) == ("failed", "container-exited")
+    server.ledger.forget_candidate_accessories = forget  # type: ignore[method-assign]
+    settled(server)
+    assert broken_promises(machine, server) == []
+
+
 def test_an_image_that_cannot_be_had_is_named(machine: FakeMachine) -> None:
     deployment = carry_out(machine.agent(), machine.order("one", with_redis({"image": "nowhere:1"})), "one")
     assert deployment.error is not None
