@@ -175,7 +175,8 @@ def test_disk_that_can_not_be_written_is_told_and_waited_for(shops: list[Shop]) 
     on_server(left, f"systemctl stop ferryman-agent\n{SMALL_DISK}")
     before = ids(left)
     faults = {
-        "ledger-read-only": (f"mount -o remount,ro {STATE}", f"mount -o remount,rw {STATE}"),
+        # the file system, as Linux does it after a fault: a mount point that is read-only the agent's namespace keeps
+        "ledger-read-only": (f"mount -o remount,ro=fs {STATE}", f"mount -o remount,rw=fs {STATE}"),
         "ledger-disk-full": (f"cat /dev/zero > {STATE}/fill || true", f"rm {STATE}/fill"),
     }
     for code, (damage, repair) in faults.items():

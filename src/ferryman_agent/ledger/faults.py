@@ -30,7 +30,8 @@ def of_the_disk(path: Path, error: Exception) -> Unavailable | None:
             "ledger-read-only",
             f"the ledger {path} can't be written: its disk is read-only ({error})",
             state=GOES_ON,
-            hint="on the server: dmesg, findmnt; once it can be written the agent goes on by itself",
+            hint="on the server: dmesg, findmnt; once it can be written the agent goes on by itself; where it does not,"
+            " systemctl restart ferryman-agent",
         )
     if number in (errno.ENOSPC, errno.EDQUOT) or code == FULL or _is_full(path.parent):
         return Unavailable(
