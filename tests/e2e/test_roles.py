@@ -74,7 +74,9 @@ def held(shop: Shop) -> str:
     """Begin the command that is held; the name of its container, which runs."""
     call = shop.ferryman("run", "held", "--detach", "--json").json()
     container = f"held.run.{call['number']}"
-    wait_until(lambda: container in shop.containers(), "the run has begun", seconds=20)
+    wait_until(
+        lambda: container in shop.containers() and shop.inspect(container)["State"]["Running"], "it runs", seconds=20
+    )
     return container
 
 
