@@ -39,6 +39,12 @@ mkdir {STATE}/edge
 mount --bind /run/edge {STATE}/edge
 """
 
+# What the agent gives up in its attempts is taken at once
+KEEP_FULL = f"""\
+cat /dev/zero > {STATE}/fill || true
+systemd-run --quiet --unit filler sh -c 'while :; do cat /dev/zero >> {STATE}/fill; done'
+"""
+
 
 @pytest.fixture(scope="module")
 def shops(server: Machine, registry: LocalRegistry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Shop]]:
@@ -177,7 +183,7 @@ def test_disk_that_can_not_be_written_is_told_and_waited_for(shops: list[Shop]) 
     faults = {
         # the file system, as Linux does it after a fault: a mount point that is read-only the agent's namespace keeps
         "ledger-read-only": (f"mount -o remount,ro=fs {STATE}", f"mount -o remount,rw=fs {STATE}"),
-        "ledger-disk-full": (f"cat /dev/zero > {STATE}/fill || true", f"rm {STATE}/fill"),
+        "ledger-disk-full": (KEEP_FULL, f"systemctl stop filler; rm {STATE}/fill"),
     }
     for code, (damage, repair) in faults.items():
         on_server(left, f"{damage}\nsystemctl start ferryman-agent")
