@@ -35,11 +35,11 @@ runs:
       run: |
         for file in "$FROM"/*; do echo "artifact $NAME: ${file##*/}"; done
 """
-# act leaves out a checkout of the commit that it runs; one of another branch finds it checked out here, and is told.
+# act makes a checkout of the commit that it runs itself; one of another branch is taken from the project's folder here.
 CHECKOUT = re.compile(r"(actions/checkout@[0-9a-f]{40})")
 STAND_IN_CHECKOUT = """\
 name: Stand-in of checkout
-description: Tells which branch it would bring
+description: Brings a branch of the project's folder
 inputs:
   ref: { required: true }
   persist-credentials: { required: false }
@@ -49,7 +49,8 @@ runs:
     - shell: bash
       env:
         REF: ${{ inputs.ref }}
-      run: echo "checked out $REF"
+        FOLDER: @folder@
+      run: git -C "$FOLDER" archive "$REF" | tar -x && echo "checked out $REF"
 """
 GIVEN = ("PATH", "HOME", "LANG")
 # How this machine reaches package registries.
@@ -147,7 +148,7 @@ class Runner:
         options = []
         for name, pattern, action in (("upload", UPLOAD, STAND_IN), ("checkout", CHECKOUT, STAND_IN_CHECKOUT)):
             (home / name).mkdir()
-            (home / name / "action.yml").write_text(action)
+            (home / name / "action.yml").write_text(action.replace("@folder@", json.dumps(str(self.project))))
             options += [f"--local-repository={used}={home / name}" for used in set(pattern.findall(text))]
         return options
 
