@@ -24,7 +24,7 @@ e2e: $(STAMP) ## real sshd, Docker Engine, registry, PostgreSQL, HAProxy, system
 	@scripts/system-packages test
 	$(BIN)/pytest tests/e2e
 
-lint: $(STAMP) ## Ruff, Black, mypy, shellcheck, hadolint, zizmor, workflow schema, our own check
+lint: $(STAMP) ## Ruff, Black, mypy, shellcheck, hadolint, zizmor, actionlint, our own check
 	@scripts/lint
 
 bench: $(STAMP) ## speed and memory as ratios against a floor measured in the same run

@@ -63,18 +63,48 @@ def scripts(text: str) -> list[str]:
 @pytest.mark.parametrize("text", [SHOP, SHOP + STAGING, SHOP.partition("[environments")[0]], ids=["one", "two", "none"])
 @pytest.mark.parametrize("prefix", ["", "backend"])
 def test_linters_find_nothing(tmp_path: Path, text: str, prefix: str) -> None:
-    folder = tmp_path / ".github" / "workflows"
+    folder = workflow_folder(tmp_path, rendered(tmp_path / "project", text, prefix))
+    paths = sorted(folder.iterdir())
+    assert [path.name for path in paths] == sorted(NAMES)
+    done = lint(*paths)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def workflow_folder(repository: Path, texts: dict[str, str]) -> Path:
+    """A repository's workflows; the linters look for what one calls beside it."""
+    subprocess.run(["git", "init", "--quiet", str(repository)], check=True)
+    folder = repository / ".github" / "workflows"
     folder.mkdir(parents=True)
-    for name, content in rendered(tmp_path / "project", text, prefix).items():
+    for name, content in texts.items():
         (folder / name).write_text(content)
-    paths = [str(path) for path in sorted(folder.iterdir())]
-    assert [Path(path).name for path in paths] == sorted(NAMES)
-    for command in (
-        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *paths],
-        ["zizmor", "--quiet", "--offline", "--persona", "pedantic", *paths],
-    ):
-        done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def lint(*paths: Path) -> subprocess.CompletedProcess[str]:
+    """What `make lint` does with workflows."""
+    command = [ROOT / "scripts" / "lint-workflows", *paths]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "finding"),
+    [
+        ("timeout-minutes: 60", "timeout-minutes: long", "'long' is not of type"),
+        ("run: exec ferryman deploy", "run: echo ${{ github.head_ref }} && exec ferryman deploy", "template-injection"),
+        ("needs: checks", "needs: check", 'job "check"'),
+        ("push: true", "pushes: true", '"pushes" is not defined'),
+        ('"$GITHUB_RUN_NUMBER"', "$GITHUB_RUN_NUMBER", "SC2086"),
+    ],
+    ids=["schema", "injection", "job", "call", "shell"],
+)
+def test_the_linters_find_what_is_wrong(tmp_path: Path, good: str, bad: str, finding: str) -> None:
+    texts = rendered(tmp_path / "project")
+    name = "production-ci-cd.yaml"
+    assert good in texts[name]
+    folder = workflow_folder(tmp_path, texts | {name: texts[name].replace(good, bad)})
+    done = lint(folder / name)
+    assert done.returncode != 0
+    assert finding in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)
