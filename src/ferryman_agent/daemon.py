@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ferryman_agent import __version__
+from ferryman_agent.callers import REQUEST_SECONDS, Callers
 from ferryman_agent.clock import now
 from ferryman_agent.doctor import Doctor
 from ferryman_agent.doctor.opening import open_ledger
@@ -52,6 +53,7 @@ class Agent:
         self._folder = folder
         self._docker = docker
         self._lock = threading.Lock()
+        self._callers = Callers()
         self.edge = Edge(docker, folder / "edge", lambda image: docker.pull(image, None, lambda: False))
         self.doctor = Doctor(folder, docker, self.edge, now)
         self.begin: Callable[[], None] = lambda: None
@@ -106,19 +108,24 @@ class Agent:
             self.resume()
         return result
 
-    def answer(self, channel: Channel) -> None:
-        """Answer one call: a line from the relay that names the role, then the request."""
+    def answer(self, channel: Channel, requested: Callable[[], None] = lambda: None) -> None:
+        """Answer one call: a line from the relay that names the role, then the request.
+
+        `requested` is called when the request has come; what follows it may take its time.
+        """
         try:
             role = (channel.receive() or {}).get("role")
-            request = channel.receive()
-            if request is None:
-                return
-            channel.send({"result": self._carry_out(channel, role, request)})
+            with self._callers.one_more(role):
+                request = channel.receive()
+                if request is None:
+                    return
+                requested()
+                channel.send({"result": self._carry_out(channel, role, request)})
         except AgentError as error:
             channel.send({"error": error.as_json()})
         except EngineError as error:
             channel.send({"error": AgentError("engine-error", f"the Docker Engine refused: {error.message}").as_json()})
-        except (BrokenPipeError, ConnectionResetError):  # the caller is gone
+        except (BrokenPipeError, ConnectionResetError, TimeoutError):  # the caller is gone, or says nothing
             raise
         except sqlite3.Error as error:
             channel.send({"error": self._fault_behind(error).as_json()})
@@ -172,10 +179,13 @@ class Agent:
 
 
 class _Handler(socketserver.StreamRequestHandler):
+    timeout = REQUEST_SECONDS
+
     def handle(self) -> None:
         agent: Agent = self.server.agent  # type: ignore[attr-defined]
+        channel = Channel(self.rfile, self.wfile)  # type: ignore[arg-type]
         with contextlib.suppress(OSError):  # the caller is gone; a transaction it began goes on without it
-            agent.answer(Channel(self.rfile, self.wfile))  # type: ignore[arg-type]
+            agent.answer(channel, lambda: self.connection.settimeout(None))
 
 
 class _Socket(socketserver.ThreadingUnixStreamServer):
@@ -229,9 +239,17 @@ def _begin(agent: Agent, docker: Docker) -> None:
 
 def _until_usable(agent: Agent) -> None:
     """The disk may get room again, an operator may rebuild the ledger or put a copy back."""
-    while not agent.resume():
+    while not _resumed(agent):
         time.sleep(TRY_AGAIN_SECONDS)
     sys.stderr.write("the ledger can be used again\n")
+
+
+def _resumed(agent: Agent) -> bool:
+    try:
+        return agent.resume()
+    except Exception as error:  # noqa: BLE001 - or the agent would refuse for ever
+        sys.stderr.write(f"the ledger could not be opened: {error!r}\n")
+        return False
 
 
 def _end_soon() -> None:

@@ -129,7 +129,10 @@ def prepared(
 
 @pytest.fixture(scope="module")
 def new_shop(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Shop]]:
-    """Makes projects, each with an app of its own on the shared server: `new_shop(name, domain)`."""
+    """Makes projects, each with an app of its own on the shared server: `new_shop(name, domain)`.
+
+    They go at the end of the module: a server has room for 16 apps.
+    """
     made: list[Shop] = []
 
     def make(name: str, domain: str | None = None) -> Shop:
@@ -141,6 +144,8 @@ def new_shop(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> It
         for call in shop.calls:
             if call.process.poll() is None:
                 call.kill()
+        removed = shop.ferryman("remove", "--yes-remove", shop.name)
+        assert removed.process.returncode == 0 or "[unknown-app]" in removed.told
         tags = prepared.server.docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", shop.image]).split()
         if tags:
             prepared.server.docker.run(["rmi", "--force", *tags])

@@ -72,8 +72,8 @@ class Mistake:
         return answers(self.shop) and names == set(self.before) and all(map(self._is_up, names))
 
     def _is_up(self, name: str) -> bool:
-        found = ["docker", "inspect", "--format", "{{.State.Running}}", f"ferryman.{self.shop.id}.{name}"]
-        return self.shop.prepared.server.succeeds(found) and on_server(self.shop, *found).strip() == "true"
+        found = ["docker", "inspect", "--format", "{{.State.Status}}", f"ferryman.{self.shop.id}.{name}"]
+        return self.shop.prepared.server.succeeds(found) and on_server(self.shop, *found).strip() == "running"
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,15 @@ class Mistake:
         ("rm --force", "postgres"),
         ("kill", "web.1"),
         ("stop", "postgres"),
+        ("pause", "web.1"),
+        ("pause", "postgres"),
     ],
 )
 def test_container_that_is_taken_away_comes_back(shop: Shop, verb: str, container: str) -> None:
     Mistake(shop, "docker", *verb.split(), f"ferryman.{shop.id}.{container}").heals(but=container)
 
 
-@pytest.mark.parametrize("verb", [("rm", "--force"), ("kill",)])
+@pytest.mark.parametrize("verb", [("rm", "--force"), ("kill",), ("pause",)])
 def test_edge_that_is_taken_away_comes_back(shop: Shop, verb: tuple[str, ...]) -> None:
     Mistake(shop, "docker", *verb, EDGE).heals()
 

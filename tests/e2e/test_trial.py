@@ -124,7 +124,7 @@ def test_root_is_seen_in_the_running_process(tmp_path: Path, image: str, network
 @pytest.mark.parametrize(
     ("behaviour", "told"),
     [
-        ("exits", "ended with exit code 1: starting\nno such module: shop"),
+        ("exits", "ended with exit code 1: (starting\nno such module: shop|no such module: shop\nstarting)"),
         ("writes", "ended with exit code 1: .*Read-only file system"),
         ("ill", "/health: status 500 within 8 s"),
     ],

@@ -33,7 +33,7 @@ AGENT_LAYERS = [
     {"__main__"},
     {"testing"},
     {"daemon", "relay", "install"},
-    {"requests"},
+    {"callers", "requests"},
     {"doctor"},
     {"outbox", "transaction", "schedules"},
     {"database", "edge", "volumes"},

@@ -201,6 +201,14 @@ class Docker:
         """Start it; running already is fine."""
         self._ask("POST", f"/containers/{container}/start")
 
+    def resume(self, container: str) -> None:
+        """Let the processes of a paused container go on; going on already is fine."""
+        try:
+            self._ask("POST", f"/containers/{container}/unpause")
+        except EngineError as error:
+            if error.status != CONFLICT:
+                raise
+
     def stop(self, container: str, grace: float) -> None:
         """SIGTERM (or the image's stop signal), SIGKILL after `grace` seconds; gone already, or going, is fine."""
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import uuid
 from typing import Any
 
@@ -25,6 +26,17 @@ OUTBOX_LIMIT_ROWS = 10_000
 DEPLOYMENTS_KEPT = 500
 
 
+def _full(taken: list[sqlite3.Row]) -> Refused:
+    """Why there is no place for another app, and which one could go."""
+    idle = [f"{row['id']} (it serves nothing)" for row in taken if row["serving"] is None]
+    return Refused(
+        "server-full",
+        f"this server already carries {len(taken)} apps; the limit is {SLOTS}",
+        state="nothing was changed",
+        hint=f"make room: ferryman remove {(idle or ['APP.ENVIRONMENT'])[0]}",
+    )
+
+
 class Ledger(Accessories, Runs, Restoring):
     """The ledger in one file. Safe to use from several threads."""
 
@@ -44,11 +56,11 @@ class Ledger(Accessories, Runs, Restoring):
         app_id = f"{name}.{environment}"
         with self._writing() as connection:
             if not connection.execute("SELECT 1 FROM app WHERE id = ?", (app_id,)).fetchone():
-                taken = connection.execute("SELECT slot, subnet FROM app").fetchall()
+                taken = connection.execute("SELECT id, slot, subnet, serving FROM app").fetchall()
                 slot = next((n for n in range(1, SLOTS + 1) if n not in {row["slot"] for row in taken}), None)
                 subnet = next((n for n in subnets if n not in {row["subnet"] for row in taken}), None)
                 if slot is None or subnet is None:
-                    raise Refused("server-full", f"this server already carries {len(taken)} apps; the limit is {SLOTS}")
+                    raise _full(taken)
                 connection.execute(
                     "INSERT INTO app (id, name, environment, slot, subnet) VALUES (?, ?, ?, ?, ?)",
                     (app_id, name, environment, slot, subnet),

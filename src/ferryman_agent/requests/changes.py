@@ -49,7 +49,7 @@ def accessory_remove(call: Call) -> dict[str, Any]:
 
 def _change(call: Call, order: ChangeOrder, app: App | None = None) -> dict[str, Any]:
     """Begin it, unless the request is known already; Refused `busy` while another transaction of the app runs."""
-    found = call.running.find(call.id)
+    found = call.running.repeated(call.id, order.kind, order.app_id)
     if found is None:
         app = app or known_app(call.server.ledger, call.params)
         found = call.running.begin(call.id, order, app, parse_terms(call.params, call.role))

@@ -24,20 +24,20 @@ class Failed(AgentError):
 
 def deploy(call: Call) -> dict[str, Any]:
     """Deploy an image by digest; answers with events, then with the outcome."""
-    found = call.running.find(call.id)
+    order, terms = parse_deploy(call.params), parse_terms(call.params, call.role)
+    found = call.running.repeated(call.id, "deploy", order.manifest.app_id)
     if found:
         return attend(call, found)
-    order, terms = parse_deploy(call.params), parse_terms(call.params, call.role)
     app = call.server.ledger.add_app(order.manifest.app, order.manifest.environment, SUBNETS)
     return attend(call, call.running.enter(call.id, order, app, terms))
 
 
 def rollback(call: Call) -> dict[str, Any]:
     """Go back to a retained release; the same transaction."""
-    found = call.running.find(call.id)
+    order, terms = parse_rollback(call.params), parse_terms(call.params, call.role)
+    found = call.running.repeated(call.id, "rollback", order.app_id)
     if found:
         return attend(call, found)
-    order, terms = parse_rollback(call.params), parse_terms(call.params, call.role)
     app = known_app(call.server.ledger, call.params)
     return attend(call, call.running.enter(call.id, order, app, terms))
 

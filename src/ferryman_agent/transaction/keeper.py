@@ -20,7 +20,7 @@ PERIOD_SECONDS = 30.0
 SHORTEST_PAUSE_SECONDS = 0.2  # what happens together is looked at together
 RECONNECT_SECONDS = 1.0
 WATCHED_TYPES = ["container", "network"]
-WATCHED_ACTIONS = ["die", "destroy", "disconnect"]
+WATCHED_ACTIONS = ["die", "destroy", "disconnect", "pause"]
 NAME_PREFIX = "ferryman."
 
 

@@ -127,11 +127,11 @@ def skipped_by(winner: Entry, state: str) -> Refused:
     )
 
 
-def waited_too_long(entry: Entry, state: str) -> Refused:
+def waited_too_long(terms: Terms, state: str) -> Refused:
     """What a request is told whose limit came before its turn."""
     return Refused(
         "wait-timeout",
-        f"its turn did not come within {entry.terms.wait_seconds} s",
+        f"its turn did not come within {terms.wait_seconds} s",
         state=state,
         hint="ferryman status shows what runs and who waits; --wait-timeout sets the limit",
     )

@@ -44,7 +44,7 @@ def bring(server: Server, app: App) -> str:
 
     An app that is to be removed is removed; one that is stopped is kept so. Otherwise:
 
-    1. What was never committed goes.
+    1. What somebody paused goes on; what was never committed goes.
     2. Network, PostgreSQL and accessories are there.
     3. Web and edge are as the ledger says, then the other roles.
     """
@@ -52,6 +52,7 @@ def bring(server: Server, app: App) -> str:
     if app.removal:
         _attempt(problems, lambda: carry_on(server, app))
         return "".join(problems)
+    _attempt(problems, lambda: _resume_paused(server, app))
     _attempt(problems, lambda: _remove_candidates(server, app))
     if app.stopped:
         _attempt(problems, lambda: keep_stopped(server, app))
@@ -62,6 +63,13 @@ def bring(server: Server, app: App) -> str:
         if _attempt(problems, lambda: converge(target)):
             _attempt(problems, lambda: problems.append(after.replace_roles(target)))
     return "; ".join(problem for problem in problems if problem)
+
+
+def _resume_paused(server: Server, app: App) -> None:
+    """The engine counts a paused container as one that runs."""
+    for container in server.docker.containers({"ferryman.app": app.id}):
+        if container["State"] == "paused":
+            server.docker.resume(container["Id"])
 
 
 def _remove_candidates(server: Server, app: App) -> None:

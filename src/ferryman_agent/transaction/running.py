@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from ferryman_agent.errors import AgentError, Cancelled, Refused
+from ferryman_agent.errors import AgentError, BadRequest, Cancelled, Refused
 from ferryman_agent.ledger import App, Deployment
 from ferryman_agent.transaction.before import serving_state
 from ferryman_agent.transaction.change import Order, kind_of
@@ -62,10 +62,14 @@ class RunningTransactions:
     def enter(self, request: str, order: Order, app: App, terms: Terms) -> Deployment | Entry:
         """Start it, or have it wait for its turn as its terms say; a repeated request finds its place again."""
         with self._changed:
-            self._changed.wait_for(lambda: not {app.id, EVERY_APP} & self._settling)
-            found = self.find(request)
+            is_settled = self._changed.wait_for(
+                lambda: not {app.id, EVERY_APP} & self._settling, timeout=terms.wait_seconds
+            )
+            found = self.repeated(request, kind_of(order), app.id)
             if found:
                 return found
+            if not is_settled:
+                raise waited_too_long(terms, self._state(app.id))
             if request in self._cancelled:
                 raise Cancelled("cancelled", "cancelled on request before it began", state="nothing was changed")
             entry = self._entry(request, order, app, terms)
@@ -75,6 +79,17 @@ class RunningTransactions:
             self._admit(entry, running)
             self._changed.notify_all()
         return entry
+
+    def repeated(self, request: str, kind: str, app_id: str) -> Deployment | Entry | None:
+        """What a repeated request attaches to; BadRequest when its id stands for something else already."""
+        found = self.find(request)
+        if found is None:
+            return None
+        known = found.app_id if isinstance(found, Entry) else found.app
+        if (found.kind, known) != (kind, app_id):
+            message = f"this request id stands for a {found.kind} of {known} already"
+            raise BadRequest("bad-request", message, state=NOTHING_CHANGED)
+        return found
 
     def _entry(self, request: str, order: Order, app: App, terms: Terms) -> Entry:
         deadline = self._server.stopwatch.seconds() + (terms.wait_seconds or 0)
@@ -149,7 +164,7 @@ class RunningTransactions:
     def _expire(self, app_id: str) -> None:
         now = self._server.stopwatch.seconds()
         for entry in [entry for entry in self._waiting.get(app_id, []) if now >= entry.deadline]:
-            self._end(entry, "refused", waited_too_long(entry, self._state(app_id)))
+            self._end(entry, "refused", waited_too_long(entry.terms, self._state(app_id)))
 
     def _end(self, entry: Entry, state: str, error: AgentError) -> None:
         """It leaves the queue without a turn; the ledger keeps what it was told, for whoever repeats the request."""

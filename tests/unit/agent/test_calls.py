@@ -201,6 +201,18 @@ def test_a_repeated_request_attaches_and_deploys_nothing(agent: Agent, machine: 
     assert len(agent.server.ledger.deployments()) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [("rollback", SHOP), ("deploy", {**DEPLOY, "manifest": manifest(app="other")})],
+)
+def test_an_id_that_stands_for_something_else_is_refused(agent: Agent, kind: str, params: dict[str, Any]) -> None:
+    ask(agent, "deploy", DEPLOY, identifier="one")
+    answer = ask(agent, kind, params, identifier="one")
+    assert code(answer) == ("bad-request", 2)
+    assert "stands for a deploy of shop.production already" in answer["error"]["message"]
+    assert len(agent.server.ledger.deployments()) == 1
+
+
 def test_two_calls_with_one_id_at_once_begin_one_deployment(agent: Agent) -> None:
     ask(agent, "env.set", {**SHOP, "variables": {"A": "1"}})
     answers: list[Any] = []

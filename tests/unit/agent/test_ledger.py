@@ -187,6 +187,7 @@ def test_apps_get_the_lowest_free_slot_until_the_server_is_full(ledger: Ledger) 
     with pytest.raises(Refused) as caught:
         ledger.add_app("one-more", "production", range(1, 250))
     assert caught.value.code == "server-full"
+    assert caught.value.hint == "make room: ferryman remove app1.production (it serves nothing)"
 
 
 def test_events_are_numbered_in_order_and_read_after_a_number(ledger: Ledger, app: App) -> None:

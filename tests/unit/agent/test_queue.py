@@ -257,6 +257,17 @@ def test_a_limit_that_comes_before_the_turn_ends_the_waiting(agent: Agent, held:
     assert agent.server.ledger.release("shop.production", 1).state == "healthy"  # type: ignore[union-attr]
 
 
+def test_the_limit_counts_while_the_app_is_recovered_too(agent: Agent) -> None:
+    ask(agent, "deploy", deploy("one"))
+    assert agent.running.claim("shop.production")
+    try:
+        answer = ask(agent, "deploy", deploy("two", wait_seconds=0))
+    finally:
+        agent.running.let_go("shop.production")
+    assert code(answer) == ("wait-timeout", 3)
+    assert ask(agent, "deploy", deploy("two"))["result"]["outcome"] == "succeeded"
+
+
 def test_a_request_whose_caller_is_gone_keeps_its_place_and_is_found_again(
     agent: Agent, held: tuple[Callers, Gate]
 ) -> None:
