@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import asdict
+
 from fleet.models import Deployment, Environment, Outcome, Release
 from fleet.report import Event, Finished, Started, Step
 
@@ -32,7 +34,7 @@ def _start(deployment: Deployment, event: Event, started: Started, releases: Rel
     deployment.kind = started.kind
     deployment.sequence = started.sequence
     deployment.previous = started.previous
-    deployment.commits = [commit.model_dump() for commit in started.commits or []]
+    deployment.commits = [asdict(commit) for commit in started.commits or []]
     deployment.commits_complete = started.commits is not None and started.commits_complete is True
     if started.release is not None:
         deployment.release = releases[deployment.environment_id, started.release.number]

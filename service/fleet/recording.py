@@ -46,9 +46,7 @@ def record(server: Server, report: Report) -> Receipt:
             )
     except IntegrityError as error:
         raise ForeignDeployment from error
-    return Receipt(
-        accepted=len(fresh), duplicates=len(known), last_sequence=last, gaps=[(first, end) for first, end in gaps]
-    )
+    return Receipt(accepted=len(fresh), duplicates=len(known), last_sequence=last, gaps=gaps)
 
 
 def _store(server: Server, events: list[Event], now: datetime) -> None:

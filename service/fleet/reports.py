@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import IO, Any, cast
 
 from django.conf import settings
-from pydantic import ValidationError
+from msgspec.structs import asdict
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +18,7 @@ from access.models import Token
 from access.permissions import IsServer
 from fleet.models import Server
 from fleet.recording import ForeignDeployment, record
-from fleet.report import Receipt, Report
+from fleet.report import NotAReport, NotJson, Receipt, Report, read
 from fleet.serializers import PROBLEM
 from harbour.metrics import count_report
 from harbour.problems import Problem
@@ -51,10 +51,12 @@ class ReportParser(BaseParser):
 
 
 def _report(body: bytes) -> Report:
-    """Read the whole report in one pass, or say what is wrong: 400 not JSON, 422 not a report."""
+    """Read the whole report, or say what is wrong: 400 not JSON, 422 not a report."""
     try:
-        return Report.model_validate_json(body)
-    except ValidationError as error:
+        return read(body)
+    except NotJson as error:
+        raise Problem(400, str(error)) from None
+    except NotAReport as error:
         raise _refusal(error) from None
 
 
@@ -69,17 +71,13 @@ def _in_turn(size: int) -> Iterator[None]:
             TURN.release()
 
 
-def _refusal(error: ValidationError) -> Problem:
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    if found[0]["type"] == "json_invalid":
-        return Problem(400, found[0]["msg"])
+def _refusal(error: NotAReport) -> Problem:
+    count = len(error.found)
     errors = [
-        {"pointer": "#" + "".join(f"/{part}" for part in item["loc"]), "detail": item["msg"]}
-        for item in found[:SHOWN_ERRORS]
+        {"pointer": "#" + "".join(f"/{part}" for part in wrong.where), "detail": str(wrong)}
+        for wrong in error.found[:SHOWN_ERRORS]
     ]
-    return Problem(
-        422, f"The report has {len(found)} problem{'s' if len(found) > 1 else ''}; nothing was stored", errors
-    )
+    return Problem(422, f"The report has {count} problem{'s' if count > 1 else ''}; nothing was stored", errors)
 
 
 class ReportView(CheckedQuery, APIView):
@@ -110,4 +108,4 @@ class ReportView(CheckedQuery, APIView):
                 detail = "A deployment in the report is known from elsewhere; nothing was stored"
                 raise Problem(409, detail) from None
         count_report(receipt.accepted, receipt.duplicates)
-        return Response(receipt.model_dump())
+        return Response(asdict(receipt))

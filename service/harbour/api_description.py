@@ -6,8 +6,11 @@ Loaded when the description is made, never by a worker that answers with the one
 from typing import Any
 
 from django.urls import get_resolver
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from msgspec.json import schema_components
 from typing_extensions import override
 
 from access import schema as _schemes  # noqa: F401  # how requests prove who they are
@@ -75,6 +78,28 @@ class Description(AutoSchema):
                 headers["Retry-After"] = SECONDS
             if status == "401":
                 headers["WWW-Authenticate"] = CHALLENGE
+
+
+class StructExtension(OpenApiSerializerExtension):
+    """Takes a msgspec.Struct where drf-spectacular expects a serializer."""
+
+    target_class = "msgspec.Struct"
+    match_subclasses = True
+
+    @override
+    def get_name(self, auto_schema: AutoSchema, direction: str) -> str:
+        """Return the name of its component."""
+        return str(self.target.__name__)
+
+    @override
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> Json:
+        """Return its form; those of its parts become components of their own."""
+        _, components = schema_components([self.target], ref_template="#/components/schemas/{name}")
+        schema: Json = components.pop(self.target.__name__)
+        for name, part in components.items():
+            component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=part)
+            auto_schema.registry.register_on_missing(component)
+        return schema
 
 
 class Generator(SchemaGenerator):

@@ -2,11 +2,13 @@
 
 import os
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from msgspec import Meta, Struct, convert, field
+from msgspec.structs import FieldInfo, fields, replace
 
 DEVELOPMENT_SECRET_KEY = "insecure-key-for-development-only-" + "0" * 32
 POSTGRESQL_SCHEMES = frozenset({"postgres", "postgresql"})
@@ -35,72 +37,93 @@ TAKEN_PATHS = frozenset(
 )
 
 
-class Configuration(BaseModel):
+LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"})
+# Beside those that msgspec knows: true, false, 1, 0.
+YES, NO = frozenset({"yes", "y", "on", "t"}), frozenset({"no", "n", "off", "f"})
+Rate = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class Configuration(Struct, frozen=True, kw_only=True):
     """What the environment says; see the table in README.md."""
 
-    model_config = ConfigDict(alias_generator=str.upper, extra="ignore", frozen=True)
-
-    secret_key: str = ""
-    database_url: str = ""
-    allowed_hosts: tuple[str, ...] = ()
-    debug: bool = False
-    log_level: str = Field("INFO", validation_alias="HARBOUR_LOG_LEVEL")
-    public_read: bool = Field(False, validation_alias="HARBOUR_PUBLIC_READ")
-    https: bool = Field(False, validation_alias="HARBOUR_HTTPS")
-    admin_path: str = Field("admin/", validation_alias="HARBOUR_ADMIN_PATH")
-    event_days: int = Field(90, ge=1, le=36500, validation_alias="HARBOUR_EVENT_DAYS")
-    workers: int = Field(2, ge=1, le=64, validation_alias="WEB_CONCURRENCY")
-    threads: int = Field(4, ge=1, le=100, validation_alias="HARBOUR_THREADS")
-    pool_size: int = Field(0, ge=0, le=100, validation_alias="HARBOUR_POOL_SIZE")
-    email_url: str = ""
-    email_from: str = Field("", validation_alias="HARBOUR_EMAIL_FROM")
-    port: int = Field(8000, ge=1, le=65535, validation_alias="PORT")
-    rate_anonymous: int = Field(300, ge=0, le=1_000_000, validation_alias="HARBOUR_RATE_ANONYMOUS")
-    rate_user: int = Field(1200, ge=0, le=1_000_000, validation_alias="HARBOUR_RATE_USER")
-    rate_token: int = Field(1200, ge=0, le=1_000_000, validation_alias="HARBOUR_RATE_TOKEN")
-    app: str = Field("harbour", validation_alias="FERRYMAN_APP")
-    environment: str = Field("", validation_alias="FERRYMAN_ENVIRONMENT")
-    release: str = Field("", validation_alias="FERRYMAN_RELEASE")
-    revision: str = Field("", validation_alias="FERRYMAN_REVISION")
-
-    @field_validator("allowed_hosts", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("admin_path")
-    @classmethod
-    def _relative(cls, value: str) -> str:
-        path = value.strip("/")
-        if not ADMIN_PATH.fullmatch(path) or path.split("/")[0] in TAKEN_PATHS:
-            raise ValueError("must be a path of letters, digits, '-', '_' and '/' that Harbour does not use itself")
-        return f"{path}/"
+    secret_key: str = field(default="", name="SECRET_KEY")
+    database_url: str = field(default="", name="DATABASE_URL")
+    allowed_hosts: tuple[str, ...] = field(default=(), name="ALLOWED_HOSTS")
+    debug: bool = field(default=False, name="DEBUG")
+    log_level: str = field(default="INFO", name="HARBOUR_LOG_LEVEL")
+    public_read: bool = field(default=False, name="HARBOUR_PUBLIC_READ")
+    https: bool = field(default=False, name="HARBOUR_HTTPS")
+    admin_path: str = field(default="admin/", name="HARBOUR_ADMIN_PATH")
+    event_days: Annotated[int, Meta(ge=1, le=36500)] = field(default=90, name="HARBOUR_EVENT_DAYS")
+    workers: Annotated[int, Meta(ge=1, le=64)] = field(default=2, name="WEB_CONCURRENCY")
+    threads: Annotated[int, Meta(ge=1, le=100)] = field(default=4, name="HARBOUR_THREADS")
+    pool_size: Annotated[int, Meta(ge=0, le=100)] = field(default=0, name="HARBOUR_POOL_SIZE")
+    email_url: str = field(default="", name="EMAIL_URL")
+    email_from: str = field(default="", name="HARBOUR_EMAIL_FROM")
+    port: Annotated[int, Meta(ge=1, le=65535)] = field(default=8000, name="PORT")
+    rate_anonymous: Rate = field(default=300, name="HARBOUR_RATE_ANONYMOUS")
+    rate_user: Rate = field(default=1200, name="HARBOUR_RATE_USER")
+    rate_token: Rate = field(default=1200, name="HARBOUR_RATE_TOKEN")
+    app: str = field(default="harbour", name="FERRYMAN_APP")
+    environment: str = field(default="", name="FERRYMAN_ENVIRONMENT")
+    release: str = field(default="", name="FERRYMAN_RELEASE")
+    revision: str = field(default="", name="FERRYMAN_REVISION")
 
     @property
     def connections(self) -> int:
         """Most connections to PostgreSQL in each worker: one for each thread unless said otherwise."""
         return self.pool_size or self.threads
 
-    @field_validator("log_level")
-    @classmethod
-    def _known_level(cls, value: str) -> str:
-        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
-            raise ValueError("must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
-        return value.upper()
+
+def _hosts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _relative(text: str) -> str:
+    path = text.strip("/")
+    if not ADMIN_PATH.fullmatch(path) or path.split("/")[0] in TAKEN_PATHS:
+        raise ValueError("must be a path of letters, digits, '-', '_' and '/' that Harbour does not use itself")
+    return f"{path}/"
+
+
+def _known_level(text: str) -> str:
+    if text.upper() not in LEVELS:
+        raise ValueError("must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+    return text.upper()
+
+
+READ: dict[str, Callable[[str], object]] = {
+    "allowed_hosts": _hosts,
+    "admin_path": _relative,
+    "log_level": _known_level,
+}
+
+
+def _value(form: FieldInfo, text: str) -> object:
+    """Read one variable. Raises ValueError."""
+    if form.name in READ:
+        return READ[form.name](text)
+    if form.type is bool and (said := text.lower()) in YES | NO:
+        return said in YES
+    return convert(text, form.type, strict=False)
 
 
 def load() -> Configuration:
     """Read the environment; ImproperlyConfigured lists every problem at once."""
-    try:
-        configuration = Configuration.model_validate(dict(os.environ))
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()]
-        raise ImproperlyConfigured("; ".join(problems)) from None
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for form in fields(Configuration):
+        if form.encode_name not in os.environ:
+            continue
+        try:
+            values[form.name] = _value(form, os.environ[form.encode_name])
+        except ValueError as error:
+            problems.append(f"{form.encode_name}: {error}")
+    if problems:
+        raise ImproperlyConfigured("; ".join(problems))
+    configuration = Configuration(**values)
     if configuration.debug:
-        development = {"secret_key": configuration.secret_key or DEVELOPMENT_SECRET_KEY}
-        configuration = configuration.model_copy(update=development)
+        configuration = replace(configuration, secret_key=configuration.secret_key or DEVELOPMENT_SECRET_KEY)
     missing = [name for name in ("SECRET_KEY", "DATABASE_URL") if not getattr(configuration, name.lower())]
     if missing:
         raise ImproperlyConfigured(

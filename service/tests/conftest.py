@@ -13,6 +13,7 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from django.test import Client
+from msgspec.structs import replace
 
 from access.models import User
 from access.tokens import create_server_token
@@ -107,7 +108,7 @@ def other_agent(db: None, client: Client) -> Agent:
 @pytest.fixture
 def public_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading is open to all."""
-    opened = settings.CONFIGURATION.model_copy(update={"public_read": True})
+    opened = replace(settings.CONFIGURATION, public_read=True)
     monkeypatch.setattr(settings, "CONFIGURATION", opened)
 
 
@@ -120,7 +121,7 @@ def ada(db: None) -> User:
 @pytest.fixture
 def sends_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is a mail server; what goes to it lands in Django's outbox."""
-    configured = settings.CONFIGURATION.model_copy(update={"email_url": "smtp://mail.example.com"})
+    configured = replace(settings.CONFIGURATION, email_url="smtp://mail.example.com")
     monkeypatch.setattr(settings, "CONFIGURATION", configured)
 
 

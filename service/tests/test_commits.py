@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from msgspec import convert
 
 from fleet import example
 from fleet.models import Deployment, DeploymentEvent
@@ -61,7 +62,7 @@ def test_commits_that_are_wrong_or_not_told_do_not_lose_the_deployment(agent: Ag
 
 @pytest.mark.parametrize("told", [None, "yes", 1])
 def test_only_a_plain_yes_says_that_all_were_told(told: Any) -> None:
-    found = Started.model_validate(started(commits=[COMMIT], commits_complete=told))
+    found = convert(started(commits=[COMMIT], commits_complete=told), Started)
     assert found.commits is not None
     assert found.commits_complete is None
 

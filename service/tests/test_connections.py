@@ -1,5 +1,7 @@
 """Connections: settings that PostgreSQL has no room for are refused before anything changes."""
 
+from typing import Any
+
 import pytest
 from django.conf import settings
 from django.core.checks import run_checks
@@ -8,8 +10,8 @@ from harbour import connections
 from harbour.configuration import Configuration
 
 
-def with_settings(**changes: int) -> Configuration:
-    return Configuration(secret_key="x", database_url="postgres://").model_copy(update=changes)
+def with_settings(**changes: Any) -> Configuration:
+    return Configuration(secret_key="x", database_url="postgres://", **changes)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from django.conf import settings
 from hypothesis import HealthCheck, Phase, given, seed
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
@@ -54,7 +55,7 @@ def world(agent: Agent, other_agent: Agent, monkeypatch: pytest.MonkeyPatch) -> 
     """The fleet with its people, without limits, open to all who read."""
     changed = {"rate_anonymous": 0, "rate_user": 0, "rate_token": 0, "public_read": True}
     monkeypatch.setattr(settings, "ALLOWED_HOSTS", ["testserver", "localhost"])
-    monkeypatch.setattr(settings, "CONFIGURATION", settings.CONFIGURATION.model_copy(update=changed))
+    monkeypatch.setattr(settings, "CONFIGURATION", replace(settings.CONFIGURATION, **changed))
     return make_world(agent, other_agent)
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
+from msgspec.structs import replace
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from access.invitations import AlreadyMember, InvitationClosed, accept, invite, open_invitation, withdraw
@@ -183,7 +184,7 @@ def test_the_link_of_an_invitation_is_shown_where_no_mail_is_sent(app: App, owne
 def test_the_link_of_an_invitation_goes_by_mail_where_there_is_one(
     app: App, owner: User, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = settings.CONFIGURATION.model_copy(update={"email_url": "smtp://mail.example.com"})
+    changed = replace(settings.CONFIGURATION, email_url="smtp://mail.example.com")
     monkeypatch.setattr(settings, "CONFIGURATION", changed)
     client.force_login(owner)
     body = {"app": "shop", "email": "anna@example.com", "role": "viewer"}

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from msgspec.structs import fields
+
 from harbour.configuration import Configuration
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -19,9 +21,9 @@ def documented() -> dict[str, str]:
 def read() -> dict[str, str]:
     """Return each setting's name in the environment with its default in the code."""
     found = {}
-    for field in Configuration.model_fields.values():
+    for field in fields(Configuration):
         default = field.default
-        found[str(field.validation_alias)] = str(default).lower() if isinstance(default, bool) else str(default)
+        found[field.encode_name] = str(default).lower() if isinstance(default, bool) else str(default)
     return found
 
 

@@ -246,9 +246,9 @@ def nested(depth: int) -> Any:
         ({"deployment": None}, "#/events/0"),
         ({"data": {"step": "a\x00b", "state": "done"}}, "#/events/0/data"),
         ({"data": {"a\x00b": 1}}, "#/events/0/data"),
-        ({"data": {"step": "pull"}}, "#/events/0"),
-        ({"data": {"step": "pull", "state": "odd"}}, "#/events/0"),
-        ({"data": {"step": "pull", "state": "done", "seconds": -1}}, "#/events/0"),
+        ({"data": {"step": "pull"}}, "#/events/0/data"),
+        ({"data": {"step": "pull", "state": "odd"}}, "#/events/0/data/state"),
+        ({"data": {"step": "pull", "state": "done", "seconds": -1}}, "#/events/0/data/seconds"),
         ({"data": {"step": "pull", "state": "done", "more": nested(40)}}, "#/events/0/data"),
         ({"data": []}, "#/events/0/data"),
     ],
@@ -260,6 +260,21 @@ def test_what_is_wrong_is_said_and_nothing_is_stored(agent: Agent, change: dict[
     assert body["errors"][0]["pointer"] == pointer
     assert body["request_id"] == answer.headers["X-Request-ID"]
     assert DeploymentEvent.objects.count() == 0
+
+
+def test_each_event_is_told_what_is_wrong_with_it_and_at_most_20_are_shown(agent: Agent) -> None:
+    wrong = [GOOD | {"sequence": 1}, GOOD | {"sequence": 0}, GOOD | {"app": None}, GOOD | {"data": {"step": 1}}]
+    told = agent.send(wrong).json()
+    assert told["detail"] == "The report has 3 problems; nothing was stored"
+    assert [error["pointer"] for error in told["errors"]] == [
+        *["#/events/1/sequence", "#/events/2", "#/events/3/data/step"],
+    ]
+    assert [error["detail"] for error in told["errors"]] == [
+        *["Expected `int` >= 1", "deployment.step needs app, environment and deployment", "Expected `str`, got `int`"],
+    ]
+    told = agent.send([GOOD | {"kind": "no spaces"}] * 30).json()
+    assert "30 problems" in told["detail"]
+    assert len(told["errors"]) == 20
 
 
 @pytest.mark.parametrize(

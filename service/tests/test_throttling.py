@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import Client, RequestFactory
+from msgspec.structs import replace
 
 from access import throttling
 from access.models import RequestCount, Scope, User
@@ -30,7 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small limits."""
     changed = {"rate_anonymous": 2, "rate_user": 3, "rate_token": 4}
-    monkeypatch.setattr(settings, "CONFIGURATION", settings.CONFIGURATION.model_copy(update=changed))
+    monkeypatch.setattr(settings, "CONFIGURATION", replace(settings.CONFIGURATION, **changed))
 
 
 def statuses(client: Client, count: int, **headers: str) -> list[int]:
@@ -98,7 +99,7 @@ def test_reports_are_limited_like_everything(agent: Agent) -> None:
 
 
 def test_a_limit_of_0_counts_nothing(public_read: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    changed = settings.CONFIGURATION.model_copy(update={"rate_anonymous": 0})
+    changed = replace(settings.CONFIGURATION, rate_anonymous=0)
     monkeypatch.setattr(settings, "CONFIGURATION", changed)
     answer = Client().get("/api/v1/apps/")
     assert (answer.status_code, "RateLimit" in answer.headers) == (200, False)
@@ -107,7 +108,7 @@ def test_a_limit_of_0_counts_nothing(public_read: None, monkeypatch: pytest.Monk
 
 @pytest.mark.django_db(transaction=True)
 def test_exactly_the_limit_passes_when_many_ask_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    changed = settings.CONFIGURATION.model_copy(update={"rate_anonymous": 10, "public_read": True})
+    changed = replace(settings.CONFIGURATION, rate_anonymous=10, public_read=True)
     monkeypatch.setattr(settings, "CONFIGURATION", changed)
     together = Barrier(8)
 
