@@ -62,6 +62,10 @@ class Unreachable(FerrymanError):
     exit_status = 4
 
 
+# What reading an answer raises that lacks something, or has something of another kind.
+MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
+
+
 class OutcomeUnknown(FerrymanError):
     """The connection was lost after the request had been sent."""
 

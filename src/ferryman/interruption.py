@@ -26,9 +26,8 @@ class Stopped(KeyboardInterrupt):
 class Interrupted(FerrymanError):
     """A signal ended the call; its exit status is that of a process which the signal ended."""
 
-    def __init__(self, number: int) -> None:
-        name = signal.Signals(number).name
-        super().__init__("stopped-here", f"stopped by {name}", state="nothing was asked of the server")
+    def __init__(self, number: int, state: str = "nothing was asked of the server") -> None:
+        super().__init__("stopped-here", f"stopped by {signal.Signals(number).name}", state=state)
         self.exit_status = 128 + number
 
 

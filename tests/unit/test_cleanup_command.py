@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -180,21 +181,22 @@ def test_the_command_prints_json_appends_to_the_summary_and_fails_when_something
     assert "### Not done" in summary.read_text()
 
 
-def test_a_signal_ends_it_and_what_went_is_told(place: Place, github: GitHubStandIn) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_and_what_went_is_told(place: Place, github: GitHubStandIn, number: signal.Signals) -> None:
     github.world.branches |= {name: sha("work") for name in ("a", "b", "c")}
     has_begun = threading.Event()
 
     def interrupt(request: Request) -> None:
         if (request.method, request.names.get("ref")) == ("DELETE", "heads/b"):
             assert has_begun.wait(20)
-            call.interrupt()
+            call.process.send_signal(number)
             call.process.wait(20)  # no answer comes before the end
 
     github.before = interrupt
     call = Call(["cleanup", "--branches", "--json", "--config", str(place.config)], github.variables)
     has_begun.set()
 
-    call.end().ended_with(130)
+    call.end().ended_with(128 + number, f"stopped by {number.name}", "what was removed stands above")
 
     assert [branch["name"] for branch in json.loads(call.stdout.text)["branches"]["removed"]] == ["a"]
     assert "c" in github.world.branches

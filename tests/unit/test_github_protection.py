@@ -12,7 +12,7 @@ from github_stand_in import GitHubStandIn, World, sha
 from typer.testing import CliRunner
 
 from ferryman.cli.main import app
-from ferryman.errors import FerrymanError, Refused
+from ferryman.errors import FerrymanError, Refused, Unreachable
 from ferryman.github.protection import Rules, lacks
 
 REVIEWED = {"required_pull_request_reviews": {"required_approving_review_count": 2}}
@@ -102,6 +102,28 @@ def test_a_refusal_of_github_is_told_in_its_words(github: GitHubStandIn, fault: 
     assert isinstance(done.exception, FerrymanError)
     assert done.exception.code == code
     assert not fault.body or fault.body["message"] in done.exception.message
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        (Fault("GET", "main/protection$", 200, body=[]), "how main is protected is not known"),
+        (Fault("GET", "main/protection$", 200, body="x"), "how main is protected is not known"),
+        (
+            Fault("GET", "develop/protection$", 200, body={"required_status_checks": {"checks": [1]}}),
+            "main was protected; how develop is protected is not known",
+        ),
+        (
+            Fault("PUT", "develop/protection$", 200, body={"allow_deletions": True}),
+            "main was protected; how develop is protected is not known",
+        ),
+    ],
+)
+def test_a_malformed_answer_is_told_with_what_was_set_before(github: GitHubStandIn, fault: Fault, state: str) -> None:
+    github.faults = [fault]
+    done = CliRunner().invoke(app, ["github", "protect"])
+    assert isinstance(done.exception, Unreachable)
+    assert (done.exception.code, done.exception.state) == ("github-unexpected", state)
 
 
 @pytest.mark.parametrize(

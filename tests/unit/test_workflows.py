@@ -31,6 +31,7 @@ host = "${VPS_HOST}"
 user = "${VPS_USERNAME}"
 """
 STAGING = '[environments.staging]\nhost = "${STAGING_HOST}"\n'
+NO_ENVIRONMENT = SHOP.partition("[environments")[0]
 EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 
@@ -60,7 +61,9 @@ def scripts(text: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("text", [SHOP, SHOP + STAGING, SHOP.partition("[environments")[0]], ids=["one", "two", "none"])
+@pytest.mark.parametrize(
+    "text", [SHOP, SHOP + STAGING, NO_ENVIRONMENT, NO_ENVIRONMENT + STAGING], ids=["one", "two", "none", "staging"]
+)
 @pytest.mark.parametrize("prefix", ["", "backend"])
 def test_linters_find_nothing(tmp_path: Path, text: str, prefix: str) -> None:
     folder = workflow_folder(tmp_path, rendered(tmp_path / "project", text, prefix))
@@ -157,12 +160,26 @@ def test_develop_goes_to_staging_where_there_is_one(tmp_path: Path) -> None:
 
 
 def test_production_is_the_environment_of_that_name_or_the_first(tmp_path: Path) -> None:
-    def chosen(text: str) -> str:
+    def chosen(text: str) -> str | None:
         return production_environment(load_configuration(project(tmp_path, text) / "ferryman.toml"))
 
     assert chosen(SHOP + STAGING) == "production"
     assert chosen(SHOP.replace("production", "live") + STAGING) == "live"
-    assert chosen(SHOP.partition("[environments")[0] + STAGING) == "production"
+    assert chosen(NO_ENVIRONMENT) == "production"
+    assert chosen(NO_ENVIRONMENT + STAGING) is None
+
+
+def test_no_workflow_names_an_environment_that_is_not_there(tmp_path: Path) -> None:
+    texts = rendered(tmp_path, NO_ENVIRONMENT + STAGING)
+    assert [
+        name for name, text in texts.items() if re.search(r"(environment|default|--to|options):? \[?production", text)
+    ] == []
+    assert "ferryman deploy" not in texts["production-ci-cd.yaml"]
+    assert "secrets." not in texts["production-ci-cd.yaml"]
+    assert "exec ferryman deploy --to staging" in texts["develop-ci.yaml"]
+    for name in ("roll-back-manual.yaml", "cleanup.yaml"):
+        assert "STAGING_HOST: ${{ secrets.STAGING_HOST }}" in texts[name]
+        assert "VPS_HOST" not in texts[name]
 
 
 def test_commands_run_in_the_folder_of_ferryman_toml(tmp_path: Path) -> None:

@@ -15,14 +15,12 @@ from ferryman.cleanup.report import Failure, ImageReport, KeptImage, RemovedImag
 from ferryman.cleanup.stores import Store, open_store
 from ferryman.config import Configuration, load_configuration
 from ferryman.destination import REHEARSAL, Destination, find_destination
-from ferryman.errors import FerrymanError, Unreachable, UsageError
+from ferryman.errors import MALFORMED, FerrymanError, Unreachable, UsageError
 from ferryman.github.api import GitHub, find_access
 from ferryman.github.branches import BranchReport, clean_branches
 from ferryman.image import Credentials, Reference, find_credentials, rerouted, split_reference
 
 PARTS = ("branches", "images", "server")
-# What reading an answer raises that lacks something, or has something of another kind.
-MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
 HELD_STATES = ("healthy", "candidate")
 OnLine = Callable[[str], None]
 

@@ -33,6 +33,7 @@ def cleanup(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """Remove merged branches, old images in the registry, unused images on the servers; all three or those named."""
     from ferryman.cleanup.cleanup import PARTS, Order, Surroundings, clean_up
     from ferryman.cleanup.report import Report
+    from ferryman.interruption import Interrupted, Signals, Stopped
 
     named = frozenset(part for part, is_on in zip(PARTS, (branches, images, server), strict=True) if is_on)
 
@@ -41,12 +42,16 @@ def cleanup(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     order = Order(config, tuple(to or ()), named or frozenset(PARTS), dry_run)
     report = Report(dry_run)
-    try:
-        clean_up(order, Surroundings(os.environ, datetime.now(UTC), tell), report)
-    except KeyboardInterrupt:  # what went is told all the same
-        _show(report, as_json=as_json)
-        raise
-    _show(report, as_json=as_json)
+    stopped: int | None = None
+    with Signals() as signals:
+        try:
+            clean_up(order, Surroundings(os.environ, datetime.now(UTC), tell), report)
+        except Stopped as stop:  # what went is told all the same
+            stopped = stop.number
+        with signals.into(lambda _: None):
+            _show(report, as_json=as_json)
+    if stopped:
+        raise Interrupted(stopped, "what was removed stands above; nothing that serves was touched")
     report.check()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ferryman.errors import Refused
+from ferryman.errors import MALFORMED, Refused, Unreachable
 from ferryman.github.api import GitHub, ref_path
 
 
@@ -29,7 +29,7 @@ class Protection:
 
 def lacks(found: dict[str, Any] | None, rules: Rules) -> list[str]:
     """Pure: what a branch's protection lacks; more than is wanted is never a lack."""
-    protection = found or {}
+    protection = {} if found is None else found
     reviews = protection.get("required_pull_request_reviews")
     checks = protection.get("required_status_checks") or {}
     known = {*checks.get("contexts", []), *(check["context"] for check in checks.get("checks", []))}
@@ -59,9 +59,21 @@ def wanted(rules: Rules) -> dict[str, Any]:
 def protect(github: GitHub, branches: Sequence[str], rules: Rules, *, is_dry: bool) -> list[Protection]:
     """Protect the branches that have no protection; one that has some is never overwritten, only compared.
 
-    Raises what `GitHub` raises.
+    Raises what `GitHub` raises, and `github-unexpected` for an answer that makes no sense.
     """
-    return [_protect(github, branch, rules, is_dry=is_dry) for branch in branches]
+    found: list[Protection] = []
+    for branch in branches:
+        try:
+            found.append(_protect(github, branch, rules, is_dry=is_dry))
+        except MALFORMED as error:
+            state = "".join(f"{one.branch} was protected; " for one in found if one.state == "set")
+            raise Unreachable(
+                "github-unexpected",
+                f"GitHub's answer about the protection of {branch} is not what its API describes ({error!r})",
+                state=f"{state}how {branch} is protected is not known",
+                hint="try again later",
+            ) from None
+    return found
 
 
 def _protect(github: GitHub, branch: str, rules: Rules, *, is_dry: bool) -> Protection:

@@ -68,11 +68,16 @@ def is_untouched(text: str) -> bool:
     return len(lines) == 3 and lines[1] == f"{MARK}{_digest(lines[2])}"
 
 
-def production_environment(configuration: Configuration) -> str:
-    """The environment that pushes to main go to: production, else the first that is not staging."""
+def production_environment(configuration: Configuration) -> str | None:
+    """The environment that pushes to main go to: production, else the first that is not staging; None: staging is all.
+
+    Where there is none at all yet, it is taken for granted that production comes.
+    """
     names = list(configuration.environments)
     others = [name for name in names if name != STAGING]
-    return PRODUCTION if PRODUCTION in names or not others else others[0]
+    if PRODUCTION in names or not names:
+        return PRODUCTION
+    return others[0] if others else None
 
 
 def lock(name: str) -> str:
@@ -86,24 +91,29 @@ def _digest(text: str) -> str:
 
 def _values(configuration: Configuration, prefix: str) -> dict[str, str]:
     production = production_environment(configuration)
-    names = list(configuration.environments) or [production]
-    has_staging = STAGING in configuration.environments
+    names = list(configuration.environments) or [PRODUCTION]
     values = {
         "checkout": CHECKOUT,
         "upload": UPLOAD,
         "coverage": _scalar(f"{prefix}/.ferryman/coverage" if prefix else ".ferryman/coverage"),
         "working_directory": f"\n    working-directory: {_scalar(prefix)}" if prefix else "",
         "job_working_directory": f"\n        working-directory: {_scalar(prefix)}" if prefix else "",
-        "production": production,
+        "main_environment": production or names[0],
         "environments": ", ".join(names),
         "install_checks": _install("checks.txt", configuration, prefix),
         "install_deploy": _install("deploy.txt", configuration, prefix),
-        "production_env": _variables(configuration, [production]),
-        "staging_env": _variables(configuration, [STAGING]),
         "all_env": _variables(configuration, names),
         "link_env": _variables(configuration, names, ("VPS_SSH_KEY",)),
     }
-    values["staging"] = _filled(_template("staging.part"), values).rstrip("\n") if has_staging else ""
+    part, is_push = _template("deploy.part"), "${{ github.event_name == 'push' }}"
+
+    def deploy(environment: str, more: Mapping[str, str]) -> str:
+        variables = {"environment": environment, "env": _variables(configuration, [environment])}
+        return _filled(part, {**values, **variables, **more}).rstrip("\n")
+
+    values["production"] = deploy(production, {"push": "true", "if": ""}) if production else ""
+    on_push = {"push": is_push, "if": f"\n    if: {is_push}"}
+    values["staging"] = deploy(STAGING, on_push) if STAGING in configuration.environments else ""
     return values
 
 
