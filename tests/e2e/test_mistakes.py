@@ -84,17 +84,24 @@ class Mistake:
         ("rm --force", "postgres"),
         ("kill", "web.1"),
         ("stop", "postgres"),
-        ("pause", "web.1"),
-        ("pause", "postgres"),
     ],
 )
 def test_container_that_is_taken_away_comes_back(shop: Shop, verb: str, container: str) -> None:
     Mistake(shop, "docker", *verb.split(), f"ferryman.{shop.id}.{container}").heals(but=container)
 
 
-@pytest.mark.parametrize("verb", [("rm", "--force"), ("kill",), ("pause",)])
+@pytest.mark.parametrize("verb", [("rm", "--force"), ("kill",)])
 def test_edge_that_is_taken_away_comes_back(shop: Shop, verb: tuple[str, ...]) -> None:
     Mistake(shop, "docker", *verb, EDGE).heals()
+
+
+@pytest.mark.parametrize("container", ["web.1", "postgres", "edge"])
+def test_what_is_paused_goes_on(shop: Shop, container: str) -> None:
+    name = EDGE if container == "edge" else f"ferryman.{shop.id}.{container}"
+    try:
+        Mistake(shop, "docker", "pause", name).heals()
+    finally:  # nothing can end a server in which somebody is frozen
+        shop.prepared.server.succeeds(["docker", "unpause", name])
 
 
 def test_edges_damaged_file_is_written_again(shop: Shop) -> None:

@@ -58,6 +58,8 @@ class Edge:
         for name, content in files(routes).items():
             self._write(name, content)
         container = self._docker.container(NAME)
+        if container and container["State"].get("Paused"):
+            self._docker.resume(NAME)
         if container and container["State"]["Running"] and self._answers():
             can_close = runtime.has_map(self._socket, CLOSED)
             is_able = can_close or not any(route.closed for route in routes)

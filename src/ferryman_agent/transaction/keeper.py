@@ -135,6 +135,8 @@ class Keeper:
             try:
                 for event in self._server.docker.events(WATCHED_TYPES, WATCHED_ACTIONS):
                     if is_ours(event):
+                        if event.get("Action") == "pause":  # the engine's list shows it a moment after its event
+                            self._server.stopwatch.wait(SHORTEST_PAUSE_SECONDS)
                         self.wake()
             except (AgentError, EngineError, ValueError, LookupError):
                 pass  # the engine is away, or was stopped
