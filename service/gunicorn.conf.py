@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harbour.immortal import make_immortal
 from harbour.logs import logging_configuration
 
 if TYPE_CHECKING:
@@ -54,13 +55,14 @@ logconfig_dict = logging_configuration(CONFIGURATION.log_level)
 
 
 def when_ready(_server: object) -> None:
-    """Keep the collector off what was imported: touching it would give each worker a copy of its own."""
+    """Keep counts and collector off what was imported: touching it would give each worker a copy of its own."""
     gc.collect()
+    make_immortal()
     gc.freeze()
     # Full collections come when a quarter of what the last one left has been added: without this one, of the frozen.
     gc.collect()
     # A report leaves thousands of objects in cycles with its request: they go soon, not after some more reports.
-    gc.set_threshold(1000, 5, 2)
+    gc.set_threshold(200, 5, 2)
 
 
 def child_exit(_server: object, worker: Any) -> None:

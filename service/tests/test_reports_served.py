@@ -13,6 +13,8 @@ import psycopg
 import pytest
 from django.db import connection
 from django.test import Client
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from access.tokens import create_server_token
 from fleet.models import App, Deployment, DeploymentEvent, Environment, Release, Server
@@ -76,6 +78,18 @@ def wait_for(text: str) -> None:
                 return
         time.sleep(0.02)
     raise AssertionError(f"nothing waits in {text}")
+
+
+def wait_until_answering(served: Served, count: int) -> None:
+    """Until that many requests have a thread each, as the worker counts them for its metrics."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, f"/tmp/harbour-metrics-{served.running.process.pid}")  # type: ignore[no-untyped-call]  # noqa: S108
+        if registry.get_sample_value("harbour_requests_in_flight") == count:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"there were never {count} requests at the same time")
 
 
 def test_overlapping_reports_at_the_same_time_store_each_event_once(served: Served, reporter: Agent) -> None:
@@ -150,7 +164,7 @@ def test_slow_bodies_on_every_thread_do_not_keep_others_waiting_and_get_408(serv
         slow = [stack.enter_context(served.connect()) for _ in range(4)]
         for client in slow:
             client.sendall(head(reporter.token, 100_000) + b"{")
-        time.sleep(0.5)
+        wait_until_answering(served, 4)
         began = time.monotonic()
         assert served.post(body_of(reporter), reporter.token)[0] == 200
         assert time.monotonic() - began < 6
