@@ -27,9 +27,9 @@ e2e: $(STAMP) ## real sshd, Docker Engine, registry, PostgreSQL, HAProxy, system
 lint: $(STAMP) ## Ruff, Black, mypy, shellcheck, hadolint, zizmor, actionlint, our own check
 	@scripts/lint
 
-bench: $(STAMP) ## speed and memory as ratios against a floor measured in the same run
+bench: $(STAMP) ## speed and memory as ratios against a floor measured in the same run; BENCH="--only link" runs a part
 	@scripts/system-packages bench
-	$(BIN)/python -m bench
+	PYTHONPATH=tests/e2e $(BIN)/python -m bench $(BENCH)
 
 faults: $(STAMP) ## real faults at every step of a deploy; FAULTS="--step drain" runs a part, docs/reliability.md shows all
 	@scripts/system-packages test

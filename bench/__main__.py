@@ -77,13 +77,14 @@ ROWS: dict[str, Measure] = {
 }
 REHEARSAL = "rehearsal"
 SERVICE = "service"
+WORKFLOWS = "workflows"
 
 
 def main() -> int:
     """Exit status: 0 when every limit holds, 1 when one is missed or something could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "--only", action="append", choices=[*ROWS, REHEARSAL, SERVICE], help="measure this alone (repeatable)"
+        "--only", action="append", choices=[*ROWS, *APART, REHEARSAL], help="measure this alone (repeatable)"
     )
     parser.add_argument("--quick", action="store_true", help="fewer repeats: to see that it works")
     parser.add_argument("--revision", default="HEAD", metavar="REV", help="the commit to measure; HEAD without it")
@@ -96,7 +97,7 @@ def main() -> int:
         try:
             revision = _revision(options.revision)
             stage.clone(revision)
-            rows = measure(stage, options.only or [SERVICE, REHEARSAL, *ROWS], QUICK if options.quick else FULL)
+            rows = measure(stage, options.only or [*APART, REHEARSAL, *ROWS], QUICK if options.quick else FULL)
         except FerrymanError as error:
             _log(f"{error.code}: {error.message}")
             return 1
@@ -111,9 +112,12 @@ def main() -> int:
 
 
 def measure(stage: Stage, wanted: Sequence[str], repeats: Repeats) -> list[Row]:
-    """Measure Harbour by itself; then ship it to a server of the bench's own, and measure one thing after the other."""
-    rows = measure_service(stage, repeats) if SERVICE in wanted else []
-    shipped = [name for name in wanted if name != SERVICE]
+    """Measure what has its own ground; then ship Harbour to a server, and measure one thing after the other."""
+    rows: list[Row] = []
+    for name in (name for name in wanted if name in APART):
+        _log(f"measuring: {name}")
+        rows += APART[name](stage, repeats)
+    shipped = [name for name in wanted if name not in APART]
     if not shipped:
         return rows
     _log("shipping Harbour to a server of the bench's own")
@@ -130,7 +134,6 @@ def measure(stage: Stage, wanted: Sequence[str], repeats: Repeats) -> list[Row]:
 
 def measure_service(stage: Stage, repeats: Repeats) -> list[Row]:
     """Harbour's own rows, in containers of their own beside a large fleet; those are removed at once."""
-    _log(f"measuring: {SERVICE}")
     ensure_engine(_log)
     arena = Arena(stage.project / "service", repeats.fleet, _log)
     try:
@@ -138,6 +141,17 @@ def measure_service(stage: Stage, repeats: Repeats) -> list[Row]:
         return service_rows(arena, repeats.requests, repeats.load_seconds)
     finally:
         arena.down()
+
+
+def measure_workflows(stage: Stage, _: Repeats) -> list[Row]:
+    """The workflows' jobs; what runs them is the end-to-end tests', so tests/e2e must be in PYTHONPATH."""
+    from bench.workflows import workflow_rows
+
+    return workflow_rows(stage.folder / WORKFLOWS, _log)
+
+
+# What ships no Harbour.
+APART: dict[str, Measure] = {SERVICE: measure_service, WORKFLOWS: measure_workflows}
 
 
 def _seconds(act: Callable[[], object]) -> float:

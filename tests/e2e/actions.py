@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 ACT = Path(sys.executable).with_name("act")
+# What a log says when a step of a job has ended; the time is Go's: 1m2.5s, 120.5ms.
+STEP_END = re.compile(r"^\[(.+?)\s*\].*(?:Success|Failure) - Main .*\[([\d.hmsµ]+)\]", re.MULTILINE)
+DURATION = re.compile(r"([\d.]+)(h|ms|µs|m|s)")
+UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6}
 UPLOAD = re.compile(r"(actions/upload-artifact@[0-9a-f]{40})")
 # What GitHub's own action does needs GitHub; here it tells what it would have kept.
 STAND_IN = """\
@@ -72,10 +76,9 @@ class Run:
     def job_seconds(self) -> dict[str, float]:
         """Job → the seconds of its steps."""
         found: dict[str, float] = {}
-        for job, number, unit in re.findall(
-            r"^\[(.+?)\s*\].*(?:Success|Failure) - Main .*\[([\d.]+)(ms|s)\]", self.log, re.M
-        ):
-            found[job] = found.get(job, 0.0) + float(number) / (1000 if unit == "ms" else 1)
+        for job, told in STEP_END.findall(self.log):
+            seconds = sum(float(number) * UNIT_SECONDS[unit] for number, unit in DURATION.findall(told))
+            found[job] = found.get(job, 0.0) + seconds
         return found
 
 
@@ -83,13 +86,14 @@ class Run:
 class Runner:
     """A machine of GitHub's: a folder for all that a run leaves, and the repository's secrets.
 
-    While it runs, every process list is looked at for `watched`.
+    While it runs, every process list is kept in `seen`. `jobs`: how many may run at once; 0: one for each CPU.
     """
 
     project: Path
     folder: Path
     secrets: Mapping[str, str]
     number: int = 0
+    jobs: int = 0
     runs: list[Run] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
 
@@ -119,6 +123,7 @@ class Runner:
         network = {name: value for name, value in os.environ.items() if NETWORK.fullmatch(name)}
         for name, value in {**network, **(variables or {})}.items():
             command += ["--env", f"{name}={value}"]
+        command += ["--concurrent-jobs", str(self.jobs)] if self.jobs else []
         command += self._stand_ins(home)
         secrets = "".join(f"{name}={json.dumps(value)}\n" for name, value in self.secrets.items())
         watching = threading.Event()

@@ -6,13 +6,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
 import httpx
 import tomlkit
-from actions import Runner
+from actions import Run, Runner
 from shop import Prepared
 
 from ferryman.config import load_configuration
@@ -22,6 +23,7 @@ from ferryman.rehearsal.stand_ins import PYTHON
 from ferryman.workflows.writing import write_workflows
 
 REQUIREMENTS = "django~=5.2.0\ndj-database-url\npsycopg[binary]\ngunicorn\nwhitenoise\n"
+WORKFLOWS = {"main": "production-ci-cd.yaml", "develop": "develop-ci.yaml"}
 URLS = """\
 import os
 
@@ -113,6 +115,17 @@ class DjangoShop:
         self.runner.number += 1
         self.command("build")
         self.command("deploy", "--to", "production", "--no-build", "--sequence", str(self.runner.number))
+
+    def push(self, before: str, branch: str = "main", variables: Mapping[str, str] | None = None) -> Run:
+        """Run the workflow of a push of the newest commit to a branch that had the commit `before`."""
+        message = self.git("log", "-1", "--format=%B")
+        payload = {
+            "ref": f"refs/heads/{branch}",
+            "before": before,
+            "after": self.git("rev-parse", "HEAD"),
+            "head_commit": {"message": message, "author": {"name": message}},
+        }
+        return self.runner.run(WORKFLOWS[branch], "push", payload, variables)
 
     def page(self) -> str:
         """What people see."""

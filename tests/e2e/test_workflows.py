@@ -15,23 +15,13 @@ HOSTILE = (
     "::set-env name=BASH_ENV::pwned\n$(touch pwned)\n" + "🚢" * 2500
 )
 BRANCH = "$(touch${IFS}pwned);`touch${IFS}pwned`;a'||touch${IFS}pwned#"
-PRODUCTION = "production-ci-cd.yaml"
-
-
-def push_payload(shop: DjangoShop, before: str, branch: str = "main") -> dict[str, object]:
-    commit = {"message": HOSTILE, "author": {"name": HOSTILE}}
-    return {
-        "ref": f"refs/heads/{branch}",
-        "before": before,
-        "after": shop.git("rev-parse", "HEAD"),
-        "head_commit": commit,
-    }
+NOTHING = "0" * 40
 
 
 def push_to_main(shop: DjangoShop, **page: str) -> str:
-    before = shop.git("rev-parse", "HEAD") if shop.runner.number else "0" * 40
+    before = shop.git("rev-parse", "HEAD") if shop.runner.number else NOTHING
     commit = shop.commit(HOSTILE, **page)
-    shop.runner.run(PRODUCTION, "push", push_payload(shop, before))
+    shop.push(before)
     return commit
 
 
@@ -53,6 +43,18 @@ def test_a_push_to_main_is_tested_and_deployed(shop: DjangoShop) -> None:
         "ferryman rollback --to production",
     ):
         assert part in run.log, f"{part}\n{run.log}"
+
+
+def test_a_push_to_develop_is_tested_and_goes_nowhere(shop: DjangoShop) -> None:
+    shop.git("switch", "--quiet", "--create", "develop")
+    run = shop.push(NOTHING, "develop")
+    shop.git("switch", "--quiet", "main")
+    assert run.is_green, run.log
+    assert {job.rpartition("/")[2] for job in run.job_seconds()} == {"Code quality", "Unit tests", "Docker tests"}
+    for part in ("ok       SQL of new migrations", "ok       tests", "ok       stops without losing a request"):
+        assert part in run.log, f"{part}\n{run.log}"
+    for word in ("Push the image", "ferryman deploy"):
+        assert word not in run.log
 
 
 def test_a_release_that_breaks_on_the_server_is_red_and_the_old_one_serves(shop: DjangoShop) -> None:
