@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from django_shop import DjangoShop, make_django_shop
+from outer_registry import OuterRegistry, can_be_introduced, outer_registry
 from playwright.sync_api import Browser, sync_playwright
 from shipped import FERRYMAN, ROOT, Shipped, rehearse, run
 from shop import Prepared, Shop, make_shop, prepare
@@ -152,12 +154,29 @@ def new_shop(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture(scope="module")
-def shop(server: Machine, registry: LocalRegistry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DjangoShop]:
+def outer(
+    ground: Ground, images: Images, server: Machine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OuterRegistry | None]:
+    """A registry that asks for a password wherever it is asked from; None where this machine's engine can't be told."""
+    if not can_be_introduced():
+        yield None
+        return
+    with outer_registry(ground, tmp_path_factory.mktemp("outer")) as made, pytest.MonkeyPatch.context() as variables:
+        made.introduce(server)
+        variables.setenv("SSL_CERT_FILE", made.bundle())
+        variables.setenv("no_proxy", ",".join(filter(None, (os.environ.get("no_proxy"), made.host))))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shop(
+    server: Machine, registry: LocalRegistry, outer: OuterRegistry | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DjangoShop]:
     """A Django project and a server of its own, on port 8000."""
     prepared: Prepared = prepare(server, registry, tmp_path_factory.mktemp("setup"))
     folder = tmp_path_factory.mktemp("pushed") / "shop"
     folder.mkdir()
-    made = make_django_shop(prepared, folder, prepared.pipeline_key.read_text())
+    made = make_django_shop(prepared, folder, prepared.pipeline_key.read_text(), outer)
     yield made
     tags = server.docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", made.image]).split()
     if tags:

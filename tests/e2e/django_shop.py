@@ -14,10 +14,11 @@ from secrets import token_hex
 import httpx
 import tomlkit
 from actions import Run, Runner
+from outer_registry import OuterRegistry
 from shop import Prepared
 
 from ferryman.config import load_configuration
-from ferryman.image import manifest_digest
+from ferryman.image import Credentials, manifest_digest
 from ferryman.project import write_project
 from ferryman.rehearsal.stand_ins import PYTHON
 from ferryman.workflows.writing import write_workflows
@@ -79,11 +80,13 @@ class DjangoShop:
     folder: Path
     prepared: Prepared
     runner: Runner
+    outer: OuterRegistry | None = None
 
     @property
     def image(self) -> str:
         """The repository of its images."""
-        return f"{self.prepared.registry.state.address}/{self.folder.name}"
+        address = self.outer.address if self.outer else self.prepared.registry.state.address
+        return f"{address}/{self.folder.name}"
 
     def git(self, *arguments: str, stdin: str | None = None) -> str:
         """Run git in the project."""
@@ -133,11 +136,14 @@ class DjangoShop:
 
     def digest(self, tag: str) -> str | None:
         """The registry's digest of a tag."""
-        return manifest_digest(f"{self.image}:{tag}")
+        return manifest_digest(f"{self.image}:{tag}", self.outer.credentials if self.outer else None)
 
 
-def make_django_shop(prepared: Prepared, folder: Path, key: str) -> DjangoShop:
-    """Start a project, take it in as `init` does, add the lines that it asks for, and name the server."""
+def make_django_shop(prepared: Prepared, folder: Path, key: str, outer: OuterRegistry | None = None) -> DjangoShop:
+    """Start a project, take it in as `init` does, add the lines that it asks for, and name the server.
+
+    Its images are in the outer registry; without one in that of the loopback, which asks for no password.
+    """
     subprocess.run([sys.executable, "-m", "django", "startproject", "shop", "."], cwd=folder, check=True)
     subprocess.run([sys.executable, "manage.py", "startapp", "orders"], cwd=folder, check=True)
     settings = folder / "shop" / "settings.py"
@@ -158,9 +164,10 @@ def make_django_shop(prepared: Prepared, folder: Path, key: str) -> DjangoShop:
         subprocess.run([Path(sys.executable).with_name(tool[0]), *tool[1:], "."], cwd=folder, check=False)
     _own_base(folder / "Dockerfile", prepared)
     secrets = {"VPS_HOST": "127.0.0.1", "VPS_USERNAME": "ferryman", "VPS_SSH_KEY": key}
-    secrets |= {"DOCKER_USERNAME": "acme", "DOCKER_PASSWORD": token_hex(16)}
+    login = outer.credentials if outer else Credentials("acme", token_hex(16))
+    secrets |= {"DOCKER_USERNAME": login.username, "DOCKER_PASSWORD": login.password}
     runner = Runner(folder, folder.parent / f"{folder.name}-runner", secrets)
-    shop = DjangoShop(folder, prepared, runner)
+    shop = DjangoShop(folder, prepared, runner, outer)
     _configure(shop)
     write_workflows(load_configuration(folder / "ferryman.toml"), None)
     shop.git("init", "--quiet", "--initial-branch=main")

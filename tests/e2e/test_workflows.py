@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 from actions import Run
 from django_shop import DjangoShop
 from github_stand_in import REPOSITORY, GitHubStandIn, Pull, World, sha
+
+from ferryman.errors import Refused
+from ferryman.image import manifest_digest
 
 HOSTILE = (
     "$(touch pwned) `touch pwned` \"; touch pwned; rm -rf ~/nothing # a' || touch pwned; '\n\n"
@@ -174,7 +178,9 @@ def test_no_secret_is_left_anywhere(shop: DjangoShop) -> None:
     key = shop.runner.secrets["VPS_SSH_KEY"].splitlines()[4][:40]  # the first lines are the same in every key
     public = shop.prepared.pipeline_key.with_suffix(".pub").read_text().split()[1]
     assert any(line.endswith("authorized_keys") for line in _found_on_the_server(shop, public)), "the search finds"
-    for secret in (key, shop.runner.secrets["DOCKER_PASSWORD"]):
+    username, password = (shop.runner.secrets[f"DOCKER_{name}"] for name in ("USERNAME", "PASSWORD"))
+    login = base64.b64encode(f"{username}:{password}".encode()).decode()  # as Docker's own configuration has it
+    for secret in (key, password, login):
         here = subprocess.run(
             ["grep", "-rlaF", "-e", secret, str(shop.folder.parent), *_left_behind()],
             capture_output=True,
@@ -186,6 +192,16 @@ def test_no_secret_is_left_anywhere(shop: DjangoShop) -> None:
         assert not [line for line in shop.runner.seen if secret in line]
         assert _found_on_the_server(shop, secret) == []
     assert any("ferryman deploy" in line or "ferryman rollback" in line for line in shop.runner.seen)
+
+
+def test_the_password_was_needed(shop: DjangoShop) -> None:
+    """So that it is not found because nobody had it: the registry gives and takes nothing without it."""
+    if shop.outer is None:
+        pytest.skip("this machine's engine can't be told of a registry with a password: that takes root")
+    with pytest.raises(Refused, match="login") as refused:
+        manifest_digest(f"{shop.image}:latest")
+    assert refused.value.code == "registry-login-refused"
+    assert shop.digest("latest")
 
 
 def _found_on_the_server(shop: DjangoShop, text: str) -> list[str]:
