@@ -6,12 +6,14 @@ import io
 import json
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ferryman_agent.daemon import Agent
 from ferryman_agent.protocol import Channel
+from ferryman_agent.schedules.scheduler import Scheduler
 from ferryman_agent.testing import Behaviour, FakeMachine, digest, manifest
 
 SHOP = {"app": "shop", "environment": "production"}
@@ -98,7 +100,14 @@ def test_a_second_run_is_refused_while_one_is_under_way(agent: Agent) -> None:
     assert told(agent)["running"]["number"] == 1
 
 
-def test_a_detached_run_is_answered_at_once(agent: Agent, machine: FakeMachine) -> None:
+def test_a_detached_run_is_answered_at_once_and_goes_on(agent: Agent, machine: FakeMachine) -> None:
+    runs: list[threading.Thread] = []
+
+    def spawn(act: Callable[[], None]) -> None:
+        runs.append(threading.Thread(target=act, daemon=True))
+        runs[-1].start()
+
+    agent.scheduler = Scheduler(agent.server, spawn)
     entered, leave = threading.Event(), threading.Event()
     original = machine.docker.wait
 
@@ -114,6 +123,8 @@ def test_a_detached_run_is_answered_at_once(agent: Agent, machine: FakeMachine) 
     container = converse(agent, "logs", {**SHOP, "role": "sweep"})[-1]["result"]["container"]
     assert container == "ferryman.shop.production.sweep.run.1"
     leave.set()
+    runs[0].join(20)
+    assert told(agent)["last"]["state"] == "succeeded"
 
 
 @pytest.mark.parametrize("name", ["web", "sweeep", "", None, 5, ["sweep"]])
