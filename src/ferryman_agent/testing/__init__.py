@@ -7,7 +7,7 @@ from ferryman_agent.testing.edge import FakeEdge
 from ferryman_agent.testing.ledger import MemoryLedger
 from ferryman_agent.testing.machine import REDIS, FakeMachine, begin, carry_out, digest, interrupted, manifest
 from ferryman_agent.testing.promises import Watch, broken_promises
-from ferryman_agent.testing.strikes import Script, Strike
+from ferryman_agent.testing.strikes import Outage, Script, Strike
 
 __all__ = [
     "REDIS",
@@ -21,6 +21,7 @@ __all__ = [
     "FakeMachine",
     "FakeStopwatch",
     "MemoryLedger",
+    "Outage",
     "Script",
     "Strike",
     "Watch",

@@ -11,6 +11,7 @@ from ferryman_agent.edge.configuration import (
     DIRECT,
     DIRECT_KEY,
     LANES,
+    NAMED,
     PORTS,
     UNUSED_ADDRESS,
     files,
@@ -130,15 +131,15 @@ class FakeEdge(Edge):
 
     def is_answered(self, host: str, up: set[str]) -> bool:
         """Whether a new request for a key of the host map finds an answer: the edge's own, or a container that runs."""
-        slot = self.hosts.get(host)
-        if not self.is_running or slot is None:
+        slot, frontend = self.hosts.get(host), DIRECT if host == DIRECT_KEY else NAMED
+        if not self.is_running or slot is None or frontend not in self.open_frontends:
             return False
         ready = [self.addresses.get((slot, lane), "") for lane in LANES if self.lanes.get((slot, lane)) == "ready"]
         return slot in self.answers or bool(ready and all(place.partition(":")[0] in up for place in ready))
 
     def targets(self, domain: str | None) -> list[str]:
         """The addresses that a new request for this host name may reach now, if the edge does not answer itself."""
-        key, frontend = domain or DIRECT_KEY, "named" if domain else "direct"
+        key, frontend = domain or DIRECT_KEY, NAMED if domain else DIRECT
         slot = self.hosts.get(key)
         if not self.is_running or slot is None or frontend not in self.open_frontends:
             return []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ferryman_agent.containers import (
     HOST_PORT,
     accessory_name,
@@ -19,12 +21,13 @@ from ferryman_agent.testing.machine import FakeMachine
 from ferryman_agent.transaction.retention import HELD, held_by_others
 from ferryman_agent.transaction.server import Server
 
-NOT_THERE = {"State": {"Running": False}}
+NOT_THERE: dict[str, Any] = {"State": {"Running": False}, "HostConfig": {"RestartPolicy": {"Name": ""}}}
 
 
 def broken_promises(machine: FakeMachine, server: Server) -> list[str]:
     """Deployments without an outcome, and what is not as the ledger says, for every app."""
     broken = [f"{deployment.id} has no outcome" for deployment in server.ledger.unfinished()]
+    broken += [f"edge and Docker have port {port}" for port in machine.docker.published() & machine.edge.ports()]
     for app in server.ledger.apps():
         broken += [f"{app.id} is still to be removed"] if app.removal else []
         release = server.ledger.release(app.id, app.serving) if app.serving else None
@@ -97,8 +100,7 @@ def _not_reached(machine: FakeMachine, app: App, manifest: Manifest, place: str)
     if manifest.is_published:
         has = machine.docker.published()
         broken = [] if has == {HOST_PORT} else [f"{app.id} is to have port {HOST_PORT}, and Docker publishes {has}"]
-        is_routed = app.slot in {route.slot for route in machine.edge.configured} and machine.edge.is_running
-        return broken + ([f"the edge routes to {app.id}, which is published"] if is_routed else [])
+        return broken + _routed(machine, app)
     broken = []
     targets = machine.edge.targets(manifest.domain)
     if targets != [f"{place}:{manifest.web.port}"]:
@@ -106,6 +108,13 @@ def _not_reached(machine: FakeMachine, app: App, manifest: Manifest, place: str)
     if bool(app.maintenance) != bool(machine.edge.answer(manifest.domain)):
         broken.append(f"maintenance is {app.maintenance}, the edge says {machine.edge.answer(manifest.domain)}")
     return broken
+
+
+def _routed(machine: FakeMachine, app: App) -> list[str]:
+    """An edge that routes to an app whose port Docker publishes, now or once it is started anew."""
+    slots = {route.slot for route in machine.edge.configured} | set(machine.edge.hosts.values())
+    is_routed = machine.edge.is_running and app.slot in slots
+    return [f"the edge routes to {app.id}, which is published"] if is_routed else []
 
 
 def _not_as_recorded(machine: FakeMachine, app: App, record: AccessoryRecord) -> list[str]:
@@ -123,11 +132,16 @@ def _not_stopped(
     """Roles are stopped; what is kept beside them runs, unless it was to stop too."""
     names, kept = containers
     broken = _left_over(machine, app, names | kept)
-    up = {name for name in names | kept if (machine.docker.container(name) or NOT_THERE)["State"]["Running"]}
+    found = {name: machine.docker.container(name) or NOT_THERE for name in sorted(names | kept)}
+    up = {name for name, container in found.items() if container["State"]["Running"]}
+    returning = [name for name, one in found.items() if one["HostConfig"]["RestartPolicy"]["Name"] == "always"]
+    broken += [f"{name} comes up at a reboot" for name in returning]
     keeps_database = bool(app.stopped and not app.stopped["database"])
     if up != (kept if keeps_database else set()):
         broken.append(f"{app.id} is stopped, and {sorted(up)} run")
-    if not manifest.is_published and machine.edge.answer(manifest.domain) != stopped():
+    if manifest.is_published:
+        broken += _routed(machine, app)
+    elif machine.edge.answer(manifest.domain) != stopped():
         broken.append(f"{app.id} is stopped, and the edge says {machine.edge.answer(manifest.domain)}")
     return broken + ([f"degraded: {app.degraded}"] if app.degraded else [])
 

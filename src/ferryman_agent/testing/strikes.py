@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sqlite3
@@ -9,6 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ferryman_agent.containers import HOST_PORT
+from ferryman_agent.edge.configuration import DIRECT_KEY
+from ferryman_agent.edge.runtime import EdgeError
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import Unavailable
 from ferryman_agent.testing.crash import DOCKER_EFFECTS, LEDGER_EFFECTS, Crash, CrashPoint
@@ -19,6 +23,15 @@ if TYPE_CHECKING:
 
 NEEDS_SPACE = frozenset({"pull", "create", "start", "run", "agree", "write_release", "ensure_volume"}) | LEDGER_EFFECTS
 HELD_ALONE = frozenset({"agree", "commit", "commit_change"})  # under a lock: nobody else comes in between
+
+
+@dataclass(frozen=True)
+class Outage:
+    """The passage, by number and name, at which nothing answered for a key of the edge's host map."""
+
+    host: str
+    at: int
+    where: str
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,8 @@ class Script(CrashPoint):
     """Carries strikes out. `cancel` and `other` are set by whoever has them to do.
 
     `lanes` tells slot → lane of what the ledger says. `untrue` is where the edge was made to differ from it.
-    `outages` are the passages at which a request found no container, of the hosts that were served at the beginning.
+    `outages` are the passages at which a request found no container, of the hosts that were served at the beginning:
+    by the edge, or by a published container.
     """
 
     def __init__(self, machine: FakeMachine, strikes: Sequence[Strike]) -> None:
@@ -50,9 +64,10 @@ class Script(CrashPoint):
         self.cancel: Callable[[], object] = lambda: None
         self.other: Callable[[], object] = lambda: None
         self.lanes: Callable[[], dict[int, str | None]] | None = None
-        self.outages: list[str] = []
+        self.outages: list[Outage] = []
         self._strikes = sorted(strikes, key=lambda strike: strike.at)
-        self._served = [host for host in machine.edge.hosts if machine.edge.is_answered(host, running(machine.docker))]
+        up = running(machine.docker)
+        self._served = [host for host in {*machine.edge.hosts, DIRECT_KEY} if self._is_answered(host, up)]
         self._full_until = self._away_until = -1
         self.untrue: list[str] = []
 
@@ -66,7 +81,7 @@ class Script(CrashPoint):
         count, name = len(self.passed) - 1, where.partition(" ")[2]
         if self._served:
             up = running(self.machine.docker)
-            self.outages += [where for host in self._served if not self.machine.edge.is_answered(host, up)]
+            self.outages += [Outage(host, count, where) for host in self._served if not self._is_answered(host, up)]
         if where == "after agree" and self.lanes is not None:
             self._compare(self.lanes())
         while self._strikes and self._strikes[0].at <= count:
@@ -77,9 +92,21 @@ class Script(CrashPoint):
         if where.startswith("before"):
             self._raise(name, is_away=count < self._away_until)
 
+    @property
+    def is_down(self) -> bool:
+        """Whether an outage lasted beyond the last passage."""
+        return bool(self.outages) and self.outages[-1].at == len(self.passed) - 1
+
+    def _is_answered(self, host: str, up: set[str]) -> bool:
+        if self.machine.edge.is_answered(host, up):
+            return True
+        return host == DIRECT_KEY and HOST_PORT in self.machine.docker.published()
+
     def _compare(self, lanes: dict[int, str | None]) -> None:
         """Traffic follows the ledger: the edge never goes ahead of it."""
-        ready = {slot: lane for (slot, lane), state in self.machine.edge.lanes.items() if state == "ready"}
+        edge = self.machine.edge
+        routed = set(edge.hosts.values())
+        ready = {slot: lane for (slot, lane), state in edge.lanes.items() if state == "ready" and slot in routed}
         self.untrue += [f"slot {slot}: {lane}" for slot, lane in ready.items() if lanes.get(slot, lane) != lane]
 
     def reading(self, name: str) -> None:
@@ -111,7 +138,7 @@ class Script(CrashPoint):
             "full": lambda: setattr(self, "_full_until", count + strike.lasts),
             "engine away": lambda: setattr(self, "_away_until", count + strike.lasts),
             "engine restarts": self._reboot,
-            "edge restarts": edge.restart,
+            "edge restarts": self._restart_edge,
             "edge goes": lambda: setattr(edge, "is_running", False),
             "container goes": lambda: lose_container(docker, strike.pick),
             "image goes": lambda: lose_image(docker, strike.pick),
@@ -127,7 +154,13 @@ class Script(CrashPoint):
 
     def _reboot(self) -> None:
         self.machine.docker.reboot()
-        self.machine.edge.restart()
+        self._restart_edge()
+
+    def _restart_edge(self) -> None:
+        """The engine does it, where there is an edge. One that can't have a port it wants has ended again."""
+        if self.machine.edge.is_running:
+            with contextlib.suppress(EdgeError):
+                self.machine.edge.restart()
 
 
 def running(docker: FakeDocker) -> set[str]:

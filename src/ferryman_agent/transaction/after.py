@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,19 +52,18 @@ def committed(server: Server, app: App) -> Committed | None:
     return Committed(server, app, parse_manifest(release.manifest), release) if release else None
 
 
-def switch(target: Committed) -> float | None:
+def switch(target: Committed, making_way: Callable[[], None] = lambda: None) -> None:
     """The lasting restart policy, then the edge: new requests go to the committed release from here on.
 
-    Where an old container publishes the port that the edge is to have, it goes before; returns for how many seconds
-    nobody had the port then.
+    Where an old container publishes the port that the edge is to have, it goes before: `making_way` is called, and
+    from then on nobody has the port until this returns.
     """
-    server, began = target.server, target.server.stopwatch.seconds()
+    server = target.server
     server.docker.set_restart_policy(target.container("web"), LASTING)
-    is_in_the_way = target.manifest.domain is None and bool(server.publishing(target.app.id))
-    if is_in_the_way:
+    if target.manifest.domain is None and server.publishing(target.app.id):
+        making_way()
         stop_old(target)
     server.agree()
-    return server.stopwatch.seconds() - began if is_in_the_way else None
 
 
 def drain(target: Committed, lane: str | None = None) -> bool:

@@ -107,6 +107,8 @@ class Journal:
     def finished(self, outcome: str, error: AgentError | None, stayed: list[str]) -> None:
         """Record the outcome; nothing is written afterwards."""
         seconds = round(self.seconds, 3)
+        if self.downtime is not None:
+            self.down(self.downtime)  # it could not be written then, maybe
         details = error.as_json()["details"] if error else {}
         shown = {"code": error.code, "message": error.message, **details} if error else None
         self._ledger.finish(self.deployment, outcome, seconds, error.as_json() if error else None)

@@ -95,7 +95,7 @@ def _attempt(problems: list[str], act: Callable[[], None]) -> bool:
 
 
 def _agrees(server: Server, app: App) -> bool:
-    """One look at the containers and one at the edge; True when nothing is to be done."""
+    """One look at the containers, one at the edge and one at web's policy; True when nothing is to be done."""
     target = after.committed(server, app)
     found = server.docker.containers({"ferryman.app": app.id})
     containers = [container for container in found if "ferryman.schedule" not in container["Labels"]]
@@ -108,7 +108,14 @@ def _agrees(server: Server, app: App) -> bool:
         return False
     if app.stopped:
         return is_kept_stopped(server, app, containers)
-    return names == _wanted(target) and all(container["State"] == "running" for container in containers)
+    is_up = names == _wanted(target) and all(container["State"] == "running" for container in containers)
+    return is_up and _is_lasting(target)
+
+
+def _is_lasting(target: Committed) -> bool:
+    """False after a way back on which the engine went away: the old container has the policy of one that returns."""
+    web = target.server.docker.container(target.container("web"))
+    return bool(web and web["HostConfig"]["RestartPolicy"]["Name"] == after.LASTING)
 
 
 def _edge_agrees(server: Server, app: App, target: Committed) -> bool:

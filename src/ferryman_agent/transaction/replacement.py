@@ -23,11 +23,13 @@ from ferryman_agent.transaction.stop import stop_all
 class Replacement(Run):
     """A run that replaces containers; `candidate` is the web container that is to serve, None when web stays.
 
-    `gap` is there once the old one was to stop before the candidate starts.
+    `gap` is there once the old one was to stop before the candidate starts. `without_port_since`: since then, after the
+    commit, neither the old one nor the edge has the port.
     """
 
     candidate: Candidate | None = field(default=None, kw_only=True)
     gap: Gap | None = field(default=None, kw_only=True)
+    without_port_since: float | None = field(default=None, kw_only=True)
 
     def _bring_up(self) -> None:
         """The steps that end with a healthy candidate: beside what serves, or after it where Docker has the port."""
@@ -102,12 +104,17 @@ class Replacement(Run):
         gap.check(self.server, self.app, manifest)
 
     def _switch(self, target: Committed, step: Step) -> None:
-        seconds = after.switch(target)
-        if seconds is not None:
-            self.journal.down(seconds)
-            step.detail = f"down for {seconds:.1f} s"
+        after.switch(target, self._make_way)
+        if self.without_port_since is not None:
+            self.journal.down(self.server.stopwatch.seconds() - self.without_port_since)
+            step.detail = f"down for {self.journal.downtime:.1f} s"
         if target.app.maintenance:
             step.detail = "maintenance is on: the edge goes on answering 503"
+
+    def _make_way(self) -> None:
+        """The first of several tries tells since when."""
+        if self.without_port_since is None:
+            self.without_port_since = self.server.stopwatch.seconds()
 
     def _replace_roles(self, target: Committed, step: Step) -> None:
         step.detail = after.replace_roles(target)

@@ -72,6 +72,8 @@ def stop_all(server: Server, app: App) -> None:
     """Stop what must not run while the app is stopped. The containers stay, and with them their logs."""
     target = serving_of(server, app)
     after.remove_candidates(server, app)
+    for container in server.role_containers(app.id, "web").values():  # a deploy that failed may have left another one
+        server.docker.set_restart_policy(container["Id"], after.LASTING)
     for container in server.docker.containers({"ferryman.app": app.id}):
         role = container["Labels"].get("ferryman.role", "")
         if role != "postgres" and accessories.LABEL not in container["Labels"] and container["State"] in UP:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,14 +30,17 @@ PASSAGES_OF_A_DEPLOY = 110
 LATER_PASSAGES = 30
 IN_MEMORY = Path("/dev/shm")
 
+PUBLISHED = "recreate"
 # Each is one draw: drawing takes a good part of the time. What is listed more than once comes more often.
 WHATS = [
-    *[(word, has_worker, redis, None) for word in IMAGES for has_worker in (False, True) for redis in ("", "redis:7")],
-    *[("good", has_worker, redis, None) for has_worker in (False, True) for redis in ("", "redis:8")],
-    *[("rollback", False, "", to) for to in (None, None, None, None, 1, 2, 3, 4)],
-    *[(change, False, "", None) for change in [*CHANGES, *CHANGES]],
-    *[("sweep", False, "", None)] * 2,
-    *[("nothing", False, "", None)] * 4,
+    *[Step(word, has_worker, redis) for word in IMAGES for has_worker in (False, True) for redis in ("", "redis:7")],
+    *[Step("good", has_worker, redis) for has_worker in (False, True) for redis in ("", "redis:8")],
+    *[Step(word, strategy=PUBLISHED) for word in [*IMAGES, "good", "good", "good", "better"]],
+    *[Step("good", has_worker=True, redis="redis:7", strategy=PUBLISHED)] * 2,
+    *[Step("rollback", to=to) for to in (None, None, None, None, 1, 2, 3, 4)],
+    *[Step(change) for change in [*CHANGES, *CHANGES]],
+    *[Step("sweep")] * 2,
+    *[Step("nothing")] * 4,
 ]
 KINDS = [
     *[("crash", 0, 0)] * 12,
@@ -59,9 +63,9 @@ def made(found: list[tuple[int, int]], passages: int) -> tuple[Strike, ...]:
 
 def step(found: tuple[int, int, list[tuple[int, int]], list[tuple[int, int]]]) -> Step:
     """What was drawn, as a step."""
-    what, has_worker, redis, to = WHATS[found[0]]
-    passages = PASSAGES.get(what, PASSAGES_OF_A_DEPLOY)
-    return Step(what, has_worker, redis, to, found[1], made(found[2], passages), made(found[3], LATER_PASSAGES))
+    what = WHATS[found[0]]
+    passages = PASSAGES.get(what.what, PASSAGES_OF_A_DEPLOY)
+    return replace(what, app=found[1], strikes=made(found[2], passages), later=made(found[3], LATER_PASSAGES))
 
 
 steps = st.tuples(st.integers(0, len(WHATS) - 1), st.sampled_from((0, 0, 1)), strikes(limit=2), strikes(limit=1)).map(

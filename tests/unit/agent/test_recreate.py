@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 from typing import Any
 
 import pytest
 
+from ferryman_agent.edge import Route
 from ferryman_agent.errors import BadRequest
 from ferryman_agent.ledger import Deployment
 from ferryman_agent.manifest import parse_manifest
@@ -180,6 +183,71 @@ def test_an_old_one_that_does_not_come_back_is_told_and_tried_again(
     assert "downtime" not in failed.error["details"]
     look_after(server)
     assert broken_promises(machine, server) == []
+
+
+@pytest.fixture
+def interrupted_gap(machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """The engine went away as the old container was to stop: it runs on, and would return after a reboot."""
+    with monkeypatch.context() as patch:
+
+        def go_away(*_: object) -> None:
+            patch.setattr(machine.docker, "remove", refuse)
+            refuse()
+
+        patch.setattr(machine.docker, "stop", go_away)
+        assert carry_out(server, machine.order("two", published()), "two").state == "failed"
+    found = machine.docker.container(f"{WEB}.1")
+    assert found is not None
+    assert (found["State"]["Running"], found["HostConfig"]["RestartPolicy"]) == (True, {"Name": "always"})
+    return server
+
+
+def test_an_old_one_that_never_stopped_gets_its_lasting_policy_again(
+    machine: FakeMachine, interrupted_gap: Server
+) -> None:
+    look_after(interrupted_gap)
+    assert broken_promises(machine, interrupted_gap) == []
+
+
+def test_an_app_that_is_stopped_after_a_failed_deploy_stays_so_over_a_reboot(
+    machine: FakeMachine, interrupted_gap: Server
+) -> None:
+    assert carry_out(interrupted_gap, StopOrder(APP, database=False), "stop").state == "succeeded"
+    machine.docker.reboot()
+    assert machine.docker.published() == set()
+    assert broken_promises(machine, interrupted_gap) == []
+
+
+def test_the_way_to_the_edge_tells_the_downtime_of_all_its_tries(
+    machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agree, refusals = machine.edge.agree, [OSError(errno.ENOSPC, "full")]
+
+    def at_the_second_try(routes: list[Route]) -> None:
+        if [route for route in routes if route.is_known] and refusals:
+            raise refusals.pop()
+        agree(routes)
+
+    monkeypatch.setattr(machine.edge, "agree", at_the_second_try)
+    to_edge = carry_out(server, machine.order("one", manifest()), "edge")
+    assert (to_edge.state, refusals) == ("succeeded", [])
+    assert to_edge.downtime == 1.0
+    assert steps(server, to_edge)["switch"] == ("done", "down for 1.0 s")
+    assert broken_promises(machine, server) == []
+
+
+def test_a_downtime_that_can_not_be_written_at_once_is_written_at_the_end(
+    machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_downtime, refusals = server.ledger.set_downtime, [sqlite3.OperationalError("database or disk is full")]
+
+    def at_the_second_try(deployment: str, seconds: float) -> None:
+        if refusals:
+            raise refusals.pop()
+        set_downtime(deployment, seconds)
+
+    monkeypatch.setattr(server.ledger, "set_downtime", at_the_second_try)
+    assert carry_out(server, machine.order("two", published()), "two").downtime == 0.0
 
 
 def test_a_deploy_of_a_stopped_app_that_fails_leaves_it_stopped(machine: FakeMachine, server: Server) -> None:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ferryman_agent.edge.configuration import DIRECT_KEY
 from ferryman_agent.errors import AgentError
 from ferryman_agent.ledger import Ledger
 from ferryman_agent.probe import Answer
@@ -20,6 +21,7 @@ from ferryman_agent.testing import (
     Crash,
     FakeMachine,
     MemoryLedger,
+    Outage,
     Script,
     Strike,
     begin,
@@ -36,7 +38,7 @@ from ferryman_agent.transaction.change import (
     StartOrder,
     StopOrder,
 )
-from ferryman_agent.transaction.order import RollbackOrder
+from ferryman_agent.transaction.order import DeployOrder, RollbackOrder
 from ferryman_agent.transaction.reconciliation import look_after
 from ferryman_agent.transaction.recovery import recover
 from ferryman_agent.transaction.running import RunningTransactions
@@ -68,34 +70,44 @@ CHANGES: dict[str, Callable[[str], Order]] = {
 # These strike the agent alone: whoever asks for a page must not notice them.
 UNNOTICED = frozenset({"crash", "cancel", "full", "other"})
 CLOSING = (StopOrder, RemoveOrder)
+REPLACING = (DeployOrder, RollbackOrder, RestartOrder, StartOrder)
 
 
 @dataclass(frozen=True)
 class Step:
     """What is asked for of which app; `what` is an image, `rollback`, one of CHANGES, `sweep` or `nothing`.
 
-    `sweep` is the scheduled command. `strikes` come during it, `later` during the recovery or reconciliation after it.
+    `sweep` is the scheduled command. The `strategy` recreate is for APPS[0] alone: the other one has a domain.
+    `strikes` come during it, `later` during the recovery or reconciliation after it.
     """
 
     what: str
     has_worker: bool = False
     redis: str = ""
     to: int | None = None
+    strategy: str = "blue-green"
     app: int = 0
     strikes: tuple[Strike, ...] = ()
     later: tuple[Strike, ...] = ()
 
+    @property
+    def kinds(self) -> set[str]:
+        """What strikes, during it and after it."""
+        return {strike.what for strike in (*self.strikes, *self.later)}
 
-def content(app: int, serial: int, *, has_worker: bool, redis: str) -> dict[str, Any]:
+
+def content(step: Step, serial: int) -> dict[str, Any]:
     """What is deployed; the serial number makes that it differs from all before."""
-    name = APPS[app]
-    found = manifest(app=name, image=f"acme/{name}", retain=2, domain=f"{name}.example.com" if app else None)
+    name = APPS[step.app]
+    found = manifest(app=name, image=f"acme/{name}", retain=2, domain=f"{name}.example.com" if step.app else None)
+    if step.app == 0:
+        found["strategy"] = step.strategy
     found["env"] = {"required": [], "values": {"SERIAL": str(serial)}}
     found["schedules"] = {"sweep": SWEEP}
-    if has_worker:
+    if step.has_worker:
         found["roles"]["worker"] = WORKER
-    if redis:
-        found["accessories"] = {"redis": {**REDIS, "image": redis}}
+    if step.redis:
+        found["accessories"] = {"redis": {**REDIS, "image": step.redis}}
     return found
 
 
@@ -113,7 +125,7 @@ def order_of(machine: FakeMachine, step: Step, serial: int) -> Order | None:
         return RollbackOrder(app, step.to, None)
     if step.what in CHANGES:
         return CHANGES[step.what](app)
-    return machine.order(step.what, content(step.app, serial, has_worker=step.has_worker, redis=step.redis))
+    return machine.order(step.what, content(step, serial))
 
 
 @cache
@@ -140,7 +152,7 @@ class History:
         docker, edge, clock = pickle.loads(found)  # noqa: S301 - of this process's own
         self.machine = FakeMachine(self.folder, docker.stopwatch, clock, edge)
         self.machine.docker, docker.folder = docker, self.folder
-        edge.published_ports = docker.published
+        docker.edge_ports, edge.taken_ports = edge.ports, self.machine.taken_ports
         self.machine.ledger = MemoryLedger(clock, ledger)
 
     def serving(self) -> dict[str, int | None]:
@@ -153,11 +165,18 @@ class History:
         assert self.machine.ledger
         return {app.slot: app.lane for app in self.machine.ledger.apps()}
 
+    def strategy(self, app: int) -> str:
+        """Now this, now that one for what is deployed in between; in maintenance only the edge will do."""
+        assert self.machine.ledger
+        found = self.machine.ledger.app(f"{APPS[app]}.production")
+        return "recreate" if self.serial % 2 and not (found and found.maintenance) else "blue-green"
+
     def play(self, step: Step) -> None:
         """One step, its strikes, the recovery or reconciliation, and what must hold then."""
         self.serial += 1
         before, request = self.serving(), f"request {self.serial}"
         app = f"{APPS[step.app]}.production"
+        was_stopped = self.is_stopped(app)
         order = order_of(self.machine, step, self.serial)
         script = Script(self.machine, step.strikes)
         script.lanes = self.lanes
@@ -174,9 +193,9 @@ class History:
         self.check_outcome(app, order, request, before.get(app))
         if any(promised):
             assert self.serving().get(app) == before.get(app), "cancelled, and committed all the same"
-        kinds = {strike.what for strike in (*step.strikes, *step.later)}
-        if kinds <= UNNOTICED and not isinstance(order, CLOSING):
-            assert (script.outages, outages) == ([], [])
+        if step.kinds <= UNNOTICED and not isinstance(order, CLOSING):
+            is_told = has_crashed or was_stopped or script.is_down or self.has_downtime(request)
+            self.check_outages(step, order, [*script.outages, *outages], is_told=is_told)
 
     def run(self, order: Order | None, request: str, script: Script, promised: list[bool]) -> bool:
         """Carry an order out; True when the agent crashed. What is refused at once is told to the caller."""
@@ -204,7 +223,7 @@ class History:
             return True
         return False
 
-    def recover(self, strikes: Sequence[Strike], *, has_crashed: bool) -> list[str]:
+    def recover(self, strikes: Sequence[Strike], *, has_crashed: bool) -> list[Outage]:
         """The next agent's start, or this one's next round; that may crash, too. Returns the outages meanwhile."""
         script = Script(self.machine, strikes)
         server = self.machine.agent(script)
@@ -238,6 +257,32 @@ class History:
             assert self.serving().get(app) == before
             assert found is None or found.state in ("unchanged", "failed", "refused", "cancelled", "interrupted")
 
+    def is_stopped(self, app: str) -> bool:
+        """Whether nobody expects it to serve."""
+        assert self.machine.ledger
+        found = self.machine.ledger.app(app)
+        return bool(found and found.stopped)
+
+    def has_downtime(self, request: str) -> bool:
+        """Whether people are told that nothing answered for a time."""
+        assert self.machine.ledger
+        found = self.machine.ledger.deployment(request)
+        return bool(found and found.downtime is not None)
+
+    def check_outages(self, step: Step, order: Order | None, found: list[Outage], *, is_told: bool) -> None:
+        """None; but a published container's port may have a gap while web is replaced, of which people are told."""
+        assert self.machine.ledger
+        assert [outage for outage in found if outage.host != DIRECT_KEY] == []
+        if not found:
+            return
+        app = f"{APPS[0]}.production"
+        assert any(release.manifest["strategy"] == "recreate" for release in self.machine.ledger.releases(app))
+        if step.app != 0:
+            assert "other" in step.kinds
+            return
+        assert isinstance(order, REPLACING)
+        assert is_told
+
     def deploy_other(self, app: int) -> None:
         """A deploy of the other app in between, by the same agent."""
         self.deploy(self.machine.agent(), app)
@@ -245,7 +290,8 @@ class History:
     def deploy(self, server: Server, app: int) -> None:
         """A good deploy of something new."""
         self.serial += 1
-        order = self.machine.order("good", content(app, self.serial, has_worker=False, redis=""))
+        step = Step("good", strategy=self.strategy(app), app=app)
+        order = self.machine.order("good", content(step, self.serial))
         done = carry_out(server, order, f"request {self.serial}")
         assert done.state == "succeeded", done.error
 
