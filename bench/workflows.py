@@ -21,7 +21,7 @@ BASE = " AS base\n"
 NOTE = (
     "seconds of its steps under act, one job at a time on this machine, in one run each of a Django project as `init` "
     "takes it in. Cold: packages' caches are empty, and no layer above the base image is anywhere. Warm: a push that "
-    "changes a word, with all of it kept. With the layers alone, as GitHub's own machines have them:"
+    "changes a word, with all of it kept. With the layers kept and the packages fetched anew:"
 )
 
 
@@ -97,6 +97,8 @@ def _push(shop: DjangoShop, word: str, caches: Mapping[str, str], log: Log) -> R
     run = shop.push(before, variables=caches)
     if not run.is_green or shop.page() != word:
         raise BenchFailed("bench-run-failed", f"the push of {word!r} was not deployed:\n{run.log}")
+    if not any(Path(caches["UV_CACHE_DIR"]).glob("*/*")):
+        raise BenchFailed("bench-no-cache", "uv kept no package where it was told to")
     log(f"push of {word!r}: " + ", ".join(f"{job} {seconds:.1f} s" for job, seconds in _by_job(run).items()))
     return run
 
