@@ -18,6 +18,7 @@ OWN_VOLUME_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"
 HEALTH_SECONDS = 10
 FIRST_HEALTH_SECONDS = 60
 HOST_PORT = 8000  # of an app without a domain: the edge's, or Docker's own with the strategy recreate
+ENGINE_STOP_SECONDS = 10  # Docker's own limit: an engine that restarts waits for its slowest container, and nothing serves
 LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 
 
@@ -126,6 +127,7 @@ def app_specification(
             "LogConfig": LOG,
             "Init": False,
         },
+        "StopTimeout": min(stop_seconds(role.stop_grace), ENGINE_STOP_SECONDS),
     }
     if role.command:
         specification["Cmd"] = list(role.command)
@@ -134,6 +136,11 @@ def app_specification(
         specification["ExposedPorts"] = {port: {}}
         specification["HostConfig"]["PortBindings"] = {port: [{"HostPort": str(HOST_PORT)}]}
     return specification
+
+
+def stop_seconds(grace: float) -> int:
+    """A grace as the engine takes it: whole seconds, from 1 on."""
+    return max(1, round(grace))
 
 
 def _limits(resources: Resources) -> dict[str, Any]:
@@ -187,7 +194,7 @@ def accessory_specification(
             "Mounts": _mounts(accessory_volumes(app.id, accessory)),
             "LogConfig": LOG,
         },
-        "StopTimeout": max(1, round(accessory.stop_grace)),
+        "StopTimeout": stop_seconds(accessory.stop_grace),
     }
     if accessory.command:
         specification["Cmd"] = list(accessory.command)

@@ -132,6 +132,7 @@ def test_a_container_is_fenced_in() -> None:
             "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
             "Init": False,
         },
+        "StopTimeout": 10,
     }
 
 
