@@ -97,7 +97,7 @@ def _push(shop: DjangoShop, word: str, caches: Mapping[str, str], log: Log) -> R
     run = shop.push(before, variables=caches)
     if not run.is_green or shop.page() != word:
         raise BenchFailed("bench-run-failed", f"the push of {word!r} was not deployed:\n{run.log}")
-    if not any(Path(caches["UV_CACHE_DIR"]).glob("*/*")):
+    if not any(Path(caches["UV_CACHE_DIR"]).glob("archive-*/*")):  # uv's own marks stand beside, packages or none
         raise BenchFailed("bench-no-cache", "uv kept no package where it was told to")
     log(f"push of {word!r}: " + ", ".join(f"{job} {seconds:.1f} s" for job, seconds in _by_job(run).items()))
     return run

@@ -26,6 +26,7 @@ from harbour.resources import CheckedQuery
 from harbour.schema_notes import extend_schema
 
 SHOWN_ERRORS = 20
+DETAIL_CHARACTERS = 300  # it may quote what was sent
 # A thousand events take megabytes until they are stored: each worker does one such report at a time.
 LARGE_BYTES = 64 * 1024
 TURN_SECONDS = 1.0
@@ -74,7 +75,7 @@ def _in_turn(size: int) -> Iterator[None]:
 def _refusal(error: NotAReport) -> Problem:
     count = len(error.found)
     errors = [
-        {"pointer": "#" + "".join(f"/{part}" for part in wrong.where), "detail": str(wrong)}
+        {"pointer": "#" + "".join(f"/{part}" for part in wrong.where), "detail": str(wrong)[:DETAIL_CHARACTERS]}
         for wrong in error.found[:SHOWN_ERRORS]
     ]
     return Problem(422, f"The report has {count} problem{'s' if count > 1 else ''}; nothing was stored", errors)

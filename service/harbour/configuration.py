@@ -103,9 +103,12 @@ def _value(form: FieldInfo, text: str) -> object:
     """Read one variable. Raises ValueError."""
     if form.name in READ:
         return READ[form.name](text)
-    if form.type is bool and (said := text.lower()) in YES | NO:
+    if form.type is str:
+        return text
+    said = text.strip().lower()
+    if form.type is bool and said in YES | NO:
         return said in YES
-    return convert(text, form.type, strict=False)
+    return convert(said, form.type, strict=False)
 
 
 def load() -> Configuration:

@@ -1,5 +1,6 @@
 """JSON as it comes in and goes out: strict about what PostgreSQL can't store, and fast."""
 
+import json
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -64,4 +65,10 @@ class JSONRenderer(BaseRenderer):
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
         """Return the bytes; no bytes where there is nothing to say."""
-        return b"" if data is None else orjson.dumps(data, JSONEncoder().default, OPTIONS)
+        if data is None:
+            return b""
+        try:
+            return orjson.dumps(data, JSONEncoder().default, OPTIONS)
+        except TypeError:
+            # Whole numbers beyond 64 bits: orjson refuses them, PostgreSQL keeps them, and makes some of large floats.
+            return json.dumps(data, cls=JSONEncoder, ensure_ascii=False, separators=(",", ":")).encode()

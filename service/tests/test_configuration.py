@@ -65,6 +65,13 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not configuration.debug
 
 
+def test_spaces_around_a_number_or_a_truth_are_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (PRODUCTION | {"PORT": "8080 ", "DEBUG": " Yes", "HARBOUR_HTTPS": "TRUE\n"}).items():
+        monkeypatch.setenv(name, value)
+    configuration = load()
+    assert (configuration.port, configuration.debug, configuration.https) == (8080, True, True)
+
+
 def test_every_mistake_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEBUG", "perhaps")
     monkeypatch.setenv("HARBOUR_POOL_SIZE", "-1")

@@ -117,6 +117,16 @@ def test_numbers_of_any_size_are_kept_as_they_were(agent: Agent) -> None:
     assert DeploymentEvent.objects.get().data == data
 
 
+@pytest.mark.usefixtures("public_read")
+def test_numbers_of_any_size_are_given_back(agent: Agent) -> None:
+    error = {"large": 2**80, "small": -(2**63) - 1, "float": 1e300, "text": "ä"}
+    data = {"outcome": "failed", "error": error}
+    assert agent.send([GOOD | {"sequence": 1, "kind": "deployment.finished", "data": data}]).status_code == 200
+    error["float"] = 10**300  # PostgreSQL writes it without an exponent
+    assert Client().get("/api/v1/events/").json()["results"][0]["data"] == data
+    assert Client().get(f"/api/v1/deployments/{GOOD['deployment']}/").json()["error"] == error
+
+
 def test_times_of_any_zone_are_kept_in_utc(agent: Agent) -> None:
     agent.send([GOOD | {"sequence": 1, "at": "2026-11-23T10:00:00.25+02:00"}])
     assert DeploymentEvent.objects.get().at.isoformat() == "2026-11-23T08:00:00.250000+00:00"
@@ -275,6 +285,13 @@ def test_each_event_is_told_what_is_wrong_with_it_and_at_most_20_are_shown(agent
     told = agent.send([GOOD | {"kind": "no spaces"}] * 30).json()
     assert "30 problems" in told["detail"]
     assert len(told["errors"]) == 20
+
+
+def test_an_answer_does_not_repeat_all_that_was_wrong(agent: Agent) -> None:
+    wrong = [GOOD | {"sequence": number, "data": {"step": "pull", "state": "x" * 10_000}} for number in range(1, 4)]
+    answer = agent.send(wrong)
+    assert answer.status_code == 422
+    assert len(answer.content) < 2000
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,10 @@ from ferryman.errors import FerrymanError, OutcomeUnknown, Unreachable
 from ferryman.link import Conversation, Link
 
 CUT = frozenset({"connection-lost", "protocol-broken"})
-AWAY = CUT | {"server-unreachable", "login-refused", "host-key-changed", "agent-missing", "agent-not-running"}
+AWAY = CUT | {
+    *("server-unreachable", "login-refused", "host-key-changed", "agent-missing", "agent-not-running"),
+    "too-many-calls",  # the call that was cut may still count
+}
 RESUME_LIMIT_SECONDS = 300.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0

@@ -123,6 +123,7 @@ def test_a_server_that_restarts_meanwhile_is_waited_for(destination: Destination
     link.answer("deploy", CUT, events=[event(1)])
     link.answer("deploy", Unreachable("server-unreachable", "nothing listens there"))
     link.answer("deploy", Unreachable("agent-not-running", "the agent does not answer"))
+    link.answer("deploy", Unreachable("too-many-calls", "the one that was cut still counts"))
     link.answer("deploy", {"outcome": "succeeded"}, events=[event(1), event(2)])
     assert ask_transaction(destination, "deploy", {}, lambda _: None) == {"outcome": "succeeded"}
 

@@ -321,15 +321,16 @@ class FakeDocker(Docker):
             if is_lasting and not _host_ports(self.by_name[name]) & self.published():
                 self.by_name[name]["State"].update(Status="running", Running=True, StartedAt=self._now())
 
+    def resume(self, container: str) -> None:
+        self._found(container)["State"].update(Status="running")
+
     def stop(self, container: str, grace: float) -> None:
-        found = self.container(container)
-        if found:
+        if found := self.container(container):
             self.calls.append(f"stop {found['Name'][1:]} within {grace:g} s")
             self._found(container)["State"].update(Status="exited", Running=False, ExitCode=143, FinishedAt=self._now())
 
     def remove(self, container: str) -> None:
-        found = self.container(container)
-        if found:
+        if found := self.container(container):
             del self.by_name[found["Name"][1:]]
 
     def set_restart_policy(self, container: str, policy: str) -> None:

@@ -102,6 +102,8 @@ def _agrees(server: Server, app: App) -> bool:
     names = {container["Names"][0].lstrip("/") for container in containers}
     if any(not record.is_committed for record in server.ledger.accessories(app.id)):
         return False
+    if any(container["State"] == "paused" for container in found):
+        return False
     if target is None:
         return not app.removal and names <= {database_name(app.id)}
     if app.removal or not _edge_agrees(server, app, target) or not server.is_attached(app, found):

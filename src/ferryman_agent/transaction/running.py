@@ -61,6 +61,7 @@ class RunningTransactions:
 
     def enter(self, request: str, order: Order, app: App, terms: Terms) -> Deployment | Entry:
         """Start it, or have it wait for its turn as its terms say; a repeated request finds its place again."""
+        entry = self._entry(request, order, app, terms)  # its limit counts from here on
         with self._changed:
             is_settled = self._changed.wait_for(
                 lambda: not {app.id, EVERY_APP} & self._settling, timeout=terms.wait_seconds
@@ -72,7 +73,6 @@ class RunningTransactions:
                 raise waited_too_long(terms, self._state(app.id))
             if request in self._cancelled:
                 raise Cancelled("cancelled", "cancelled on request before it began", state="nothing was changed")
-            entry = self._entry(request, order, app, terms)
             running = self._transactions.get(app.id)
             if running is None:
                 return self._start(entry)

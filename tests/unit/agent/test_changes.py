@@ -158,6 +158,27 @@ def test_a_stopped_app_stays_stopped_over_a_reboot_and_the_reconciliation(
     assert broken_promises(machine, again) == []
 
 
+def pause(machine: FakeMachine, name: str) -> None:
+    """Somebody freezes a container's processes; the engine counts it as one that runs."""
+    machine.docker.by_name[name]["State"]["Status"] = "paused"
+
+
+@pytest.mark.parametrize("name", [WEB, WORKER, POSTGRES])
+def test_what_somebody_paused_goes_on(machine: FakeMachine, server: Server, name: str) -> None:
+    pause(machine, name)
+    settle(server, app_of(server))
+    assert machine.docker.by_name[name]["State"]["Status"] == "running"
+    assert broken_promises(machine, server) == []
+
+
+def test_what_runs_beside_a_stopped_app_goes_on_too(machine: FakeMachine, server: Server) -> None:
+    done(server, STOP, "stop")
+    pause(machine, POSTGRES)
+    settle(server, app_of(server))
+    assert machine.docker.by_name[POSTGRES]["State"]["Status"] == "running"
+    assert up(machine) == {"postgres"}
+
+
 def test_a_stop_waits_for_open_requests_and_grants_each_role_its_grace(machine: FakeMachine, server: Server) -> None:
     machine.edge.requests[1, "a"] = [2, 1, 0]
     done(server, STOP, "stop")

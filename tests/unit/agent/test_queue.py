@@ -268,6 +268,21 @@ def test_the_limit_counts_while_the_app_is_recovered_too(agent: Agent) -> None:
     assert ask(agent, "deploy", deploy("two"))["result"]["outcome"] == "succeeded"
 
 
+def test_what_a_recovery_took_of_the_limit_is_not_waited_again(agent: Agent, held: tuple[Callers, Gate]) -> None:
+    (callers, gate), running = held, agent.running
+    running._settling.add("shop.production")
+    callers.ask("second", "deploy", deploy("two", wait_seconds=60))
+    while callers._threads[-1].is_alive() and not running._changed._waiters:  # type: ignore[attr-defined]
+        threading.Event().wait(0.01)
+    agent.server.stopwatch.wait(40)
+    running.let_go("shop.production")
+    callers.waits(1)
+    agent.server.stopwatch.wait(21)
+    assert running.waiting("shop.production") == []
+    gate.leave.set()
+    assert code(callers.end()["second"]) == ("wait-timeout", 3)
+
+
 def test_a_request_whose_caller_is_gone_keeps_its_place_and_is_found_again(
     agent: Agent, held: tuple[Callers, Gate]
 ) -> None:

@@ -15,6 +15,7 @@ from ferryman_agent.daemon import Agent
 from ferryman_agent.protocol import Channel
 from ferryman_agent.schedules.scheduler import Scheduler
 from ferryman_agent.testing import Behaviour, FakeMachine, digest, manifest
+from ferryman_agent.transaction.reconciliation import look_after
 
 SHOP = {"app": "shop", "environment": "production"}
 SWEEP = {"cron": "30 3 * * *", "command": ["sweep"], "time_limit": 90.0, "stop_grace": 4.0}
@@ -125,6 +126,22 @@ def test_a_detached_run_is_answered_at_once_and_goes_on(agent: Agent, machine: F
     leave.set()
     runs[0].join(20)
     assert told(agent)["last"]["state"] == "succeeded"
+
+
+def test_a_run_that_somebody_paused_goes_on(agent: Agent, machine: FakeMachine) -> None:
+    behaves(machine)  # it runs until it is stopped
+    wait, found = machine.docker.wait, list[str]()
+
+    def paused(container: str, limit: float) -> int | None:
+        state = machine.docker.by_name["ferryman.shop.production.sweep.run.1"]["State"]
+        state["Status"] = "paused"
+        look_after(agent.server, agent.running)
+        found.append(state["Status"])
+        return wait(container, limit)
+
+    machine.docker.wait = paused  # type: ignore[method-assign]
+    converse(agent, "run", RUN)
+    assert found[0] == "running"
 
 
 @pytest.mark.parametrize("name", ["web", "sweeep", "", None, 5, ["sweep"]])
