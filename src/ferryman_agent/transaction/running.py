@@ -28,6 +28,7 @@ from ferryman_agent.transaction.run import Run
 from ferryman_agent.transaction.server import Server
 
 LOOK_SECONDS = 5.0
+GLANCE_SECONDS = 2.0  # a look of the keeper at an app is no reason to refuse anybody
 CANCELLED_KEPT = 100
 WAITING_LIMIT = 50  # per app; each may hold a thread of the agent
 EVERY_APP = "*"  # no app has this name
@@ -62,10 +63,9 @@ class RunningTransactions:
     def enter(self, request: str, order: Order, app: App, terms: Terms) -> Deployment | Entry:
         """Start it, or have it wait for its turn as its terms say; a repeated request finds its place again."""
         entry = self._entry(request, order, app, terms)  # its limit counts from here on
+        limit = None if terms.wait_seconds is None else max(terms.wait_seconds, GLANCE_SECONDS)
         with self._changed:
-            is_settled = self._changed.wait_for(
-                lambda: not {app.id, EVERY_APP} & self._settling, timeout=terms.wait_seconds
-            )
+            is_settled = self._changed.wait_for(lambda: not {app.id, EVERY_APP} & self._settling, timeout=limit)
             found = self.repeated(request, kind_of(order), app.id)
             if found:
                 return found
