@@ -28,6 +28,8 @@ NAME = "ferryman.edge"
 START_LIMIT_SECONDS = 20.0
 SOCKET_LIMIT_SECONDS = 3.0
 POLL_SECONDS = 0.05
+# When the engine stops, HAProxy hangs up at once and then waits for what is open: nobody is served meanwhile.
+STOP_SECONDS = 2
 
 
 class Edge:
@@ -193,6 +195,7 @@ class Edge:
             "User": "0:0",  # to bind port 80 on the host's network; HAProxy gives root up after it
             "Cmd": ["haproxy", "-f", f"{FOLDER}/haproxy.cfg"],
             "Labels": {"ferryman.role": "edge"},
+            "StopTimeout": STOP_SECONDS,
             "HostConfig": {
                 "NetworkMode": "host",
                 "RestartPolicy": {"Name": "always"},
