@@ -18,7 +18,8 @@ OWN_VOLUME_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"
 HEALTH_SECONDS = 10
 FIRST_HEALTH_SECONDS = 60
 HOST_PORT = 8000  # of an app without a domain: the edge's, or Docker's own with the strategy recreate
-ENGINE_STOP_SECONDS = 10  # Docker's own limit: an engine that restarts waits for its slowest container, and nothing serves
+# Docker's own limit: an engine that restarts waits for its slowest container, and nothing serves meanwhile.
+ENGINE_STOP_SECONDS = 10
 LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 
 
