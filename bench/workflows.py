@@ -9,7 +9,7 @@ from secrets import token_hex
 
 from actions import Run
 from django_shop import DjangoShop, make_django_shop
-from shop import prepare
+from shop import prepare, remove_images
 
 from bench.stage import BenchFailed, Log
 from bench.table import Row
@@ -68,9 +68,7 @@ def _pushed_project(folder: Path, log: Log) -> Iterator[DjangoShop]:
             try:
                 yield shop
             finally:
-                tags = ground.docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", shop.image]).split()
-                if tags:
-                    ground.docker.run(["rmi", "--force", *tags])
+                remove_images(ground.docker, shop.image)
         finally:
             server.remove()
     finally:

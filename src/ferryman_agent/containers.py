@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ferryman_agent.engine.docker import stop_seconds
 from ferryman_agent.ledger import AccessoryRecord, App, Release, Run
 from ferryman_agent.manifest import Accessory, Manifest, Resources, Role, Schedule
 
@@ -137,11 +138,6 @@ def app_specification(
         specification["ExposedPorts"] = {port: {}}
         specification["HostConfig"]["PortBindings"] = {port: [{"HostPort": str(HOST_PORT)}]}
     return specification
-
-
-def stop_seconds(grace: float) -> int:
-    """A grace as the engine takes it: whole seconds, from 1 on."""
-    return max(1, round(grace))
 
 
 def _limits(resources: Resources) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django_shop import DjangoShop, make_django_shop
 from outer_registry import OuterRegistry, can_be_introduced, outer_registry
 from playwright.sync_api import Browser, sync_playwright
 from shipped import FERRYMAN, ROOT, Shipped, rehearse, run
-from shop import Prepared, Shop, make_shop, prepare
+from shop import Prepared, Shop, make_shop, prepare, remove_images
 
 from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.engine import ensure_engine
@@ -148,9 +148,7 @@ def new_shop(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> It
                 call.kill()
         removed = shop.ferryman("remove", "--yes-remove", shop.name)
         assert removed.process.returncode == 0 or "[unknown-app]" in removed.told
-        tags = prepared.server.docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", shop.image]).split()
-        if tags:
-            prepared.server.docker.run(["rmi", "--force", *tags])
+        remove_images(prepared.server.docker, shop.image)
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +176,7 @@ def shop(
     folder.mkdir()
     made = make_django_shop(prepared, folder, prepared.pipeline_key.read_text(), outer)
     yield made
-    tags = server.docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", made.image]).split()
-    if tags:
-        server.docker.run(["rmi", "--force", *tags])
+    remove_images(server.docker, made.image)
 
 
 @pytest.fixture(scope="session")

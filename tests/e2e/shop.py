@@ -19,6 +19,7 @@ from ferryman.config import load_configuration
 from ferryman.deploy import DeployOptions, deploy_parameters, published_image
 from ferryman.destination import Destination, find_destination
 from ferryman.link import PublicKey
+from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.local_registry import LocalRegistry
 from ferryman.rehearsal.machine import Machine
 
@@ -214,6 +215,13 @@ def make_shop(prepared: Prepared, folder: Path, name: str, domain: str | None = 
     shop.git("init", "--quiet")
     shop.configure()
     return shop
+
+
+def remove_images(docker: Docker, repository: str) -> None:
+    """Take every tag of a repository off this machine's engine."""
+    tags = docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", repository]).split()
+    if tags:
+        docker.run(["rmi", "--force", *tags])
 
 
 def forward(server: Machine, registry: LocalRegistry) -> None:

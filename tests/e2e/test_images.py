@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from shop import remove_images
 
 from ferryman.errors import DeployFailed, FerrymanError, Refused, UsageError
 from ferryman.image import (
@@ -68,8 +69,7 @@ def request_for(project: Path, images: Images, docker: Docker) -> Iterator[Build
     yield BuildRequest(
         project=project, image=name, migrate=("python", "manage.py", "migrate"), stand_ins=frozenset({PYTHON})
     )
-    for tag in docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", name]).split():
-        docker.run(["rmi", tag])
+    remove_images(docker, name)
 
 
 def labels(docker: Docker, reference: str) -> dict[str, str]:
@@ -277,8 +277,7 @@ def test_layers_of_the_dependencies_are_kept_in_the_registry_for_the_next_machin
     finally:
         (project / "Dockerfile").write_text(DOCKERFILE)
         commit(project)
-        for tag in docker.run(["images", "--format", "{{.Repository}}:{{.Tag}}", image]).split():
-            docker.run(["rmi", tag])
+        remove_images(docker, image)
 
 
 def image_configuration(reference: str) -> dict[str, object]:

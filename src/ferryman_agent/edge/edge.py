@@ -28,7 +28,7 @@ NAME = "ferryman.edge"
 START_LIMIT_SECONDS = 20.0
 SOCKET_LIMIT_SECONDS = 3.0
 POLL_SECONDS = 0.05
-# When the engine stops, HAProxy hangs up at once and then waits for what is open: nobody is served meanwhile.
+# When the engine stops, HAProxy takes no new connection and waits for those that are open: nobody else is served.
 STOP_SECONDS = 2
 
 

@@ -26,6 +26,11 @@ NOT_FOUND = 404
 CONFLICT = 409
 
 
+def stop_seconds(grace: float) -> int:
+    """A grace as the engine takes it: whole seconds, from 1 on."""
+    return max(1, round(grace))
+
+
 class Docker:
     """The engine behind `path`. Missing things are None or ignored; other faults raise EngineError."""
 
@@ -212,7 +217,7 @@ class Docker:
     def stop(self, container: str, grace: float) -> None:
         """SIGTERM (or the image's stop signal), SIGKILL after `grace` seconds; gone already, or going, is fine."""
         try:
-            self._ask("POST", f"/containers/{container}/stop", query={"t": max(1, round(grace))}, timeout=grace + 60)
+            self._ask("POST", f"/containers/{container}/stop", query={"t": stop_seconds(grace)}, timeout=grace + 60)
         except EngineError as error:
             if error.status not in (NOT_FOUND, CONFLICT):
                 raise
