@@ -27,15 +27,15 @@ from ferryman_agent.edge import Edge
 from ferryman_agent.engine import Docker, EngineError
 from ferryman_agent.engine.docker import SOCKET as ENGINE
 from ferryman_agent.errors import AgentError, BadRequest, Refused, Unavailable
+from ferryman_agent.host import Host
 from ferryman_agent.outbox import Outbox
 from ferryman_agent.protocol import ROLES, SUPPORTED, Channel, is_id
 from ferryman_agent.requests import REQUESTS
 from ferryman_agent.requests.call import Call, Parts
 from ferryman_agent.schedules import Scheduler
 from ferryman_agent.systemd import notify, watchdog_seconds
-from ferryman_agent.transaction.keeper import Keeper
-from ferryman_agent.transaction.running import RunningTransactions
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.keeping.keeper import Keeper
+from ferryman_agent.transaction.runs.running import RunningTransactions
 
 ENGINE_LIMIT_SECONDS = 60.0
 TRY_AGAIN_SECONDS = 2.0
@@ -66,7 +66,7 @@ class Agent:
 
     def _open(self) -> None:
         ledger = open_ledger(self._folder, self._docker, now)
-        self.server = Server(ledger, self._docker, self.edge, self._folder)
+        self.server = Host(ledger, self._docker, self.edge, self._folder)
         self.outbox = Outbox(ledger)
         self.server.report_added = self.outbox.wake
         self.running = RunningTransactions(self.server)

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 BODY_LIMIT_BYTES = 2000
+PROBE_TIMEOUT_SECONDS = 5.0  # of what is about to serve
+LOOK_TIMEOUT_SECONDS = 2.0  # of what serves already
 
 
 @dataclass(frozen=True)

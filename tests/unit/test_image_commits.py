@@ -14,7 +14,7 @@ import pytest
 from ferryman.image import commits
 from ferryman.image.commits import read_commits
 from ferryman_agent.ledger import Release
-from ferryman_agent.transaction.commits import brought, parse_commits
+from ferryman_agent.transaction.orders.commits import brought, parse_commits
 
 AT = "2026-11-23T07:41:09Z"
 SECONDS = "1795419669 +0530"

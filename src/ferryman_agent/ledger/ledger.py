@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
+from dataclasses import asdict
 from typing import Any
 
 from ferryman_agent.errors import Refused
@@ -20,6 +21,7 @@ from ferryman_agent.ledger.rows import (
     release_from,
 )
 from ferryman_agent.ledger.runs import Runs
+from ferryman_agent.ledger.states import Kind, Maintenance, Outcome, ReleaseState, Removal, Stopped
 
 SLOTS = 16
 OUTBOX_LIMIT_ROWS = 10_000
@@ -35,6 +37,13 @@ def _full(taken: list[sqlite3.Row]) -> Refused:
         state="nothing was changed",
         hint=f"make room: ferryman remove {(idle or ['APP.ENVIRONMENT'])[0]}",
     )
+
+
+def _stored(found: Any) -> Any:
+    """As a column holds it: what is no plain value is a JSON object."""
+    if isinstance(found, (Maintenance, Stopped, Removal)):
+        found = asdict(found)
+    return json.dumps(found) if isinstance(found, dict) else found
 
 
 class Ledger(Accessories, Runs, Restoring):
@@ -76,7 +85,7 @@ class Ledger(Accessories, Runs, Restoring):
 
         With `accessories` these are all that the app has from then on.
         """
-        encoded = {key: json.dumps(found) if isinstance(found, dict) else found for key, found in change.items()}
+        encoded = {key: _stored(found) for key, found in change.items()}
         columns = ", ".join(f"{key} = ?" for key in encoded)
         with self._writing() as connection:
             connection.execute(
@@ -159,7 +168,7 @@ class Ledger(Accessories, Runs, Restoring):
         assert added is not None  # noqa: S101 - written above, in this process
         return added
 
-    def mark_releases(self, app_id: str, numbers: list[int], state: str) -> None:
+    def mark_releases(self, app_id: str, numbers: list[int], state: ReleaseState) -> None:
         """Set the state of some releases."""
         with self._writing() as connection:
             connection.executemany(
@@ -188,7 +197,7 @@ class Ledger(Accessories, Runs, Restoring):
 
     # -- deployments
 
-    def begin(self, app: App, request: str, kind: str, sequence: int | None) -> Deployment:
+    def begin(self, app: App, request: str, kind: Kind, sequence: int | None) -> Deployment:
         """Record a new deployment as running. The reserve is held back for it again, if it had to be given."""
         identifier = str(uuid.uuid4())
         if self._reserve:
@@ -203,7 +212,7 @@ class Ledger(Accessories, Runs, Restoring):
         assert deployment is not None  # noqa: S101 - written above, in this process
         return deployment
 
-    def add_ended(self, asked: dict[str, Any], app: str, state: str, error: dict[str, Any]) -> Deployment:
+    def add_ended(self, asked: dict[str, Any], app: str, state: Outcome, error: dict[str, Any]) -> Deployment:
         """Record a request that ended without its turn, so that repeating it tells the same; not reported."""
         identifier = str(uuid.uuid4())
         with self._writing() as connection:
@@ -260,7 +269,7 @@ class Ledger(Accessories, Runs, Restoring):
         query = "SELECT * FROM deployment WHERE state IN ('running', 'committed') ORDER BY started_at, rowid"
         return [deployment_from(row) for row in self._all(query)]
 
-    def finish(self, deployment: Deployment, state: str, seconds: float, error: dict[str, Any] | None) -> None:
+    def finish(self, deployment: Deployment, state: Outcome, seconds: float, error: dict[str, Any] | None) -> None:
         """Record the outcome, and forget deployments beyond the newest that are kept."""
         with self._writing() as connection:
             connection.execute(

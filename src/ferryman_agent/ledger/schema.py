@@ -69,7 +69,7 @@ CREATE TABLE release (
     manifest TEXT NOT NULL,
     environment_version INTEGER NOT NULL,
     migrations TEXT,                    -- JSON list that the image knows, NULL when unknown
-    state TEXT NOT NULL,                -- candidate, healthy, failed, pruned
+    state TEXT NOT NULL,                -- candidate, healthy, failed, pruned, failed-pruned
     created_at TEXT NOT NULL,
     PRIMARY KEY (app, number)
 );

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ferryman_agent.host import Host
 from ferryman_agent.outbox import Outbox
 from ferryman_agent.protocol import Channel
 from ferryman_agent.schedules import Scheduler
-from ferryman_agent.transaction.running import RunningTransactions
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.runs.running import RunningTransactions
 
 
 @dataclass(frozen=True)
 class Parts:
     """What an agent that can act is made of."""
 
-    server: Server
+    server: Host
     running: RunningTransactions
     outbox: Outbox
     scheduler: Scheduler
@@ -38,7 +38,7 @@ class Call:
     params: dict[str, Any]
 
     @property
-    def server(self) -> Server:
+    def server(self) -> Host:
         """The narrow objects of this server."""
         return self._parts().server
 

@@ -8,8 +8,8 @@ from ferryman_agent.containers import SUBNETS
 from ferryman_agent.ledger import App
 from ferryman_agent.requests.call import Call
 from ferryman_agent.requests.deployments import attend
-from ferryman_agent.transaction.change import (
-    ChangeOrder,
+from ferryman_agent.transaction.orders import ChangeOrder
+from ferryman_agent.transaction.orders.changing import (
     parse_accessory_remove,
     parse_maintenance,
     parse_remove,
@@ -17,9 +17,10 @@ from ferryman_agent.transaction.change import (
     parse_start,
     parse_stop,
 )
-from ferryman_agent.transaction.order import app_id, known_app
-from ferryman_agent.transaction.queue import parse_terms
-from ferryman_agent.transaction.removal import what_goes
+from ferryman_agent.transaction.orders.deploying import known_app
+from ferryman_agent.transaction.orders.parameters import app_id
+from ferryman_agent.transaction.orders.terms import parse_terms
+from ferryman_agent.transaction.steps.teardown.removal import what_goes
 
 
 def restart(call: Call) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from ferryman_agent.errors import AgentError, BadRequest, Refused
 from ferryman_agent.ledger import Deployment
 from ferryman_agent.protocol import is_id
 from ferryman_agent.requests.call import Call
-from ferryman_agent.transaction.order import known_app, parse_deploy, parse_rollback, whole_number
-from ferryman_agent.transaction.queue import Entry, parse_terms
+from ferryman_agent.transaction.orders.deploying import known_app, parse_deploy, parse_rollback
+from ferryman_agent.transaction.orders.parameters import whole_number
+from ferryman_agent.transaction.orders.terms import parse_terms
+from ferryman_agent.transaction.runs.queue import Entry
 
 
 class Failed(AgentError):

@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 from ferryman_agent.containers import SUBNETS, accessory_name, current_name, run_name
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, BadRequest, Refused
+from ferryman_agent.host.serving import committed, copy_ledger
 from ferryman_agent.manifest import NAME, VARIABLE
 from ferryman_agent.requests.call import Call
 from ferryman_agent.requests.schedules import send_kept_log
 from ferryman_agent.requests.watching import until_gone
-from ferryman_agent.transaction.after import committed
-from ferryman_agent.transaction.order import app_id, known_app, whole_number
+from ferryman_agent.transaction.orders.deploying import known_app
+from ferryman_agent.transaction.orders.parameters import app_id, whole_number
 
 CHUNK_BYTES = 32768
 VARIABLE_LIMIT_BYTES = (128 << 10) - 1  # NAME=value: Linux starts no process with a longer one
@@ -61,7 +62,7 @@ def _store(call: Call, version: int, values: dict[str, str], change: tuple[str, 
     if names:
         app = call.server.ledger.add_app(call.params["app"], call.params["environment"], SUBNETS)
         version = call.server.ledger.add_environment(app.id, values, f"{verb} {', '.join(names)}", base=version)
-        call.server.copy_ledger(app.id)
+        copy_ledger(call.server, app.id)
     return {"version": version, "changed": names}
 
 

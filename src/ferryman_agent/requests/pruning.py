@@ -6,8 +6,8 @@ from typing import Any
 
 from ferryman_agent.errors import BadRequest
 from ferryman_agent.requests.call import Call
-from ferryman_agent.transaction.order import known_app
-from ferryman_agent.transaction.unused import remove_unused
+from ferryman_agent.transaction.orders.deploying import known_app
+from ferryman_agent.transaction.steps.teardown.unused import remove_unused
 
 
 def prune(call: Call) -> dict[str, Any]:

@@ -1,21 +1,20 @@
-"""hello, status, releases, deployments, plan: requests that change nothing."""
+"""hello, status, releases, deployments: requests that change nothing."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ferryman_agent import __version__
 from ferryman_agent.containers import accessory_name, current_name, lane_address
-from ferryman_agent.database import known_migrations, pending
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.protocol import SUPPORTED
 from ferryman_agent.requests.call import Call
 from ferryman_agent.requests.schedules import told
-from ferryman_agent.transaction.accessories import Source, change_of, described, health_of
-from ferryman_agent.transaction.before import missing_variables
-from ferryman_agent.transaction.commits import NOTHING, brought
-from ferryman_agent.transaction.order import app_id, known_app, parse_deploy, rollback_target, whole_number
+from ferryman_agent.transaction.orders.deploying import known_app
+from ferryman_agent.transaction.orders.parameters import app_id, whole_number
+from ferryman_agent.transaction.steps.accessories import Source, change_of
 
 PROBE_TIMEOUT_SECONDS = 2.0
 
@@ -57,8 +56,8 @@ def _app_status(call: Call, app: App) -> dict[str, Any]:
         "accessories": {},
         "schedules": {},
         "degraded": app.degraded,
-        "maintenance": app.maintenance,
-        "stopped": app.stopped,
+        "maintenance": app.maintenance and asdict(app.maintenance),
+        "stopped": app.stopped and asdict(app.stopped),
         "running": call.running.told(app.id),
         "waiting": call.running.waiting(app.id),
     }
@@ -148,83 +147,6 @@ def deployments(call: Call) -> dict[str, Any]:
     found = call.server.ledger.deployments(app.id, limit=min(whole_number(call.params, "limit") or 20, 500))
     keys = ("id", "kind", "release", "previous", "sequence", "state", "started_at", "seconds", "downtime", "error")
     return {"deployments": [{key: getattr(deployment, key) for key in keys} for deployment in found]}
-
-
-def plan(call: Call) -> dict[str, Any]:
-    """What a deploy or a rollback would do; changes nothing."""
-    if call.params.get("kind") == "rollback":
-        app = known_app(call.server.ledger, call.params)
-        ledger, number = call.server.ledger, whole_number(call.params, "to")
-        target = rollback_target(app, ledger.releases(app.id), number, ledger.served_before(app.id))
-        return {**_plan(call, app, target, parse_manifest(target.manifest)), **NOTHING.as_json()}
-    order = parse_deploy(call.params)
-    found = call.server.ledger.app(order.manifest.app_id)
-    version, _ = call.server.ledger.environment(order.manifest.app_id)
-    releases = call.server.ledger.releases(order.manifest.app_id)
-    number = call.server.ledger.next_number(order.manifest.app_id)
-    fields = (order.manifest.app_id, number, order.manifest.image, order.digest, order.revision)
-    release = Release(*fields, order.manifest.content, version, migrations=None, state="candidate", created_at="")
-    serving = next((r for r in releases if found and r.number == found.serving), None)
-    commits = brought(order.commits, serving, releases)
-    return {**_plan(call, found, release, order.manifest), **commits.as_json()}
-
-
-def _plan(call: Call, app: App | None, release: Release, manifest: Manifest) -> dict[str, Any]:
-    serving = call.server.ledger.release(app.id, app.serving) if app and app.serving else None
-    _, stored = call.server.ledger.environment(manifest.app_id, release.environment_version)
-    missing = missing_variables(manifest, stored)
-    is_same = serving is not None and serving.has_same_content(release)
-    image = call.server.docker.image(release.reference)
-    return {
-        "app": manifest.app,
-        "environment": manifest.environment,
-        "serving": serving.summary() if serving else None,
-        "release": release.summary(),
-        "unchanged": is_same,
-        "refused": [f"ferryman.toml requires {name}, which is not set" for name in missing],
-        "steps": [] if is_same else _steps(call, app, Source(manifest, release), image),
-    }
-
-
-def _steps(call: Call, app: App | None, source: Source, image: dict[str, Any] | None) -> list[dict[str, str]]:
-    manifest, web = source.manifest, source.manifest.web
-    beside = described(call.server, app, source)
-    others = [role for role in manifest.roles if role != "web"]
-    steps: list[tuple[str, str]] = [
-        ("preflight", "check variables, domain and sequence"),
-        ("room", "check disk, inodes and memory"),
-        ("pull", "the image is on the server already" if image else f"pull {manifest.image} by digest"),
-        *([("accessories", beside)] if beside else []),
-        ("database", _database_plan(call, app, manifest, image)),
-    ]
-    start = [
-        ("start web", f"{manifest.memory >> 20} MiB, {manifest.cpus:g} CPUs, port {web.port}"),
-        ("healthy", f"GET {web.health} as {manifest.host_header}, at most {web.health_timeout:g} s"),
-        ("commit", "the new release is what serves"),
-    ]
-    stop = ("stop old", f"SIGTERM, SIGKILL after {web.stop_grace:g} s")
-    if manifest.is_published:
-        down = ("stop old", f"{stop[1]}; from here on it is down, until the new one is healthy or the old one is back")
-        steps += [down, *start, ("remove old", "the old container goes")]
-    else:
-        switch = [("switch", "the edge sends new requests to it")]
-        drain = [("drain", f"wait for open requests, at most {web.drain_timeout:g} s")]
-        steps += [*start, *switch, *drain, stop]
-    steps += [("roles", f"replace {', '.join(others)}")] if others else []
-    steps.append(("retain", f"keep the last {manifest.retain} healthy releases"))
-    return [{"step": name, "detail": detail} for name, detail in steps]
-
-
-def _database_plan(call: Call, app: App | None, manifest: Manifest, image: dict[str, Any] | None) -> str:
-    if manifest.database is None or not manifest.database.migrate:
-        return "nothing to migrate"
-    if app is None or call.server.docker.container(f"ferryman.{app.id}.postgres") is None:
-        return f"start PostgreSQL {manifest.database.version} and run all migrations"
-    known = known_migrations(image) if image else None
-    if known is None:
-        return "run the migrations that are pending (known once the image is on the server)"
-    todo = pending(known, call.server.postgres(app).applied_migrations()) or []
-    return f"run {len(todo)} migrations: {', '.join(todo)}" if todo else "no migration is pending"
 
 
 def outbox(call: Call) -> dict[str, Any]:

@@ -11,13 +11,13 @@ from ferryman_agent.clock import written
 from ferryman_agent.cron import next_time
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, Refused
+from ferryman_agent.host.serving import serving_of
 from ferryman_agent.ledger import App, Run
 from ferryman_agent.manifest import Manifest
 from ferryman_agent.requests.call import Call
 from ferryman_agent.requests.watching import until_gone
 from ferryman_agent.schedules.execution import Execution, log_file
-from ferryman_agent.transaction.order import known_app
-from ferryman_agent.transaction.stop import serving_of
+from ferryman_agent.transaction.orders.deploying import known_app
 
 WHY = {
     "failed": "ended with exit code {exit_code}",

@@ -13,10 +13,11 @@ from typing import Any
 from ferryman_agent.containers import run_name, run_specification
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError
+from ferryman_agent.host import Host
+from ferryman_agent.host.lookups import tail
 from ferryman_agent.ledger import App, Release, Run
 from ferryman_agent.manifest import Schedule, parse_manifest
 from ferryman_agent.secrets_file import write_private
-from ferryman_agent.transaction.server import Server
 
 WAIT_SECONDS = 2.0
 RECORD_PAUSE_SECONDS = 10.0
@@ -28,7 +29,7 @@ LABEL = "ferryman.schedule"
 class Execution:
     """`started` is set once the container is there or could not be made, `ended` when the outcome is recorded."""
 
-    server: Server
+    server: Host
     run: Run
     started: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -71,9 +72,9 @@ class Execution:
         for container in docker.containers({"ferryman.app": app.id, LABEL: self.run.schedule}):
             docker.remove(container["Id"])  # of a run that is recorded, and could not be removed then
         manifest = parse_manifest(release.manifest)
-        server.pull_release(release, None, lambda: False)
+        server.images.pull_release(release)
         self._subject()  # a pull takes its time
-        environment = server.environment_of(app, manifest, release)
+        environment = server.secrets.environment(app, manifest, release)
         specification = run_specification(app, manifest, release, self._schedule(), environment)
         docker.create(self.container, specification)
         docker.start(self.container)
@@ -105,7 +106,7 @@ class Execution:
                 self.server.stopwatch.wait(WAIT_SECONDS)
         is_stopped = code != 0 and self._is_app_closed()
         state = state or ("stopped" if is_stopped else "succeeded" if code == 0 else "failed")
-        lines = [] if state == "succeeded" else self.server.tail(self.container)
+        lines = [] if state == "succeeded" else tail(self.server.engine, self.container)
         seconds = self._seconds()
         self._keep_log()
         self._end(replace(self.run, state=state, exit_code=code, seconds=round(seconds, 3), log=lines))
@@ -157,7 +158,7 @@ class Execution:
         app = self._app()
         if app is None or app.removal:
             return
-        lines = self.server.tail(self.container, LOG_LINES)
+        lines = tail(self.server.engine, self.container, LOG_LINES)
         with contextlib.suppress(OSError):  # a full disk; the outcome matters more
             path = log_file(self.server, self.run.app, self.run.schedule)
             write_private(path, "".join(f"{line}\n" for line in lines))
@@ -176,12 +177,12 @@ class Execution:
         self.ended.set()
 
 
-def log_file(server: Server, app_id: str, schedule: str) -> Path:
+def log_file(server: Host, app_id: str, schedule: str) -> Path:
     """Where the log of a schedule's last run is kept."""
-    return server.app_folder(app_id) / "runs" / f"{schedule}.log"
+    return server.secrets.app_folder(app_id) / "runs" / f"{schedule}.log"
 
 
-def _report(server: Server, run: Run) -> dict[str, Any] | None:
+def _report(server: Host, run: Run) -> dict[str, Any] | None:
     """What Harbour is told of a run that did not succeed; no line of its log."""
     app = server.ledger.app(run.app)
     if run.state == "succeeded" or app is None:

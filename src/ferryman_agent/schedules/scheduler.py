@@ -9,12 +9,12 @@ from collections.abc import Callable
 from ferryman_agent.containers import run_name
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError
+from ferryman_agent.host import Host
+from ferryman_agent.host.serving import committed
 from ferryman_agent.ledger import App
 from ferryman_agent.manifest import Schedule
 from ferryman_agent.schedules.execution import LABEL, Execution
 from ferryman_agent.schedules.timetable import Key, Planned, look
-from ferryman_agent.transaction.after import committed
-from ferryman_agent.transaction.server import Server
 
 LOOK_SECONDS = 10.0
 
@@ -27,7 +27,7 @@ def in_a_thread(act: Callable[[], None]) -> None:
 class Scheduler:
     """Each run has a thread of its own, which `spawn` begins."""
 
-    def __init__(self, server: Server, spawn: Callable[[Callable[[], None]], None] = in_a_thread) -> None:
+    def __init__(self, server: Host, spawn: Callable[[Callable[[], None]], None] = in_a_thread) -> None:
         self._server = server
         self._spawn = spawn
         self._planned: dict[Key, Planned] = {}

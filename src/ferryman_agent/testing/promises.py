@@ -14,17 +14,17 @@ from ferryman_agent.containers import (
     network_name,
 )
 from ferryman_agent.edge import stopped
+from ferryman_agent.host import Host
 from ferryman_agent.ledger import AccessoryRecord, App, Release
 from ferryman_agent.manifest import Manifest, parse_accessory, parse_manifest
 from ferryman_agent.testing.crash import CrashPoint
 from ferryman_agent.testing.machine import FakeMachine
-from ferryman_agent.transaction.retention import HELD, held_by_others
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.steps.teardown.retention import HELD, held_by_others
 
 NOT_THERE: dict[str, Any] = {"State": {"Running": False}, "HostConfig": {"RestartPolicy": {"Name": ""}}}
 
 
-def broken_promises(machine: FakeMachine, server: Server) -> list[str]:
+def broken_promises(machine: FakeMachine, server: Host) -> list[str]:
     """Deployments without an outcome, and what is not as the ledger says, for every app."""
     broken = [f"{deployment.id} has no outcome" for deployment in server.ledger.unfinished()]
     broken += [f"edge and Docker have port {port}" for port in machine.docker.published() & machine.edge.ports()]
@@ -41,7 +41,7 @@ def broken_promises(machine: FakeMachine, server: Server) -> list[str]:
     return broken
 
 
-def _not_retained(machine: FakeMachine, server: Server, app: App) -> list[str]:
+def _not_retained(machine: FakeMachine, server: Host, app: App) -> list[str]:
     """The release that a rollback goes to is healthy, and its image is here unless somebody removed it by hand."""
     number = server.ledger.served_before(app.id)
     release = server.ledger.release(app.id, number) if number else None
@@ -51,7 +51,7 @@ def _not_retained(machine: FakeMachine, server: Server, app: App) -> list[str]:
     return [] if release.state == "healthy" and is_here else [f"release {number}, which served before, is not retained"]
 
 
-def _files_left_over(machine: FakeMachine, server: Server, app: App) -> list[str]:
+def _files_left_over(machine: FakeMachine, server: Host, app: App) -> list[str]:
     """Folders and images of releases that nothing goes back to. The next prune takes those of failed ones."""
     releases = server.ledger.releases(app.id)
     held = {release.number for release in releases if release.state in (*HELD, "failed")}

@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, Cancelled
-from ferryman_agent.ledger import App, Deployment, Ledger, Release
-from ferryman_agent.transaction.commits import Brought
+from ferryman_agent.ledger import App, Deployment, Kind, Ledger, Outcome, Release
+from ferryman_agent.transaction.names import StepName
+from ferryman_agent.transaction.orders.commits import Brought
 
-REPORTED = ("deploy", "rollback")
+REPORTED = (Kind.DEPLOY, Kind.ROLLBACK)
 
 
-class Step:
-    """A running step; `detail` is shown with its outcome."""
+class StepEntry:
+    """The entry of a step that runs; `detail` is shown with its outcome."""
 
     def __init__(self) -> None:
         self.state = "done"
@@ -69,28 +69,28 @@ class Journal:
         self._write({**body, **told, "by": self.caller}, "deployment.started", data)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Step]:
+    def step(self, name: StepName) -> Iterator[StepEntry]:
         """Record the intent, run the block, record the outcome. A cancel asked for before it stops it here."""
         self.check_cancelled()
         with self.step_back(name) as step:
             yield step
 
     @contextmanager
-    def step_back(self, name: str) -> Iterator[Step]:
+    def step_back(self, name: StepName) -> Iterator[StepEntry]:
         """The same for a step that undoes what was begun: no cancel stops it."""
         began = time.monotonic()
-        step = Step()
+        step = StepEntry()
         self.current_step = name
         self._step(name, "started", None, "")
         try:
             yield step
         except BaseException as error:
-            message = error.message if isinstance(error, (AgentError, EngineError)) else repr(error)
+            message = error.message if isinstance(error, AgentError) else repr(error)
             self._step(name, "failed", time.monotonic() - began, message)
             raise
         self._step(name, step.state, time.monotonic() - began, step.detail)
 
-    def _step(self, name: str, state: str, seconds: float | None, detail: str) -> None:
+    def _step(self, name: StepName, state: str, seconds: float | None, detail: str) -> None:
         data = {"step": name, "state": state, "seconds": seconds and round(seconds, 3), "detail": detail}
         self._write({"kind": "step", **data}, "deployment.step", data)
 
@@ -104,7 +104,7 @@ class Journal:
         with suppress(sqlite3.Error):
             self._ledger.set_downtime(self.deployment.id, self.downtime)
 
-    def finished(self, outcome: str, error: AgentError | None, stayed: list[str]) -> None:
+    def finished(self, outcome: Outcome, error: AgentError | None, stayed: list[str]) -> None:
         """Record the outcome; nothing is written afterwards."""
         seconds = round(self.seconds, 3)
         if self.downtime is not None:
@@ -112,13 +112,13 @@ class Journal:
         details = error.as_json()["details"] if error else {}
         shown = {"code": error.code, "message": error.message, **details} if error else None
         self._ledger.finish(self.deployment, outcome, seconds, error.as_json() if error else None)
-        reported = "failed" if outcome == "refused" else outcome  # the error says that it was refused
+        reported = Outcome.FAILED if outcome is Outcome.REFUSED else outcome  # the error says that it was refused
         data: dict[str, Any] = {"outcome": reported, "seconds": seconds, "error": shown, "stayed": stayed}
         down = {} if self.downtime is None else {"downtime": self.downtime}
         kind = "deployment.finished" if self.deployment.kind in REPORTED else f"app.{self.deployment.kind}"
         self._write({"kind": "finished", "outcome": outcome, "seconds": seconds, **down}, kind, {**data, **down})
 
-    def keep_events(self, outcome: str) -> None:
+    def keep_events(self, outcome: Outcome) -> None:
         """Tell the outcome to those who follow, of a deployment that the ledger is about to forget."""
         told = self._ledger.events(self.deployment.id)
         last = {"kind": "finished", "outcome": outcome, "seconds": round(self.seconds, 3)}

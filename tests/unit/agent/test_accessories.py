@@ -10,18 +10,18 @@ import pytest
 
 from ferryman_agent.containers import accessory_name
 from ferryman_agent.errors import BadRequest
+from ferryman_agent.host import Host
 from ferryman_agent.testing import REDIS, Behaviour, FakeMachine, broken_promises, carry_out, manifest, refuse
-from ferryman_agent.transaction.change import (
+from ferryman_agent.transaction.keeping.reconciliation import settle
+from ferryman_agent.transaction.orders import (
     AccessoryRemoveOrder,
     RemoveOrder,
     RestartOrder,
+    RollbackOrder,
     StartOrder,
     StopOrder,
-    parse_accessory_remove,
 )
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.reconciliation import settle
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.orders.changing import parse_accessory_remove
 
 APP = "shop.production"
 NAME = f"ferryman.{APP}.redis"
@@ -34,14 +34,14 @@ def with_redis(definition: dict[str, Any] | None = None, **changed: Any) -> dict
 
 
 @pytest.fixture
-def server(machine: FakeMachine) -> Server:
+def server(machine: FakeMachine) -> Host:
     """An agent whose app serves release 1, with Redis."""
     made = machine.agent()
     assert carry_out(made, machine.order("one", with_redis()), "one").state == "succeeded"
     return made
 
 
-def done(server: Server, order: Any, request: str) -> dict[str, str]:
+def done(server: Host, order: Any, request: str) -> dict[str, str]:
     """Carry it out with success; each step's detail."""
     deployment = carry_out(server, order, request)
     assert deployment.state == "succeeded", deployment.error
@@ -49,14 +49,14 @@ def done(server: Server, order: Any, request: str) -> dict[str, str]:
     return {event["step"]: event["detail"] for event in events if event["kind"] == "step"}
 
 
-def refusal(server: Server, order: Any) -> dict[str, Any]:
+def refusal(server: Host, order: Any) -> dict[str, Any]:
     deployment = carry_out(server, order, f"refused {order}")
     assert deployment.state == "refused"
     assert deployment.error is not None
     return deployment.error
 
 
-def settled(server: Server) -> None:
+def settled(server: Host) -> None:
     app = server.ledger.app(APP)
     assert app is not None
     settle(server, app)
@@ -69,7 +69,7 @@ def redis(machine: FakeMachine, name: str = NAME) -> dict[str, Any]:
 # -- a deploy
 
 
-def test_an_accessory_is_fenced_and_has_its_own_name_address_and_volume(machine: FakeMachine, server: Server) -> None:
+def test_an_accessory_is_fenced_and_has_its_own_name_address_and_volume(machine: FakeMachine, server: Host) -> None:
     found = redis(machine)
     host = found["HostConfig"]
     assert (found["Config"]["Image"], found["Config"]["Env"]) == ("redis:7", ["MODE=small"])
@@ -86,13 +86,13 @@ def test_an_accessory_is_fenced_and_has_its_own_name_address_and_volume(machine:
     assert broken_promises(machine, server) == []
 
 
-def test_it_is_up_before_the_database_and_the_web_container(machine: FakeMachine, server: Server) -> None:
+def test_it_is_up_before_the_database_and_the_web_container(machine: FakeMachine, server: Host) -> None:
     starts = [call for call in machine.docker.calls if call.startswith("start")]
     assert starts.index(f"start {NAME}") < starts.index(f"start ferryman.{APP}.postgres")
     assert starts.index(f"start {NAME}") < starts.index(f"start ferryman.{APP}.web.1")
 
 
-def test_a_deploy_leaves_what_runs_alone_and_says_what_differs(machine: FakeMachine, server: Server) -> None:
+def test_a_deploy_leaves_what_runs_alone_and_says_what_differs(machine: FakeMachine, server: Host) -> None:
     before = copy.deepcopy(redis(machine))
     assert done(server, machine.order("two", with_redis()), "two")["accessories"] == "redis is there"
     told = done(server, machine.order("three", with_redis({"image": "redis:8"})), "three")["accessories"]
@@ -197,7 +197,7 @@ def test_a_digest_is_pulled_without_the_tag_beside_it(machine: FakeMachine) -> N
     assert redis(machine)["Config"]["Image"] == pinned
 
 
-def test_secrets_come_from_what_env_set_stored_and_are_required(machine: FakeMachine, server: Server) -> None:
+def test_secrets_come_from_what_env_set_stored_and_are_required(machine: FakeMachine, server: Host) -> None:
     content = with_redis({"env": {"values": {}, "secrets": ["REDIS_PASSWORD"]}})
     error = refusal(server, machine.order("two", content))
     assert (error["code"], error["details"]["missing"]) == ("variable-missing", ["REDIS_PASSWORD"])
@@ -214,7 +214,7 @@ def test_secrets_come_from_what_env_set_stored_and_are_required(machine: FakeMac
     assert done(server, machine.order("one", content), "one again")["accessories"] == "redis is there"
 
 
-def test_addresses_stay_as_accessories_come_and_go(machine: FakeMachine, server: Server) -> None:
+def test_addresses_stay_as_accessories_come_and_go(machine: FakeMachine, server: Host) -> None:
     content = with_redis()
     content["accessories"]["cache"] = {**REDIS, "volumes": {}}
     done(server, machine.order("two", content), "two")
@@ -222,7 +222,7 @@ def test_addresses_stay_as_accessories_come_and_go(machine: FakeMachine, server:
     assert redis(machine, f"ferryman.{APP}.cache")["Address"] == "10.213.1.21"
 
 
-def test_a_name_that_an_accessory_still_has_is_refused_for_a_role(machine: FakeMachine, server: Server) -> None:
+def test_a_name_that_an_accessory_still_has_is_refused_for_a_role(machine: FakeMachine, server: Host) -> None:
     content = manifest()
     content["roles"]["redis"] = {"command": ["work"], "stop_grace": 1.0, "overlap": False}
     error = refusal(server, machine.order("two", content))
@@ -236,7 +236,7 @@ def test_a_name_that_an_accessory_still_has_is_refused_for_a_role(machine: FakeM
 # -- replaced and removed
 
 
-def test_a_restart_replaces_it_by_what_the_serving_release_defines(machine: FakeMachine, server: Server) -> None:
+def test_a_restart_replaces_it_by_what_the_serving_release_defines(machine: FakeMachine, server: Host) -> None:
     done(server, machine.order("two", with_redis({"image": "redis:8"})), "two")
     machine.docker.calls.clear()
     steps = done(server, REPLACE, "replace")
@@ -252,13 +252,13 @@ def test_a_restart_replaces_it_by_what_the_serving_release_defines(machine: Fake
     assert broken_promises(machine, server) == []
 
 
-def test_a_restart_of_all_roles_leaves_it_alone(machine: FakeMachine, server: Server) -> None:
+def test_a_restart_of_all_roles_leaves_it_alone(machine: FakeMachine, server: Host) -> None:
     before = copy.deepcopy(redis(machine))
     done(server, RestartOrder(APP, None), "all")
     assert redis(machine) == before
 
 
-def test_a_replacement_whose_image_cannot_be_had_changes_nothing(machine: FakeMachine, server: Server) -> None:
+def test_a_replacement_whose_image_cannot_be_had_changes_nothing(machine: FakeMachine, server: Host) -> None:
     done(server, machine.order("two", with_redis({"image": "nowhere:1"})), "two")
     before = copy.deepcopy(redis(machine))
     deployment = carry_out(server, REPLACE, "replace")
@@ -266,7 +266,7 @@ def test_a_replacement_whose_image_cannot_be_had_changes_nothing(machine: FakeMa
     assert broken_promises(machine, server) == []
 
 
-def test_a_replacement_that_does_not_come_up_is_told(machine: FakeMachine, server: Server) -> None:
+def test_a_replacement_that_does_not_come_up_is_told(machine: FakeMachine, server: Host) -> None:
     machine.docker.registry["redis:8"] = Behaviour(health="unhealthy")
     done(server, machine.order("two", with_redis({"image": "redis:8"})), "two")
     done(server, REPLACE, "replace")
@@ -275,18 +275,18 @@ def test_a_replacement_that_does_not_come_up_is_told(machine: FakeMachine, serve
     assert app.degraded == "the accessory redis is unhealthy"
 
 
-def test_one_that_no_release_defines_is_restarted_as_it_was(machine: FakeMachine, server: Server) -> None:
+def test_one_that_no_release_defines_is_restarted_as_it_was(machine: FakeMachine, server: Host) -> None:
     done(server, machine.order("two"), "two")
     done(server, REPLACE, "replace")
     assert redis(machine, f"{NAME}.1")["Config"]["Image"] == "redis:7"
 
 
-def test_a_role_that_is_neither_is_refused_with_both(server: Server) -> None:
+def test_a_role_that_is_neither_is_refused_with_both(server: Host) -> None:
     error = refusal(server, RestartOrder(APP, "beat"))
     assert (error["code"], error["details"]["choices"]) == ("unknown-role", ["web", "redis"])
 
 
-def test_only_one_without_a_definition_is_removed_and_its_volume_stays(machine: FakeMachine, server: Server) -> None:
+def test_only_one_without_a_definition_is_removed_and_its_volume_stays(machine: FakeMachine, server: Host) -> None:
     assert refusal(server, REMOVE)["code"] == "accessory-defined"
     done(server, machine.order("two"), "two")
     error = refusal(server, AccessoryRemoveOrder(APP, "cache"))
@@ -309,7 +309,7 @@ def test_a_name_that_is_none_is_refused(name: Any) -> None:
 
 @pytest.mark.parametrize("act", ["remove", "stop"])
 def test_one_that_somebody_removed_or_stopped_comes_back_as_it_was(
-    machine: FakeMachine, server: Server, act: str
+    machine: FakeMachine, server: Host, act: str
 ) -> None:
     done(server, machine.order("two", with_redis({"image": "redis:8"})), "two")
     machine.docker.remove(NAME) if act == "remove" else machine.docker.stop(NAME, 1)
@@ -320,7 +320,7 @@ def test_one_that_somebody_removed_or_stopped_comes_back_as_it_was(
 
 
 def test_a_candidate_that_a_full_disk_kept_in_the_ledger_is_forgotten_later(
-    machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch
+    machine: FakeMachine, server: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def is_full(_: str) -> None:
         raise sqlite3.OperationalError("database or disk is full")
@@ -339,7 +339,7 @@ def test_a_candidate_that_a_full_disk_kept_in_the_ledger_is_forgotten_later(
     assert broken_promises(machine, server) == []
 
 
-def test_one_that_cannot_come_back_makes_the_app_degraded(machine: FakeMachine, server: Server) -> None:
+def test_one_that_cannot_come_back_makes_the_app_degraded(machine: FakeMachine, server: Host) -> None:
     machine.docker.remove(NAME)
     machine.docker.create = refuse  # type: ignore[method-assign]
     settled(server)
@@ -348,7 +348,7 @@ def test_one_that_cannot_come_back_makes_the_app_degraded(machine: FakeMachine, 
     assert app.degraded == "not as the ledger says: not now"
 
 
-def test_a_stop_leaves_it_up_unless_the_database_stops_too(machine: FakeMachine, server: Server) -> None:
+def test_a_stop_leaves_it_up_unless_the_database_stops_too(machine: FakeMachine, server: Host) -> None:
     done(server, StopOrder(APP, database=False), "stop")
     settled(server)
     assert redis(machine)["State"]["Running"]
@@ -362,7 +362,7 @@ def test_a_stop_leaves_it_up_unless_the_database_stops_too(machine: FakeMachine,
     assert broken_promises(machine, server) == []
 
 
-def test_a_failed_deploy_of_a_stopped_app_leaves_it_stopped(machine: FakeMachine, server: Server) -> None:
+def test_a_failed_deploy_of_a_stopped_app_leaves_it_stopped(machine: FakeMachine, server: Host) -> None:
     done(server, StopOrder(APP, database=True), "stop")
     machine.publish("two", Behaviour(migrations=["shop.0001"], exits={"web": 1}))
     assert carry_out(server, machine.order("two", with_redis()), "two").state == "failed"
@@ -370,7 +370,7 @@ def test_a_failed_deploy_of_a_stopped_app_leaves_it_stopped(machine: FakeMachine
     assert broken_promises(machine, server) == []
 
 
-def test_a_removal_takes_it_and_keeps_its_volume_unless_told(machine: FakeMachine, server: Server) -> None:
+def test_a_removal_takes_it_and_keeps_its_volume_unless_told(machine: FakeMachine, server: Host) -> None:
     for order, is_kept in ((RemoveOrder(APP, with_data=False), True), (RemoveOrder(APP, with_data=True), False)):
         with pytest.raises(LookupError):
             carry_out(server, order, f"remove {is_kept}")
@@ -379,7 +379,7 @@ def test_a_removal_takes_it_and_keeps_its_volume_unless_told(machine: FakeMachin
         done(server, machine.order("one", with_redis()), f"again {is_kept}")
 
 
-def test_what_runs_is_told_by_its_labels(machine: FakeMachine, server: Server) -> None:
+def test_what_runs_is_told_by_its_labels(machine: FakeMachine, server: Host) -> None:
     (record,) = server.ledger.accessories(APP)
     carried = redis(machine)["Config"]["Labels"]
     assert accessory_name(record) == NAME

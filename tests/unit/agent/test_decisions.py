@@ -19,8 +19,8 @@ from ferryman_agent.ledger import App, Release
 from ferryman_agent.logins import authentication, registry_of
 from ferryman_agent.manifest import parse_manifest
 from ferryman_agent.testing import digest, manifest
-from ferryman_agent.transaction.order import parse_deploy, parse_rollback, rollback_target
-from ferryman_agent.transaction.retention import beyond
+from ferryman_agent.transaction.orders.deploying import parse_deploy, parse_rollback, rollback_target
+from ferryman_agent.transaction.steps.teardown.retention import beyond
 
 
 def app(serving: int | None = 3, lane: str | None = "a") -> App:

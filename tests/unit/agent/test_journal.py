@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from ferryman_agent.errors import AgentError, Cancelled
+from ferryman_agent.host import Host
 from ferryman_agent.testing import FakeMachine
 from ferryman_agent.transaction.journal import Journal
-from ferryman_agent.transaction.server import Server
 
 LIMIT_SECONDS = 20
 
 
 @pytest.fixture
 def journal(machine: FakeMachine) -> Journal:
-    server: Server = machine.agent()
+    server: Host = machine.agent()
     app = server.ledger.add_app("shop", "production", range(1, 250))
     return Journal(server.ledger, app, server.ledger.begin(app, "r", "deploy", None))
 

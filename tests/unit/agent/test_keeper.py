@@ -8,12 +8,20 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.testing import Behaviour, Crash, FakeMachine, broken_promises, carry_out, manifest, refuse
-from ferryman_agent.transaction import keeper as module
-from ferryman_agent.transaction.keeper import Keeper, is_ours
-from ferryman_agent.transaction.reconciliation import look_after
-from ferryman_agent.transaction.running import RunningTransactions
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.host import Host
+from ferryman_agent.testing import (
+    Behaviour,
+    Crash,
+    FakeMachine,
+    broken_promises,
+    carry_out,
+    look_after,
+    manifest,
+    refuse,
+)
+from ferryman_agent.transaction.keeping import keeper as module
+from ferryman_agent.transaction.keeping.keeper import Keeper, is_ours
+from ferryman_agent.transaction.runs.running import RunningTransactions
 
 APP, OTHER = "shop.production", "mail.production"
 WEB = f"ferryman.{APP}.web.1"
@@ -23,7 +31,7 @@ LIMIT_SECONDS = 10.0
 class Agent:
     """A process of the agent whose keeper runs."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Host) -> None:
         self.server = server
         self.running = RunningTransactions(server)
         self.keeper = Keeper(server, self.running)
@@ -46,7 +54,7 @@ def eventually(is_true: Callable[[], bool]) -> bool:
 
 
 @pytest.fixture
-def agent(server: Server) -> Iterator[Agent]:
+def agent(server: Host) -> Iterator[Agent]:
     made = Agent(server)
     assert eventually(made.is_idle)
     yield made
@@ -102,7 +110,7 @@ def test_it_looks_again_after_a_transaction(machine: FakeMachine, agent: Agent) 
     assert eventually(lambda: broken_promises(machine, agent.server) == [])
 
 
-def test_what_fails_before_the_recovery_leaves_no_app_claimed(server: Server) -> None:
+def test_what_fails_before_the_recovery_leaves_no_app_claimed(server: Host) -> None:
     running = RunningTransactions(server)
     keeper = Keeper(server, running)
     threading.Thread(target=keeper.run, args=(keeper.claim(), refuse), daemon=True).start()
@@ -110,7 +118,7 @@ def test_what_fails_before_the_recovery_leaves_no_app_claimed(server: Server) ->
 
 
 def test_without_a_thread_to_be_had_apps_are_looked_after_all_the_same(
-    machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch
+    machine: FakeMachine, server: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper = Keeper(server, RunningTransactions(server))
     machine.docker.remove(WEB)
@@ -121,7 +129,7 @@ def test_without_a_thread_to_be_had_apps_are_looked_after_all_the_same(
 
 
 def test_a_transaction_without_a_thread_does_not_keep_its_app_busy(
-    server: Server, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+    server: Host, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running, app = RunningTransactions(server), server.ledger.app(APP)
     assert app is not None
@@ -161,7 +169,7 @@ def test_the_pauses_grow_while_an_app_can_not_be_healed(machine: FakeMachine, ag
     assert eventually(lambda: "not as the ledger says" in why())
 
 
-def test_the_recovery_of_an_app_does_not_wait_for_anothers_drain(machine: FakeMachine, server: Server) -> None:
+def test_the_recovery_of_an_app_does_not_wait_for_anothers_drain(machine: FakeMachine, server: Host) -> None:
     other = manifest(app="mail", image="acme/mail", domain="mail.example.com")
     for word in ("one", "two"):
         machine.publish(word, Behaviour(), image="acme/mail")
@@ -211,6 +219,6 @@ def crash_in_drain(machine: FakeMachine, content: dict[str, object], request: st
         machine.edge.open_requests = drain  # type: ignore[method-assign]
 
 
-def state(server: Server, request: str) -> str:
+def state(server: Host, request: str) -> str:
     found = server.ledger.deployment(request)
     return found.state if found else ""

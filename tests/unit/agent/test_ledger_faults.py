@@ -18,11 +18,11 @@ from ferryman_agent.daemon import Agent
 from ferryman_agent.doctor.command import doctor
 from ferryman_agent.doctor.opening import open_ledger
 from ferryman_agent.errors import Unavailable
+from ferryman_agent.host import Host
 from ferryman_agent.ledger import Ledger
 from ferryman_agent.ledger.faults import fault_of
 from ferryman_agent.protocol import Channel
 from ferryman_agent.testing import FakeClock, FakeMachine, broken_promises, carry_out, refuse
-from ferryman_agent.transaction.server import Server
 
 APP = "shop.production"
 SHOW, REBUILD, ASK = (False, False, False), (True, True, False), (True, False, False)
@@ -50,7 +50,7 @@ def code(answer: dict[str, Any]) -> tuple[str, int]:
 
 
 @pytest.fixture
-def stopped(machine: FakeMachine, server: Server) -> FakeMachine:
+def stopped(machine: FakeMachine, server: Host) -> FakeMachine:
     """A server with an app, whose agent is stopped."""
     server.ledger.close()
     return machine
@@ -206,8 +206,8 @@ def test_without_the_engine_a_missing_ledger_is_not_taken_for_a_new_one(machine:
     assert not (machine.folder / "ledger.db").exists()
 
 
-def test_a_server_whose_last_app_was_removed_is_well(machine: FakeMachine, server: Server) -> None:
-    from ferryman_agent.transaction.change import RemoveOrder
+def test_a_server_whose_last_app_was_removed_is_well(machine: FakeMachine, server: Host) -> None:
+    from ferryman_agent.transaction.orders import RemoveOrder
 
     with pytest.raises(LookupError):
         carry_out(server, RemoveOrder(APP, False), "remove")
@@ -246,7 +246,7 @@ def test_a_rebuild_is_no_remedy_for_a_disk(stopped: FakeMachine, monkeypatch: py
 
 
 @pytest.fixture
-def agent(machine: FakeMachine, server: Server) -> Agent:
+def agent(machine: FakeMachine, server: Host) -> Agent:
     """An agent whose app serves."""
     server.ledger.close()
     made = Agent(machine.folder, machine.docker)

@@ -16,8 +16,9 @@ from ferryman_agent.daemon import Agent
 from ferryman_agent.probe import Answer
 from ferryman_agent.protocol import Channel
 from ferryman_agent.testing import FakeMachine, digest, manifest
-from ferryman_agent.transaction.order import parse_deploy, parse_rollback
-from ferryman_agent.transaction.queue import CALLER_CHARACTERS, WAIT_LIMIT_SECONDS, Entry, Terms, next_turn
+from ferryman_agent.transaction.orders.deploying import parse_deploy, parse_rollback
+from ferryman_agent.transaction.orders.terms import CALLER_CHARACTERS, WAIT_LIMIT_SECONDS, Terms
+from ferryman_agent.transaction.runs.queue import Entry, next_turn
 
 ADA, RUN = "ada@laptop", "https://ci.example.com/acme/shop/actions/runs/7"
 SHOP = {"app": "shop", "environment": "production"}
@@ -186,7 +187,7 @@ def test_a_second_caller_is_told_who_deploys_what_since_when_and_in_which_step(
 
 
 def test_a_queue_has_a_limit(agent: Agent, held: tuple[Callers, Gate], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ferryman_agent.transaction.running.WAITING_LIMIT", 1)
+    monkeypatch.setattr("ferryman_agent.transaction.runs.running.WAITING_LIMIT", 1)
     callers, _ = held
     callers.ask("second", "deploy", deploy("two", wait_seconds=60))
     callers.waits(1)

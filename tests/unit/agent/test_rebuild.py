@@ -19,6 +19,7 @@ from ferryman_agent.doctor import Doctor
 from ferryman_agent.doctor.findings import look
 from ferryman_agent.doctor.rebuilding import rebuild
 from ferryman_agent.errors import Refused, Unavailable
+from ferryman_agent.host import Host
 from ferryman_agent.ledger import Ledger
 from ferryman_agent.ledger.copies import without_manifest
 from ferryman_agent.ledger.faults import damaged
@@ -31,21 +32,21 @@ from ferryman_agent.testing import (
     begin,
     broken_promises,
     carry_out,
+    conduct,
     digest,
     manifest,
+    recover,
     refuse,
 )
-from ferryman_agent.transaction.change import (
+from ferryman_agent.transaction.orders import (
     MaintenanceOrder,
     Order,
     RemoveOrder,
     RestartOrder,
+    RollbackOrder,
     StartOrder,
     StopOrder,
 )
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.recovery import recover
-from ferryman_agent.transaction.server import Server
 
 APP, MAIL = "shop.production", "mail.production"
 NOW = "2026-11-24T00:00:00.000Z"
@@ -74,7 +75,7 @@ def rows(ledger: Ledger) -> dict[str, Any]:
     return found
 
 
-def rebuilt(machine: FakeMachine, server: Server) -> Server:
+def rebuilt(machine: FakeMachine, server: Host) -> Host:
     """A new agent on a ledger that was rebuilt; the engine may only be looked at for it."""
     server.ledger.close()
     (machine.folder / "ledger.db").write_bytes(b"garbage")
@@ -84,7 +85,7 @@ def rebuilt(machine: FakeMachine, server: Server) -> Server:
     return machine.agent()
 
 
-def two_apps(machine: FakeMachine) -> Server:
+def two_apps(machine: FakeMachine) -> Host:
     """One app with a worker, an accessory and variables, rolled back from release 3; another in maintenance."""
     content = manifest(accessories={"redis": copy.deepcopy(REDIS)})
     machine.docker.registry["redis:7"] = Behaviour()
@@ -353,7 +354,7 @@ def test_a_removal_that_a_rebuilt_ledger_knows_of_is_finished(machine: FakeMachi
     assert carry_out(server, machine.order("one"), "one").state == "succeeded"
     stop = machine.docker.stop
     machine.docker.stop = refuse  # type: ignore[method-assign]
-    begin(server, RemoveOrder(APP, with_data=False), "away").carry_out()
+    conduct(begin(server, RemoveOrder(APP, with_data=False), "away"))
     machine.docker.stop = stop  # type: ignore[method-assign]
     server.ledger.close()
     doctor(machine).rebuild(LOST)

@@ -14,8 +14,7 @@ import pytest
 from ferryman_agent.daemon import Agent
 from ferryman_agent.protocol import Channel
 from ferryman_agent.schedules.scheduler import Scheduler
-from ferryman_agent.testing import Behaviour, FakeMachine, digest, manifest
-from ferryman_agent.transaction.reconciliation import look_after
+from ferryman_agent.testing import Behaviour, FakeMachine, digest, look_after, manifest
 
 SHOP = {"app": "shop", "environment": "production"}
 SWEEP = {"cron": "30 3 * * *", "command": ["sweep"], "time_limit": 90.0, "stop_grace": 4.0}

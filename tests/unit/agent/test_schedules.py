@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ferryman_agent.doctor.findings import traces
+from ferryman_agent.host import Host
 from ferryman_agent.ledger import Run
 from ferryman_agent.schedules import Scheduler
 from ferryman_agent.testing import (
@@ -21,10 +22,8 @@ from ferryman_agent.testing import (
     manifest,
     refuse,
 )
-from ferryman_agent.transaction.change import RemoveOrder, StartOrder, StopOrder
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.reconciliation import settle
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.keeping.reconciliation import settle
+from ferryman_agent.transaction.orders import RemoveOrder, RollbackOrder, StartOrder, StopOrder
 
 APP = "shop.production"
 SWEEP = {"cron": "0 * * * *", "command": ["sweep"], "time_limit": 90.0, "stop_grace": 4.0}
@@ -57,7 +56,7 @@ class Later:
 
 
 @pytest.fixture
-def server(machine: FakeMachine) -> Server:
+def server(machine: FakeMachine) -> Host:
     """An agent whose app serves release 1, with a schedule that succeeds."""
     behaves(machine, exits={"sweep": 0}, log="swept\n")
     made = machine.agent()
@@ -69,11 +68,11 @@ def at_once(act: Callable[[], None]) -> None:
     act()
 
 
-def runs(server: Server) -> list[Run]:
+def runs(server: Host) -> list[Run]:
     return server.ledger.runs(APP, "sweep")
 
 
-def run_once(server: Server) -> Run:
+def run_once(server: Host) -> Run:
     assert Scheduler(server, at_once).begin(APP, "sweep", by_hand=True)
     return runs(server)[0]
 
@@ -92,7 +91,7 @@ def own_containers(machine: FakeMachine) -> set[str]:
 # -- a run
 
 
-def test_a_run_has_the_serving_releases_image_environment_and_fences(machine: FakeMachine, server: Server) -> None:
+def test_a_run_has_the_serving_releases_image_environment_and_fences(machine: FakeMachine, server: Host) -> None:
     later = Later()
     behaves(machine)
     execution = Scheduler(server, later).begin(APP, "sweep", by_hand=False)
@@ -111,7 +110,7 @@ def test_a_run_has_the_serving_releases_image_environment_and_fences(machine: Fa
     assert found["Address"] is None
 
 
-def test_what_came_of_a_run_is_kept_and_its_container_goes(machine: FakeMachine, server: Server) -> None:
+def test_what_came_of_a_run_is_kept_and_its_container_goes(machine: FakeMachine, server: Host) -> None:
     run = run_once(server)
     assert (run.number, run.release, run.by_hand, run.state, run.exit_code) == (1, 1, True, "succeeded", 0)
     assert (run.seconds, run.skipped, run.log) == (0.0, 0, [])
@@ -122,9 +121,7 @@ def test_what_came_of_a_run_is_kept_and_its_container_goes(machine: FakeMachine,
     assert "schedule.failed" not in {event["kind"] for event in server.ledger.outbox(1000)}
 
 
-def test_a_run_that_fails_keeps_its_last_lines_and_is_reported_without_them(
-    machine: FakeMachine, server: Server
-) -> None:
+def test_a_run_that_fails_keeps_its_last_lines_and_is_reported_without_them(machine: FakeMachine, server: Host) -> None:
     behaves(machine, exits={"sweep": 3}, log="".join(f"line {n}\n" for n in range(40)))
     run = run_once(server)
     assert (run.state, run.exit_code, run.log) == ("failed", 3, [f"line {n}" for n in range(15, 40)])
@@ -134,7 +131,7 @@ def test_a_run_that_fails_keeps_its_last_lines_and_is_reported_without_them(
     assert report["data"] == data
 
 
-def test_at_its_time_limit_it_is_stopped_within_its_grace(machine: FakeMachine, server: Server) -> None:
+def test_at_its_time_limit_it_is_stopped_within_its_grace(machine: FakeMachine, server: Host) -> None:
     behaves(machine)
     began = machine.stopwatch.now
     run = run_once(server)
@@ -145,13 +142,13 @@ def test_at_its_time_limit_it_is_stopped_within_its_grace(machine: FakeMachine, 
     assert f"stop {NAME} within 4 s" in machine.docker.calls
 
 
-def test_a_run_that_cannot_start_is_told(machine: FakeMachine, server: Server) -> None:
+def test_a_run_that_cannot_start_is_told(machine: FakeMachine, server: Host) -> None:
     machine.docker.create = refuse  # type: ignore[method-assign]
     run = run_once(server)
     assert (run.state, run.exit_code, run.log) == ("failed", None, ["it could not be started: not now"])
 
 
-def test_a_container_that_somebody_removes_is_a_lost_run(machine: FakeMachine, server: Server) -> None:
+def test_a_container_that_somebody_removes_is_a_lost_run(machine: FakeMachine, server: Host) -> None:
     behaves(machine)
 
     def wait(container: str, limit: float) -> int | None:
@@ -163,7 +160,7 @@ def test_a_container_that_somebody_removes_is_a_lost_run(machine: FakeMachine, s
     assert run_once(server).state == "lost"
 
 
-def test_fifty_runs_are_kept(server: Server) -> None:
+def test_fifty_runs_are_kept(server: Host) -> None:
     for _ in range(53):
         run_once(server)
     assert [run.number for run in runs(server)] == list(range(53, 3, -1))
@@ -172,16 +169,14 @@ def test_fifty_runs_are_kept(server: Server) -> None:
 # -- its time
 
 
-def test_it_runs_at_each_time_and_never_twice(machine: FakeMachine, server: Server) -> None:
+def test_it_runs_at_each_time_and_never_twice(machine: FakeMachine, server: Host) -> None:
     scheduler = Scheduler(server, at_once)
     pass_hours(machine, scheduler, 3)
     assert [run.state for run in runs(server)] == ["succeeded"] * 3
     assert not any(run.by_hand for run in runs(server))
 
 
-def test_a_time_that_comes_while_a_run_is_under_way_is_skipped_and_counted(
-    machine: FakeMachine, server: Server
-) -> None:
+def test_a_time_that_comes_while_a_run_is_under_way_is_skipped_and_counted(machine: FakeMachine, server: Host) -> None:
     later = Later()
     scheduler = Scheduler(server, later)
     pass_hours(machine, scheduler, 4)
@@ -193,14 +188,14 @@ def test_a_time_that_comes_while_a_run_is_under_way_is_skipped_and_counted(
     assert (run.state, run.skipped) == ("succeeded", 3)
 
 
-def test_what_passed_while_the_agent_was_away_is_not_made_up_for(machine: FakeMachine, server: Server) -> None:
+def test_what_passed_while_the_agent_was_away_is_not_made_up_for(machine: FakeMachine, server: Host) -> None:
     pass_hours(machine, Scheduler(server, at_once), 1)
     machine.stopwatch.wait(10 * 3600)
     pass_hours(machine, Scheduler(server, at_once), 1)
     assert len(runs(server)) == 2
 
 
-def test_a_stopped_app_has_no_runs_until_it_is_started(machine: FakeMachine, server: Server) -> None:
+def test_a_stopped_app_has_no_runs_until_it_is_started(machine: FakeMachine, server: Host) -> None:
     scheduler = Scheduler(server, at_once)
     carry_out(server, StopOrder(APP, database=False), "stop")
     pass_hours(machine, scheduler, 2)
@@ -211,7 +206,7 @@ def test_a_stopped_app_has_no_runs_until_it_is_started(machine: FakeMachine, ser
     assert len(runs(server)) == 2
 
 
-def test_a_rollback_brings_the_schedules_of_its_release(machine: FakeMachine, server: Server) -> None:
+def test_a_rollback_brings_the_schedules_of_its_release(machine: FakeMachine, server: Host) -> None:
     carry_out(server, machine.order("two"), "two")
     scheduler = Scheduler(server, at_once)
     pass_hours(machine, scheduler, 2)
@@ -221,7 +216,7 @@ def test_a_rollback_brings_the_schedules_of_its_release(machine: FakeMachine, se
     assert [run.release for run in runs(server)] == [1, 1]
 
 
-def test_the_thread_waits_for_the_next_time_and_looks_for_new_ones(machine: FakeMachine, server: Server) -> None:
+def test_the_thread_waits_for_the_next_time_and_looks_for_new_ones(machine: FakeMachine, server: Host) -> None:
     scheduler = Scheduler(server, at_once)
     assert scheduler._pause() == 10.0
     machine.stopwatch.now = 3595.5
@@ -229,7 +224,7 @@ def test_the_thread_waits_for_the_next_time_and_looks_for_new_ones(machine: Fake
     assert scheduler._pause() == 4.5
 
 
-def test_the_thread_does_not_spin_while_the_ledger_can_not_be_read(machine: FakeMachine, server: Server) -> None:
+def test_the_thread_does_not_spin_while_the_ledger_can_not_be_read(machine: FakeMachine, server: Host) -> None:
     scheduler, pauses = Scheduler(server, at_once), []
     scheduler.look()
     machine.stopwatch.wait(3600)  # one is due
@@ -248,7 +243,7 @@ def test_the_thread_does_not_spin_while_the_ledger_can_not_be_read(machine: Fake
 # -- beside everything else
 
 
-def test_a_deploy_leaves_a_run_alone_and_retention_its_image(machine: FakeMachine, server: Server) -> None:
+def test_a_deploy_leaves_a_run_alone_and_retention_its_image(machine: FakeMachine, server: Host) -> None:
     later = Later()
     scheduler = Scheduler(server, later)
     behaves(machine)
@@ -287,7 +282,7 @@ def test_a_deploy_leaves_a_run_alone_and_retention_its_image(machine: FakeMachin
 
 
 @pytest.mark.parametrize("order", [StopOrder(APP, database=False), RemoveOrder(APP, with_data=True)])
-def test_a_stop_or_removal_ends_what_runs(machine: FakeMachine, server: Server, order: Any) -> None:
+def test_a_stop_or_removal_ends_what_runs(machine: FakeMachine, server: Host, order: Any) -> None:
     later = Later()
     behaves(machine)
     Scheduler(server, later).begin(APP, "sweep", by_hand=False)
@@ -312,7 +307,7 @@ def test_a_stop_or_removal_ends_what_runs(machine: FakeMachine, server: Server, 
 
 
 def test_a_run_that_ends_after_its_app_was_removed_leaves_no_folder(
-    machine: FakeMachine, server: Server, folder: Path
+    machine: FakeMachine, server: Host, folder: Path
 ) -> None:
     later = Later()
     behaves(machine)
@@ -331,7 +326,7 @@ def test_a_run_that_ends_after_its_app_was_removed_leaves_no_folder(
 
 
 def test_a_run_whose_app_is_removed_during_its_pull_makes_no_secrets(
-    machine: FakeMachine, server: Server, folder: Path
+    machine: FakeMachine, server: Host, folder: Path
 ) -> None:
     later, pull = Later(), server.pull_release
     Scheduler(server, later).begin(APP, "sweep", by_hand=False)
@@ -347,7 +342,7 @@ def test_a_run_whose_app_is_removed_during_its_pull_makes_no_secrets(
     assert traces(machine.docker, folder) == []
 
 
-def test_a_run_that_starts_just_as_its_app_stops_is_stopped(machine: FakeMachine, server: Server) -> None:
+def test_a_run_that_starts_just_as_its_app_stops_is_stopped(machine: FakeMachine, server: Host) -> None:
     later = Later()
     behaves(machine)
     Scheduler(server, later).begin(APP, "sweep", by_hand=False)
@@ -356,7 +351,7 @@ def test_a_run_that_starts_just_as_its_app_stops_is_stopped(machine: FakeMachine
     assert (runs(server)[0].state, own_containers(machine)) == ("stopped", set())
 
 
-def test_a_full_disk_keeps_the_outcome_until_there_is_space(machine: FakeMachine, server: Server) -> None:
+def test_a_full_disk_keeps_the_outcome_until_there_is_space(machine: FakeMachine, server: Host) -> None:
     finish, tries = server.ledger.finish_run, []
 
     def full(run: Run, report: dict[str, Any] | None) -> None:
@@ -371,7 +366,7 @@ def test_a_full_disk_keeps_the_outcome_until_there_is_space(machine: FakeMachine
 
 
 def test_a_ledger_that_can_not_be_read_for_a_while_leaves_no_run_without_an_outcome(
-    machine: FakeMachine, server: Server
+    machine: FakeMachine, server: Host
 ) -> None:
     behaves(machine, exits={"sweep": 3})
     later, app, tries = Later(), server.ledger.app, []

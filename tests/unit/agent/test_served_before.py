@@ -8,8 +8,8 @@ import pytest
 
 from ferryman_agent.ledger import App, Ledger, Release
 from ferryman_agent.testing import digest, manifest
-from ferryman_agent.transaction.order import rollback_target
-from ferryman_agent.transaction.retention import beyond
+from ferryman_agent.transaction.orders.deploying import rollback_target
+from ferryman_agent.transaction.steps.teardown.retention import beyond
 
 
 def app(serving: int) -> App:
