@@ -7,6 +7,7 @@ from typing import Any
 from ferryman_agent import __version__
 from ferryman_agent.containers import accessory_name, current_name, lane_address
 from ferryman_agent.database import known_migrations, pending
+from ferryman_agent.engine import Image
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.protocol import SUPPORTED
@@ -186,7 +187,7 @@ def _plan(call: Call, app: App | None, release: Release, manifest: Manifest) -> 
     }
 
 
-def _steps(call: Call, app: App | None, source: Source, image: dict[str, Any] | None) -> list[dict[str, str]]:
+def _steps(call: Call, app: App | None, source: Source, image: Image | None) -> list[dict[str, str]]:
     manifest, web = source.manifest, source.manifest.web
     beside = described(call.server, app, source)
     others = [role for role in manifest.roles if role != "web"]
@@ -215,7 +216,7 @@ def _steps(call: Call, app: App | None, source: Source, image: dict[str, Any] | 
     return [{"step": name, "detail": detail} for name, detail in steps]
 
 
-def _database_plan(call: Call, app: App | None, manifest: Manifest, image: dict[str, Any] | None) -> str:
+def _database_plan(call: Call, app: App | None, manifest: Manifest, image: Image | None) -> str:
     if manifest.database is None or not manifest.database.migrate:
         return "nothing to migrate"
     if app is None or call.server.docker.container(f"ferryman.{app.id}.postgres") is None:

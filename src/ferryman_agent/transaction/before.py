@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ferryman_agent.containers import (
     app_specification,
@@ -15,7 +14,7 @@ from ferryman_agent.containers import (
 )
 from ferryman_agent.database import known_migrations, pending
 from ferryman_agent.edge import Route
-from ferryman_agent.engine import EngineError
+from ferryman_agent.engine import EngineError, Image
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.logins import registry_of
@@ -103,16 +102,16 @@ def open_edge(server: Server, manifest: Manifest) -> None:
         server.agree(Route(0, manifest.domain, {}, None))
 
 
-def pull(candidate: Candidate, step: Step) -> dict[str, Any]:
+def pull(candidate: Candidate, step: Step) -> Image:
     """Bring the image; refuse one for another architecture. Returns what the engine knows of it."""
     server, release = candidate.server, candidate.release
     was_pulled = server.pull_release(release, candidate.credentials, lambda: candidate.journal.is_cancelled)
     candidate.journal.check_cancelled()
-    image = server.docker.image(release.reference)
+    image: Image | None = server.docker.image(release.reference)
     if image is None:
         raise AgentError("image-not-in-registry", f"{release.reference} is not there after the pull")
     ours = server.docker.version()["Arch"]
-    if image["Architecture"] != ours:
+    if image.architecture != ours:
         raise Refused(
             "wrong-architecture",
             f"the image is for {image['Architecture']}, this server is {ours}",
@@ -124,7 +123,7 @@ def pull(candidate: Candidate, step: Step) -> dict[str, Any]:
     return image
 
 
-def migrate(candidate: Candidate, image: dict[str, Any], step: Step) -> None:
+def migrate(candidate: Candidate, image: Image, step: Step) -> None:
     """Run the pending migrations in a one-off container of the new image.
 
     1. Have PostgreSQL up, with the app's role and database.
@@ -197,7 +196,7 @@ def _start(candidate: Candidate, name: str) -> None:
     try:
         candidate.server.docker.start(name)
     except EngineError as error:
-        raise AgentError("start-failed", f"the container does not start: {error.message}") from error
+        raise AgentError("start-failed", f"the container does not start: {error.reason}") from error
 
 
 def wait_until_healthy(candidate: Candidate) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, Cancelled
 from ferryman_agent.ledger import App, Deployment, Ledger, Release
 from ferryman_agent.transaction.commits import Brought
@@ -85,7 +84,7 @@ class Journal:
         try:
             yield step
         except BaseException as error:
-            message = error.message if isinstance(error, (AgentError, EngineError)) else repr(error)
+            message = error.reason if isinstance(error, AgentError) else repr(error)
             self._step(name, "failed", time.monotonic() - began, message)
             raise
         self._step(name, step.state, time.monotonic() - began, step.detail)

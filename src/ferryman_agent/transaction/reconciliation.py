@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from ferryman_agent.containers import database_name
 from ferryman_agent.edge.runtime import EdgeError
-from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError
 from ferryman_agent.ledger import App
 from ferryman_agent.transaction import accessories, after
@@ -88,7 +87,7 @@ def _attempt(problems: list[str], act: Callable[[], None]) -> bool:
     try:
         act()
     except Exception as error:  # noqa: BLE001 - the rest, and the other apps, are looked after all the same
-        message = error.message if isinstance(error, (AgentError, EngineError)) else repr(error)
+        message = error.reason if isinstance(error, AgentError) else repr(error)
         problems.append(f"not as the ledger says: {message}")
         return False
     return True

@@ -93,7 +93,7 @@ class Server:
         except EngineError as error:
             raise AgentError(
                 "image-not-pulled",
-                f"{image} can't be pulled: {error.message}",
+                f"{image} can't be pulled: {error.reason}",
                 hint=f"on the server: docker pull {image}",
             ) from error
 
@@ -133,12 +133,12 @@ class Server:
             return AgentError(
                 "image-missing",
                 f"the image of release {release.number} is not on this server any more, and without a login it can't be"
-                f" pulled: {error.message}",
+                f" pulled: {error.reason}",
                 hint=f"{keep}; or call again with DOCKER_USERNAME and DOCKER_PASSWORD",
             )
         return AgentError(
             "image-not-in-registry",
-            f"the server can't pull {release.reference}: {error.message}",
+            f"the server can't pull {release.reference}: {error.reason}",
             hint="push it with `ferryman build`, or name the registry's credentials",
         )
 
