@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from ferryman_agent.clock import Stopwatch
@@ -13,11 +12,11 @@ from ferryman_agent.containers import (
     DATABASE_ADDRESS,
     address,
     database_name,
-    database_specification,
     database_volume,
+    database_workload,
     labels,
 )
-from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.engine import Engine, EngineError, Image, Observed
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import App
 from ferryman_agent.manifest import Database
@@ -45,7 +44,7 @@ class Postgres:
     """The PostgreSQL container beside an app. `folder` is the app's folder on the server."""
 
     def __init__(
-        self, docker: Docker, app: App, folder: Path, pull: Callable[[str], None], stopwatch: Stopwatch
+        self, docker: Engine, app: App, folder: Path, pull: Callable[[str], None], stopwatch: Stopwatch
     ) -> None:
         self._docker = docker
         self._stopwatch = stopwatch
@@ -57,18 +56,16 @@ class Postgres:
 
     def url(self) -> str:
         """DATABASE_URL for the app's containers."""
-        password = read_secrets(self._folder)["database"]
-        host = address(self._app, DATABASE_ADDRESS)
-        return f"postgres://{self._user}:{quote(password)}@{host}:5432/{self._user}"
+        return database_url(self._app, self._folder)
 
     def ensure(self, database: Database) -> bool:
         """Have PostgreSQL of the wanted version up, with the app's role and database; True when something was made.
 
         Refused `database-version` when the data belongs to another major version.
         """
-        container = self._docker.container(self._name)
+        container = self._docker.workload(self._name)
         self._check_version(container, database.version)
-        if container and container["State"]["Running"] and self._is_complete(container):
+        if container and container.is_up and self._is_complete(container):
             return False
         if container is None:
             self._create(database.version)
@@ -78,10 +75,10 @@ class Postgres:
         self._mark_complete()
         return True
 
-    def _check_version(self, container: dict[str, Any] | None, version: int) -> None:
+    def _check_version(self, container: Observed | None, version: int) -> None:
         """The container tells which version's data is there; without one, the volumes do."""
         if container:
-            found = {str(container["Config"]["Labels"].get("ferryman.postgres"))}
+            found = {str(container.labels.get("ferryman.postgres"))}
         else:
             prefix = database_volume(self._app.id, 0)[:-1]
             names = self._docker.volumes(labels(self._app.id, "postgres"))
@@ -94,14 +91,14 @@ class Postgres:
                 hint=f"set [database] version = {min(found)}",
             )
 
-    def _is_complete(self, container: dict[str, Any]) -> bool:
+    def _is_complete(self, container: Observed) -> bool:
         """Whether role and database were made in this very container: a crash may have come in between."""
         path = self._folder / COMPLETE
-        return path.exists() and path.read_text() == container["Id"]
+        return path.exists() and path.read_text() == container.id
 
     def _mark_complete(self) -> None:
-        container = self._docker.container(self._name)
-        write_private(self._folder / COMPLETE, container["Id"] if container else "")
+        container = self._docker.workload(self._name)
+        write_private(self._folder / COMPLETE, container.id if container else "")
 
     def _start(self, version: int) -> None:
         try:
@@ -117,7 +114,7 @@ class Postgres:
             self._pull(image)
         self._docker.ensure_volume(database_volume(self._app.id, version), labels(self._app.id, "postgres"))
         password = read_secrets(self._folder)["postgres"]
-        self._docker.create(self._name, database_specification(self._app, version, password))
+        self._docker.create(self._name, database_workload(self._app, version, password))
 
     def _wait_until_ready(self) -> None:
         # Over TCP: while the image initialises a new volume, PostgreSQL listens on the local socket alone
@@ -129,9 +126,9 @@ class Postgres:
             self._stopwatch.wait(POLL_SECONDS)
 
     def _is_ready(self) -> bool:
-        container = self._docker.container(self._name)
+        container = self._docker.workload(self._name)
         try:
-            return bool(container and container["State"]["Running"]) and self._docker.run(self._name, IS_READY)[0] == 0
+            return bool(container and container.is_up) and self._docker.run(self._name, IS_READY)[0] == 0
         except EngineError:  # it ended in this moment
             return False
 
@@ -176,14 +173,21 @@ class Postgres:
         return self._redacted(errors.decode(errors="replace").strip())
 
 
+def database_url(app: App, folder: Path) -> str:
+    """DATABASE_URL for an app's containers; `folder` is the app's folder on the server."""
+    user = app.id.replace(".", "_").replace("-", "_")
+    password, host = read_secrets(folder)["database"], address(app, DATABASE_ADDRESS)
+    return f"postgres://{user}:{quote(password)}@{host}:5432/{user}"
+
+
 def pending(known: list[str] | None, applied: set[str]) -> list[str] | None:
     """The migrations that an image knows and the database has not; None when the image does not say."""
     return None if known is None else [name for name in known if name not in applied]
 
 
-def known_migrations(image: dict[str, Any]) -> list[str] | None:
+def known_migrations(image: Image) -> list[str] | None:
     """What the image's label says it knows; None when it has no (readable) label."""
-    text = (image["Config"].get("Labels") or {}).get("ferryman.migrations")
+    text = image.labels.get("ferryman.migrations")
     try:
         names = json.loads(text) if text else None
     except ValueError:

@@ -5,26 +5,25 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from pathlib import Path
 
-from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.engine import Engine, EngineError
 
 
-def own_volumes(docker: Docker, container: str, volumes: dict[str, str]) -> None:
+def own_volumes(docker: Engine, container: str, volumes: dict[str, str]) -> None:
     """Give each empty volume that root owns to the user that the (created) container runs as."""
     if not volumes:
         return
     user, group = _user_of(docker, container)
     for name in volumes:
-        folder = Path(docker.volume(name)["Mountpoint"])
+        folder = docker.volume_folder(name)
         status = folder.stat()
         if status.st_uid == 0 and user != 0 and not any(folder.iterdir()):
             os.chown(folder, user, group)
 
 
-def _user_of(docker: Docker, container: str) -> tuple[int, int]:
-    found = docker.container(container)
-    user, _, group = (found["Config"]["User"] if found else "").partition(":")
+def _user_of(docker: Engine, container: str) -> tuple[int, int]:
+    found = docker.workload(container)
+    user, _, group = (found.user if found else "").partition(":")
     passwd = _lines(docker, container, "/etc/passwd")
     groups = _lines(docker, container, "/etc/group")
     entry = next((row for row in passwd if len(row) > 3 and user in (row[0], row[2])), None)
@@ -35,7 +34,7 @@ def _user_of(docker: Docker, container: str) -> tuple[int, int]:
     return uid, int(entry[3]) if entry else uid
 
 
-def _lines(docker: Docker, container: str, path: str) -> list[list[str]]:
+def _lines(docker: Engine, container: str, path: str) -> list[list[str]]:
     try:
         archive = docker.archive(container, path)
     except EngineError:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ferryman_agent.engine.transport import EngineError, call
+from ferryman_agent.engine import EngineError
+from ferryman_agent.engine.docker.transport import call
 from ferryman_agent.errors import AgentError, Unavailable
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

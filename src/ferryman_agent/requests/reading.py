@@ -95,7 +95,7 @@ def _accessories(call: Call, app: App, source: Source) -> dict[str, Any]:
             container = call.server.docker.container(name)
             found[record.name] = {
                 **_told(name, container),
-                "health": health_of(container),
+                "health": container and (container["State"].get("Health") or {}).get("Status"),
                 "image": record.definition["image"],
                 "release": record.release,
                 "definition": change_of(call.server, record, source) or "current",

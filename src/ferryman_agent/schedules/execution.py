@@ -45,7 +45,7 @@ class Execution:
             self._start()
         except Exception as error:  # noqa: BLE001 - whatever it is, the outcome must be recorded
             self.started.set()
-            message = error.message if isinstance(error, (AgentError, EngineError)) else repr(error)
+            message = error.reason if isinstance(error, AgentError) else repr(error)
             self._end(replace(self.run, state="failed", log=[f"it could not be started: {message}"]))
             return
         self.started.set()

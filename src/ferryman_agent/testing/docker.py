@@ -5,12 +5,27 @@ from __future__ import annotations
 import itertools
 import json
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.engine import (
+    Docker,
+    Endpoint,
+    EngineError,
+    Facts,
+    Happened,
+    ImageUsage,
+    Inspected,
+    Keep,
+    Observed,
+    Subnet,
+    Workload,
+)
+from ferryman_agent.engine.docker.client import WATCHED
+from ferryman_agent.engine.docker.reading import facts_of, happened, image_of, inspected, observed, usage_of
+from ferryman_agent.engine.docker.specification import workload_json
 from ferryman_agent.errors import Unavailable
 from ferryman_agent.probe import Answer
 from ferryman_agent.testing.clock import FakeStopwatch
@@ -121,11 +136,37 @@ class FakeDocker(Docker):
     def _number(self) -> str:
         return f"{next(self._numbers):064x}"
 
-    def _found(self, container: str) -> dict[str, Any]:
+    def _found(self, workload: str) -> dict[str, Any]:
         for name, known in self.by_name.items():
-            if container in (name, known["Id"]):
+            if workload in (name, known["Id"]):
                 return known
-        raise EngineError(404, f"No such container: {container}")
+        raise EngineError(404, f"No such container: {workload}")
+
+    def facts(self) -> Facts:
+        return facts_of(self.version(), self.folder)
+
+    def happenings(self) -> Iterator[Happened]:
+        for event in self.events(*WATCHED.values()):
+            yield happened(event) if event else Happened()
+
+    def image_usage(self) -> ImageUsage | None:
+        return usage_of(self.image_bytes() or {})
+
+    def volume_folder(self, name: str) -> Path:
+        return Path(self.volume(name)["Mountpoint"])
+
+    def subnet(self, network: str) -> Subnet | None:
+        return self.networks[network]["Subnet"] if network in self.networks else None
+
+    def keep(self, workload: str, keep: Keep) -> None:
+        self.set_restart_policy(workload, keep.value)
+
+    def workload(self, name: str) -> Inspected | None:
+        found = self.container(name)
+        return inspected(found) if found else None
+
+    def workloads(self, labels: Mapping[str, str]) -> list[Observed]:
+        return [observed(found) for found in self.containers(labels)]
 
     def version(self) -> dict[str, Any]:
         return {"Version": "26.1.5", "ApiVersion": "1.45", "Arch": "amd64", "Os": "linux"}
@@ -143,13 +184,14 @@ class FakeDocker(Docker):
 
     # -- images
 
-    def image(self, reference: str) -> dict[str, Any] | None:
+    def image(self, reference: str) -> Any:
         behaviour = self.images_here.get(reference)
         if behaviour is None:
             return None
         labels = {} if behaviour.migrations is None else {"ferryman.migrations": json.dumps(behaviour.migrations)}
         config = {"Labels": labels, "User": behaviour.user}
-        return {"Id": reference, "Size": behaviour.size, "Architecture": behaviour.architecture, "Config": config}
+        known = {"Id": reference, "Size": behaviour.size, "Architecture": behaviour.architecture, "Config": config}
+        return image_of(known)
 
     def pull(self, reference: str, auth: dict[str, str] | None, is_cancelled: Callable[[], bool]) -> None:
         self.pulls.append((reference, auth))
@@ -172,10 +214,10 @@ class FakeDocker(Docker):
     def login(self, auth: dict[str, str]) -> str:
         return "unauthorized" if auth["password"] == self.wrong_password else ""
 
-    def images(self, repository: str) -> list[dict[str, Any]]:
+    def images(self, repository: str) -> Any:
         found = [name for name in self.images_here if name.partition("@")[0].rpartition(":")[0] == repository]
         found += [name for name in self.images_here if name.startswith(f"{repository}@")]
-        return [self._listed(name) for name in found]
+        return [image_of(self._listed(name)) for name in found]
 
     def _listed(self, name: str) -> dict[str, Any]:
         names = {"RepoDigests": [name], "RepoTags": self.tagged.get(name, [])}
@@ -193,25 +235,32 @@ class FakeDocker(Docker):
 
     # -- networks and volumes
 
-    def ensure_network(self, name: str, subnet: dict[str, str], labels: dict[str, str]) -> None:
+    def ensure_network(self, name: str, subnet: Subnet, labels: Mapping[str, str]) -> None:
         if name not in self.networks:
             self.networks[name] = {"Id": self._number(), "Subnet": subnet, "Labels": labels}
 
     def network(self, name: str) -> dict[str, Any] | None:
         found = self.networks.get(name)
-        return found and {"Id": found["Id"], "IPAM": {"Config": [found["Subnet"]]}, "Labels": found["Labels"]}
+        return found and {
+            "Id": found["Id"],
+            "IPAM": {"Config": [{"Subnet": found["Subnet"].addresses}]},
+            "Labels": found["Labels"],
+        }
 
     def remove_network(self, name: str) -> None:
         self.networks.pop(name, None)
         for found in self.by_name.values():
             found["NetworkSettings"]["Networks"].pop(name, None)
 
-    def disconnect(self, network: str, container: str) -> None:
+    def disconnect(self, network: str, workload: str) -> None:
         """What somebody does by hand: the container runs on, and nobody reaches it."""
-        self._found(container)["NetworkSettings"]["Networks"].pop(network, None)
+        self._found(workload)["NetworkSettings"]["Networks"].pop(network, None)
 
-    def connect(self, network: str, container: str, address: str | None, alias: str) -> None:
-        found = self._found(container)
+    def connect(self, endpoint: Endpoint | str, workload: str, address: str | None = None, alias: str = "") -> None:
+        found = self._found(workload)
+        network = endpoint if isinstance(endpoint, str) else endpoint.network
+        if isinstance(endpoint, Endpoint):
+            address, alias = endpoint.address, endpoint.alias
         found["NetworkSettings"]["Networks"][network] = {"IPAddress": address or "", "Aliases": [alias]}
         found["NetworkID"], found["Address"] = self.networks[network]["Id"], address
 
@@ -222,8 +271,8 @@ class FakeDocker(Docker):
         self.volume_labels.pop(name, None)
         self.databases.pop(name, None)
 
-    def ensure_volume(self, name: str, labels: dict[str, str]) -> None:
-        self.volume_labels.setdefault(name, labels)
+    def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        self.volume_labels.setdefault(name, dict(labels))
         (self.folder / "volumes" / name).mkdir(parents=True, exist_ok=True)
 
     def volume(self, name: str) -> dict[str, Any]:
@@ -231,12 +280,14 @@ class FakeDocker(Docker):
             raise EngineError(404, f"no such volume: {name}")
         return {"Name": name, "Mountpoint": str(self.folder / "volumes" / name)}
 
-    def volumes(self, labels: dict[str, str]) -> list[str]:
-        return [name for name, found in self.volume_labels.items() if labels.items() <= found.items()]
+    def volumes(self, labels: Mapping[str, str], prefix: str = "") -> list[str]:
+        carrying = {name for name, found in self.volume_labels.items() if labels.items() <= found.items()}
+        return sorted(carrying | {name for name in self.volume_labels if prefix and name.startswith(prefix)})
 
     # -- containers
 
-    def create(self, name: str, specification: dict[str, Any]) -> str:
+    def create(self, name: str, workload: Workload | dict[str, Any]) -> str:
+        specification = workload_json(workload) if isinstance(workload, Workload) else workload
         if name in self.by_name:
             raise EngineError(409, f"Conflict. The container name {name} is already in use")
         if specification["Image"] not in self.images_here:
@@ -258,8 +309,8 @@ class FakeDocker(Docker):
         }
         return identifier
 
-    def start(self, container: str) -> None:
-        found = self._found(container)
+    def start(self, workload: str) -> None:
+        found = self._found(workload)
         if found["State"]["Running"]:
             return
         network, address = found["HostConfig"]["NetworkMode"], found["Address"]
@@ -277,7 +328,7 @@ class FakeDocker(Docker):
         if role == "migrate":
             self._migrate(found, behaviour)
         if role in behaviour.exits:
-            self.exit(container, behaviour.exits[role])
+            self.exit(workload, behaviour.exits[role])
 
     def published(self) -> set[int]:
         """The ports of the host that running containers publish."""
@@ -297,9 +348,9 @@ class FakeDocker(Docker):
         if "migrate" not in behaviour.exits:
             self.exit(found["Id"], 0)
 
-    def exit(self, container: str, code: int) -> None:
+    def exit(self, workload: str, code: int) -> None:
         """The container's process ends by itself; its restart policy is followed."""
-        found = self._found(container)
+        found = self._found(workload)
         if found["HostConfig"]["RestartPolicy"]["Name"] in ("always", "unless-stopped"):
             found["RestartCount"] += 1
             return
@@ -321,20 +372,20 @@ class FakeDocker(Docker):
             if is_lasting and not _host_ports(self.by_name[name]) & self.published():
                 self.by_name[name]["State"].update(Status="running", Running=True, StartedAt=self._now())
 
-    def resume(self, container: str) -> None:
-        self._found(container)["State"].update(Status="running")
+    def resume(self, workload: str) -> None:
+        self._found(workload)["State"].update(Status="running")
 
-    def stop(self, container: str, grace: float) -> None:
-        if found := self.container(container):
+    def stop(self, workload: str, grace: float) -> None:
+        if found := self.container(workload):
             self.calls.append(f"stop {found['Name'][1:]} within {grace:g} s")
-            self._found(container)["State"].update(Status="exited", Running=False, ExitCode=143, FinishedAt=self._now())
+            self._found(workload)["State"].update(Status="exited", Running=False, ExitCode=143, FinishedAt=self._now())
 
-    def remove(self, container: str) -> None:
-        if found := self.container(container):
+    def remove(self, workload: str) -> None:
+        if found := self.container(workload):
             del self.by_name[found["Name"][1:]]
 
-    def set_restart_policy(self, container: str, policy: str) -> None:
-        self._found(container)["HostConfig"]["RestartPolicy"] = {"Name": policy}
+    def set_restart_policy(self, workload: str, policy: str) -> None:
+        self._found(workload)["HostConfig"]["RestartPolicy"] = {"Name": policy}
 
     def container(self, name: str) -> dict[str, Any] | None:
         try:
@@ -342,7 +393,7 @@ class FakeDocker(Docker):
         except EngineError:
             return None
 
-    def containers(self, labels: dict[str, str]) -> list[dict[str, Any]]:
+    def containers(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
         found = []
         for known in self.by_name.values():
             carried = known["Config"]["Labels"] or {}
@@ -353,34 +404,34 @@ class FakeDocker(Docker):
                 found.append({**one, "NetworkSettings": copied(known["NetworkSettings"])})
         return found
 
-    def memory_of(self, container: str) -> int | None:
-        return self.memory_used if self.container(container) else None
+    def memory_of(self, workload: str) -> int | None:
+        return self.memory_used if self.container(workload) else None
 
-    def wait(self, container: str, limit: float) -> int | None:
-        state = self._found(container)["State"]
+    def wait(self, workload: str, limit: float) -> int | None:
+        state = self._found(workload)["State"]
         if state["Running"]:
             self.stopwatch.wait(limit)
             return None
         return int(state["ExitCode"])
 
-    def archive(self, container: str, path: str) -> bytes:
-        raise EngineError(404, f"{path} is not in {container}")
+    def archive(self, workload: str, path: str) -> bytes:
+        raise EngineError(404, f"{path} is not in {workload}")
 
-    def logs(self, container: str, *, tail: int | None = None) -> Iterator[tuple[str, bytes]]:
-        behaviour = self.images_here.get(self._found(container)["Config"]["Image"], Behaviour())
+    def logs(self, workload: str, *, tail: int | None = None) -> Iterator[tuple[str, bytes]]:
+        behaviour = self.images_here.get(self._found(workload)["Config"]["Image"], Behaviour())
         lines = behaviour.log.splitlines(keepends=True)
         yield from (("stdout", line.encode()) for line in (lines if tail is None else lines[-tail:]))
 
-    def follow_logs(self, container: str, tail: int | None) -> tuple[Callable[[], None], Iterator[tuple[str, bytes]]]:
-        return (lambda: None), self.logs(container, tail=tail)
+    def follow_logs(self, workload: str, tail: int | None) -> tuple[Callable[[], None], Iterator[tuple[str, bytes]]]:
+        return (lambda: None), self.logs(workload, tail=tail)
 
     # -- exec
 
-    def run(self, container: str, command: list[str], user: str = "", stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    def run(self, workload: str, command: list[str], user: str = "", stdin: bytes = b"") -> tuple[int, bytes, bytes]:
         """pg_isready and psql inside a PostgreSQL container."""
-        found = self._found(container)
+        found = self._found(workload)
         if not found["State"]["Running"]:
-            raise EngineError(409, f"container {container} is not running")
+            raise EngineError(409, f"container {workload} is not running")
         volume = found["HostConfig"]["Mounts"][0]["Source"]
         database = self.databases.setdefault(volume, FakeDatabase())
         if command[0] == "pg_isready":

@@ -85,7 +85,7 @@ class Journal:
         try:
             yield step
         except BaseException as error:
-            message = error.message if isinstance(error, AgentError) else repr(error)
+            message = error.reason if isinstance(error, AgentError) else repr(error)
             self._step(name, "failed", time.monotonic() - began, message)
             raise
         self._step(name, step.state, time.monotonic() - began, step.detail)

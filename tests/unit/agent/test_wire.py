@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.engine import Docker, EngineError, Inspected, State
 from ferryman_agent.errors import Unavailable
 from ferryman_agent.probe import BODY_LIMIT_BYTES, probe
 from ferryman_agent.relay import relay
@@ -251,7 +251,7 @@ VERSION = http(b'{"ApiVersion": "1.45"}')
 def test_what_the_engine_breaks_off_is_an_engine_that_is_down(listen: Callable[..., Path]) -> None:
     docker = Docker(str(listen(VERSION, http(b'{"ha', length=99))))
     with pytest.raises(Unavailable) as caught:
-        docker.info()
+        docker.facts()
     assert caught.value.code == "engine-down"
 
 
@@ -304,13 +304,13 @@ class Image(Docker):
         super().__init__("/nowhere")
         self.folder, self.user, self.files = folder, user, files
 
-    def container(self, name: str) -> dict[str, object]:
-        return {"Name": name, "Config": {"User": self.user}}
+    def workload(self, name: str) -> Inspected:
+        return Inspected(name, name, {}, State.CREATED, user=self.user)
 
-    def volume(self, name: str) -> dict[str, object]:
-        return {"Mountpoint": str(self.folder / name)}
+    def volume_folder(self, name: str) -> Path:
+        return self.folder / name
 
-    def archive(self, container: str, path: str) -> bytes:
+    def archive(self, workload: str, path: str) -> bytes:
         if path not in self.files:
             raise EngineError(404, "no such file")
         target = io.BytesIO()

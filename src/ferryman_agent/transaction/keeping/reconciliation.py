@@ -96,7 +96,7 @@ def _attempt(problems: list[str], act: Callable[[], None]) -> bool:
     try:
         act()
     except Exception as error:  # noqa: BLE001 - the rest, and the other apps, are looked after all the same
-        message = error.message if isinstance(error, AgentError) else repr(error)
+        message = error.reason if isinstance(error, AgentError) else repr(error)
         problems.append(f"not as the ledger says: {message}")
         return False
     return True

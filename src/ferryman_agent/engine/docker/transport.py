@@ -9,19 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ferryman_agent.engine.port import EngineError
 from ferryman_agent.errors import Unavailable
 
 FRAME_HEADER_BYTES = 8
 STREAMS = {0: "stdin", 1: "stdout", 2: "stderr"}
-
-
-class EngineError(Exception):
-    """The engine answered with an error; `status` is its HTTP status."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
 
 
 class _UnixConnection(http.client.HTTPConnection):
