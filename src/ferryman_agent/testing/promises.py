@@ -120,7 +120,7 @@ def _routed(machine: FakeMachine, app: App) -> list[str]:
 def _not_as_recorded(machine: FakeMachine, app: App, record: AccessoryRecord) -> list[str]:
     container = machine.docker.container(accessory_name(record))
     if container is None:
-        return [] if app.stopped and app.stopped["database"] else [f"{record.name} has no container"]
+        return [] if app.stopped and app.stopped.database else [f"{record.name} has no container"]
     found, place = (container["Address"], container["Config"]["Image"]), address(app, record.address)
     image = parse_accessory(record.name, record.definition).image
     return [] if found == (place, image) else [f"{record.name} is {found} and not {(place, image)}"]
@@ -136,7 +136,7 @@ def _not_stopped(
     up = {name for name, container in found.items() if container["State"]["Running"]}
     returning = [name for name, one in found.items() if one["HostConfig"]["RestartPolicy"]["Name"] == "always"]
     broken += [f"{name} comes up at a reboot" for name in returning]
-    keeps_database = bool(app.stopped and not app.stopped["database"])
+    keeps_database = bool(app.stopped and not app.stopped.database)
     if up != (kept if keeps_database else set()):
         broken.append(f"{app.id} is stopped, and {sorted(up)} run")
     if manifest.is_published:
