@@ -12,7 +12,7 @@ from ferryman_agent.ledger import Release, ReleaseState
 from ferryman_agent.logins import Logins, authentication, registry_of
 
 
-@dataclass(frozen=True)
+@dataclass
 class Images:
     """Pulls what is missing."""
 

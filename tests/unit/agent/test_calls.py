@@ -28,7 +28,7 @@ DEPLOY = {"manifest": manifest(), "digest": digest("one"), "revision": "0" * 40}
 @pytest.fixture
 def agent(machine: FakeMachine) -> Agent:
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = machine.edge
+    made.server.edge = made.server.routing.edge = machine.edge
     made.server.probe, made.server.stopwatch = machine.docker.probe, machine.stopwatch
     return made
 

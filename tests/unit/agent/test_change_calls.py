@@ -31,7 +31,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 def agent(machine: FakeMachine) -> Agent:
     """An agent whose app serves release 1."""
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = machine.edge
+    made.server.edge = made.server.routing.edge = machine.edge
     made.server.probe, made.server.stopwatch = machine.docker.probe, machine.stopwatch
     assert ask(made, "deploy", DEPLOY)["result"]["outcome"] == "succeeded"
     return made

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ferryman_agent.errors import BadRequest, Refused
 from ferryman_agent.host import Host
-from ferryman_agent.ledger import App
+from ferryman_agent.ledger import App, Maintenance
 from ferryman_agent.probe import Answer
 from ferryman_agent.testing import Behaviour, FakeMachine, broken_promises, carry_out, manifest, recover
 from ferryman_agent.transaction.keeping.reconciliation import settle
 from ferryman_agent.transaction.orders import MaintenanceOrder, RestartOrder, RollbackOrder, StartOrder, StopOrder
-from ferryman_agent.transaction.orders.changing import (parse_maintenance, parse_remove, parse_restart, parse_stop)
+from ferryman_agent.transaction.orders.changing import parse_maintenance, parse_remove, parse_restart, parse_stop
 from ferryman_agent.transaction.orders.parameters import LINE_CHARACTERS
 
 APP = "shop.production"
@@ -207,7 +208,7 @@ def test_stopping_twice_changes_nothing_but_may_add_the_database(machine: FakeMa
     done(server, STOP_ALL, "database too")
     assert up(machine) == set()
     assert since is not None
-    assert app_of(server).stopped == {**since, "database": True}
+    assert app_of(server).stopped == replace(since, database=True)
     assert carry_out(server, STOP, "less").state == "unchanged"
 
 
@@ -292,10 +293,11 @@ def test_an_edge_that_lost_its_answer_gets_it_back(machine: FakeMachine, server:
 def test_maintenance_that_is_as_asked_for_changes_nothing(server: Host) -> None:
     assert carry_out(server, OPEN, "open").state == "unchanged"
     done(server, CLOSE, "close")
-    since = (app_of(server).maintenance or {})["since"]
+    known = app_of(server).maintenance
+    assert known is not None
     assert carry_out(server, CLOSE, "same").state == "unchanged"
     done(server, MaintenanceOrder(APP, True, "later", 90), "other")
-    assert app_of(server).maintenance == {"message": "later", "retry_after": 90, "since": since}
+    assert app_of(server).maintenance == Maintenance("later", 90, known.since)
 
 
 def test_a_stopped_app_in_maintenance_says_that_it_is_stopped(machine: FakeMachine, server: Host) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from ferryman_agent.errors import BadRequest
 from ferryman_agent.host import Host
-from ferryman_agent.ledger import Release
+from ferryman_agent.ledger import Release, ReleaseState
 from ferryman_agent.testing import FakeMachine, carry_out, manifest
 from ferryman_agent.transaction.orders import RollbackOrder
 from ferryman_agent.transaction.orders.commits import Brought, Commit, brought, parse_commits
@@ -37,7 +37,7 @@ def log(text: str) -> list[Commit]:
 
 def release(number: int, name: str, state: str = "healthy") -> Release:
     revision = sha(name[0]) + ("-dirty-01234567" if name.endswith("*") else "")
-    return Release("shop.production", number, "acme/shop", "sha256:1", revision, {}, 1, None, state, AT)
+    return Release("shop.production", number, "acme/shop", "sha256:1", revision, {}, 1, None, ReleaseState(state), AT)
 
 
 def named(found: Brought) -> str:

@@ -11,7 +11,7 @@ from ferryman_agent.containers import app_workload, database_workload, lane_endp
 from ferryman_agent.database import known_migrations, pending
 from ferryman_agent.engine import Endpoint, Image, Keep, Limits, Subnet, Workload
 from ferryman_agent.errors import AgentError, BadRequest, Refused
-from ferryman_agent.ledger import App, Release
+from ferryman_agent.ledger import App, Release, ReleaseState
 from ferryman_agent.logins import authentication, registry_of
 from ferryman_agent.manifest import parse_manifest
 from ferryman_agent.testing import digest, manifest
@@ -25,7 +25,7 @@ def app(serving: int | None = 3, lane: str | None = "a") -> App:
 
 def release(number: int, state: str = "healthy") -> Release:
     fields = ("shop.production", number, "acme/shop", digest(str(number)), f"{number:040x}")
-    return Release(*fields, manifest(), 0, None, state, "2026-11-23T08:00:00.000Z")
+    return Release(*fields, manifest(), 0, None, ReleaseState(state), "2026-11-23T08:00:00.000Z")
 
 
 def releases(states: str) -> list[Release]:

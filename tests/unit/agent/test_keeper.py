@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ferryman_agent.engine import Happened
 from ferryman_agent.host import Host
 from ferryman_agent.testing import (
     Behaviour,
@@ -74,16 +75,16 @@ def test_a_container_that_is_removed_is_back_at_once(machine: FakeMachine, agent
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        ({}, True),
-        (happened(WEB), True),
-        (happened("ferryman.edge"), True),
-        (happened(f"ferryman.{APP}", "network"), True),
-        (happened("postgres"), False),
-        (happened("web.ferryman.example"), False),
-        ({"Type": "network", "Action": "destroy", "Actor": {"Attributes": {}}}, False),
+        (Happened(), True),
+        (Happened("container", "die", WEB), True),
+        (Happened("container", "die", "ferryman.edge"), True),
+        (Happened("network", "disconnect", f"ferryman.{APP}"), True),
+        (Happened("container", "die", "postgres"), False),
+        (Happened("container", "die", "web.ferryman.example"), False),
+        (Happened("network", "destroy", ""), False),
     ],
 )
-def test_only_events_of_ours_wake_it(event: dict[str, Any], expected: bool) -> None:
+def test_only_events_of_ours_wake_it(event: Happened, expected: bool) -> None:
     assert is_ours(event) is expected
 
 

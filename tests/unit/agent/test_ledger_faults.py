@@ -139,7 +139,8 @@ def test_the_agent_refuses_until_the_doctor_has_rebuilt_it(
     assert [app["app"] for app in found["apps"]] == [APP]
     assert code(ask(agent, "status")) == (expected, 4)
     assert ask(agent, "doctor", {"rebuild": True})["result"]["rebuilt"]["apps"] == [APP]
-    agent.server.edge, agent.server.probe = stopped.edge, stopped.docker.probe
+    agent.server.edge = agent.server.routing.edge = stopped.edge
+    agent.server.probe = stopped.docker.probe
     assert ask(agent, "status")["result"]["apps"][0]["release"]["number"] == 1
     assert {name: found["Id"] for name, found in stopped.docker.by_name.items()} == before
     assert broken_promises(stopped, agent.server) == []
@@ -250,7 +251,8 @@ def agent(machine: FakeMachine, server: Host) -> Agent:
     """An agent whose app serves."""
     server.ledger.close()
     made = Agent(machine.folder, machine.docker)
-    made.server.edge, made.server.probe = machine.edge, machine.docker.probe
+    made.server.edge = made.server.routing.edge = machine.edge
+    made.server.probe = machine.docker.probe
     assert ask(made, "status")["result"]["apps"][0]["state"] == "serving"
     return made
 

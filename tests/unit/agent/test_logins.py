@@ -97,11 +97,11 @@ def test_postgresql_comes_back_also_with_a_kept_login_that_is_not_taken_any_more
     machine: FakeMachine, server: Host
 ) -> None:
     server.logins.keep("docker.io", READER)
-    server.pull("postgres:17")
+    server.images.pull("postgres:17")
     assert machine.docker.pulls[-1] == ("postgres:17", {**READER, "serveraddress": HUB})
     del machine.docker.registry["postgres:17"]
     with pytest.raises(AgentError, match="postgres:17 can't be pulled"):
-        server.pull("postgres:17")
+        server.images.pull("postgres:17")
     assert [auth and auth["username"] for _, auth in machine.docker.pulls[-2:]] == ["reader", None]
 
 
@@ -165,7 +165,7 @@ def code(answer: dict[str, Any]) -> tuple[str, int]:
 def agent(machine: FakeMachine, server: Host) -> Agent:
     server.ledger.close()
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = machine.edge
+    made.server.edge = made.server.routing.edge = machine.edge
     return made
 
 

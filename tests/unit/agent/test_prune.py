@@ -149,7 +149,7 @@ def test_strays_of_an_image_named_with_its_registry_are_found(machine: FakeMachi
 @pytest.fixture
 def agent(machine: FakeMachine) -> Agent:
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = machine.edge
+    made.server.edge = made.server.routing.edge = machine.edge
     made.server.probe, made.server.stopwatch = machine.docker.probe, machine.stopwatch
     deploy = {"manifest": manifest(), "digest": digest("one"), "revision": "0" * 40}
     assert ask(made, "deploy", deploy)["result"]["outcome"] == "succeeded"

@@ -63,7 +63,7 @@ class Gate:
 @pytest.fixture
 def agent(machine: FakeMachine) -> Agent:
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = machine.edge
+    made.server.edge = made.server.routing.edge = machine.edge
     made.server.probe, made.server.stopwatch = machine.docker.probe, machine.stopwatch
     return made
 
@@ -396,6 +396,7 @@ def test_nobodys_turn_comes_while_the_agent_stops_and_nothing_of_the_queue_is_le
     callers.end()
     assert [found.request for found in agent.server.ledger.deployments()] == ["first"]
     again = Agent(machine.folder, machine.docker)
-    again.server.edge, again.server.probe = machine.edge, machine.docker.probe
+    again.server.edge = again.server.routing.edge = machine.edge
+    again.server.probe = machine.docker.probe
     assert again.running.waiting("shop.production") == []
     assert ask(again, "deploy", deploy("two"), identifier="second")["result"]["release"]["number"] == 2

@@ -20,6 +20,7 @@ from ferryman_agent.doctor.findings import look
 from ferryman_agent.doctor.rebuilding import rebuild
 from ferryman_agent.errors import Refused, Unavailable
 from ferryman_agent.host import Host
+from ferryman_agent.host.serving import copy_ledger
 from ferryman_agent.ledger import Ledger
 from ferryman_agent.ledger.copies import without_manifest
 from ferryman_agent.ledger.faults import damaged
@@ -146,7 +147,7 @@ def test_containers_edge_and_release_folders_are_enough_to_go_on(machine: FakeMa
     mail = again.ledger.app(MAIL)
     assert mail is not None
     assert mail.maintenance is not None
-    assert (mail.maintenance["message"], mail.maintenance["retry_after"]) == ("back <soon>", 90)
+    assert (mail.maintenance.message, mail.maintenance.retry_after) == ("back <soon>", 90)
     assert again.ledger.environment(APP, 1) == (1, {"TOKEN": "geheim"})
     recover(again)
     assert broken_promises(machine, again) == []
@@ -337,7 +338,7 @@ def carry_on(machine: FakeMachine, name: str, crash: int | None, request: str) -
         if name == "variables":
             if server.ledger.app(APP):
                 server.ledger.add_environment(APP, {"NUMBER": request}, "set NUMBER")
-                server.copy_ledger(APP)
+                copy_ledger(server, APP)
         else:
             carry_out(server, orders(machine)[name], request)
     except LookupError:  # no such app, or not any more

@@ -192,6 +192,7 @@ def interrupted_gap(machine: FakeMachine, server: Host, monkeypatch: pytest.Monk
 
         def go_away(*_: object) -> None:
             patch.setattr(machine.docker, "remove", refuse)
+            patch.setattr(machine.docker, "keep", refuse)
             refuse()
 
         patch.setattr(machine.docker, "stop", go_away)

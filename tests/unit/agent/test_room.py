@@ -24,13 +24,11 @@ from ferryman_agent.testing import (
     FakeMachine,
     broken_promises,
     carry_out,
-    crashing,
     digest,
     look_after,
     manifest,
     recover,
 )
-from ferryman_agent.testing.crash import DOCKER_EFFECTS, EDGE_EFFECTS, LEDGER_EFFECTS
 from ferryman_agent.transaction.orders import RemoveOrder, RestartOrder, RollbackOrder, StopOrder
 from ferryman_agent.transaction.runs.running import RunningTransactions
 from ferryman_agent.transaction.steps.room import IMAGE_INODES, INODES, MIB, needs
@@ -239,12 +237,7 @@ class FillPoint(CrashPoint):
 def filling(machine: FakeMachine, point: FillPoint, *, has_reserve: bool) -> Host:
     reserve = Reserve(machine.folder / "ledger.reserve") if has_reserve else None
     ledger = Ledger(machine.folder / "ledger.db", machine.clock, reserve)
-    server = machine.agent()
-    server.ledger.close()
-    server.ledger = crashing(ledger, point, LEDGER_EFFECTS)
-    server.docker = crashing(machine.docker, point, DOCKER_EFFECTS)
-    server.edge = crashing(machine.edge, point, EDGE_EFFECTS)
-    return server
+    return machine.host(ledger, point)
 
 
 ORDERS: dict[str, Any] = {

@@ -31,7 +31,8 @@ def agent(machine: FakeMachine) -> Agent:
     """An agent whose app serves release 1, with a schedule that succeeds."""
     behaves(machine, exits={"sweep": 0}, log="one\ntwo\n")
     made = Agent(machine.folder, machine.docker)
-    made.server.edge, made.server.probe = machine.edge, machine.docker.probe
+    made.server.edge = made.server.routing.edge = machine.edge
+    made.server.probe = machine.docker.probe
     made.server.stopwatch, made.server.wall = machine.stopwatch, machine.stopwatch.wall
     content = manifest(schedules={"sweep": SWEEP})
     deploy = {"manifest": content, "digest": digest("one"), "revision": "0" * 40}

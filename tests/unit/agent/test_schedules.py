@@ -328,7 +328,7 @@ def test_a_run_that_ends_after_its_app_was_removed_leaves_no_folder(
 def test_a_run_whose_app_is_removed_during_its_pull_makes_no_secrets(
     machine: FakeMachine, server: Host, folder: Path
 ) -> None:
-    later, pull = Later(), server.pull_release
+    later, pull = Later(), server.images.pull_release
     Scheduler(server, later).begin(APP, "sweep", by_hand=False)
 
     def slow(*values: Any) -> bool:
@@ -337,7 +337,7 @@ def test_a_run_whose_app_is_removed_during_its_pull_makes_no_secrets(
             carry_out(server, RemoveOrder(APP, with_data=True), "end")
         return pulled
 
-    server.pull_release = slow  # type: ignore[method-assign,assignment]
+    server.images.pull_release = slow  # type: ignore[method-assign,assignment]
     later.go_on()
     assert traces(machine.docker, folder) == []
 

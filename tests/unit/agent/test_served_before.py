@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ferryman_agent.ledger import App, Ledger, Release
+from ferryman_agent.ledger import App, Ledger, Release, ReleaseState
 from ferryman_agent.testing import digest, manifest
 from ferryman_agent.transaction.orders.deploying import rollback_target
 from ferryman_agent.transaction.steps.teardown.retention import beyond
@@ -18,7 +18,7 @@ def app(serving: int) -> App:
 
 def release(number: int) -> Release:
     fields = ("shop.production", number, "acme/shop", digest(str(number)), f"{number:040x}")
-    return Release(*fields, manifest(), 0, None, "healthy", "2026-11-23T08:00:00.000Z")
+    return Release(*fields, manifest(), 0, None, ReleaseState.HEALTHY, "2026-11-23T08:00:00.000Z")
 
 
 def releases(newest: int) -> list[Release]:
