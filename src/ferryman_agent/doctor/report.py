@@ -12,6 +12,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     ledger, edge = found["ledger"], found["edge"]
     state = "whole" if ledger["state"] == "whole" else f"{ledger['message']} [{ledger['state']}]"
     told = [_line("ledger", state), _line("edge", edge["state"])]
+    told += [_line("duty", stopped(duty)) for duty in found.get("duties", []) if not duty["alive"]]
     for app in found["apps"]:
         told += _app(app)
     told += [_line("removed", app) for app in found["removed"]]
@@ -20,6 +21,11 @@ def lines(found: dict[str, Any]) -> list[str]:
     told += [_line("impossible", impossible) for impossible in found["impossible"]]
     told += [_line("lost", lost) for lost in found["lost"]]
     return told
+
+
+def stopped(duty: dict[str, Any]) -> str:
+    """What is told of a duty of the agent's that is not alive."""
+    return f"{duty['name']} is not alive since {duty['since']}: {duty['error']}"
 
 
 def _app(app: dict[str, Any]) -> list[str]:

@@ -29,6 +29,7 @@ def hello(call: Call) -> dict[str, Any]:
         "role": call.role,
         "engine": engine["Version"],
         "architecture": engine["Arch"],
+        "duties": call.board.as_json(),
     }
 
 
@@ -40,6 +41,7 @@ def status(call: Call) -> dict[str, Any]:
         "agent": __version__,
         "edge": call.server.edge.state(),
         "outbox": call.outbox.state(),
+        "duties": call.board.as_json(),
         "apps": [_app_status(call, app) for app in apps],
     }
 

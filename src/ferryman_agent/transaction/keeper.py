@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from ferryman_agent.duties import Duty, Limits
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError
 from ferryman_agent.ledger import App
@@ -19,6 +22,8 @@ from ferryman_agent.transaction.server import Server
 PERIOD_SECONDS = 30.0
 SHORTEST_PAUSE_SECONDS = 0.2  # what happens together is looked at together
 RECONNECT_SECONDS = 1.0
+LIMITS = Limits(first_pause=1.0, longest_pause=PERIOD_SECONDS, patience=300.0)
+LISTENING = Limits(first_pause=RECONNECT_SECONDS, longest_pause=PERIOD_SECONDS, patience=None)  # events may not come
 WATCHED_TYPES = ["container", "network"]
 WATCHED_ACTIONS = ["die", "destroy", "disconnect", "pause"]
 NAME_PREFIX = "ferryman."
@@ -27,42 +32,51 @@ NAME_PREFIX = "ferryman."
 class Keeper:
     """Looks after each app in a thread of its own: one that drains does not hold up the others.
 
-    Events only wake it; what is to be done comes from the ledger.
+    Events only wake it; what is to be done comes from the ledger. Its duties begin once it has claimed what is to be
+    recovered first.
     """
 
     def __init__(self, server: Server, running: RunningTransactions) -> None:
         self._server = server
         self._running = running
-        self._woken = threading.Event()
         self._lock = threading.Lock()
         self._at_work: set[str] = set()
         self._asked: set[str] = set()
+        self._claimed: deque[App] = deque()
+        self._prepare: Callable[[], None] | None = None
+        self.keeping = Duty("keeper", self._keep, LIMITS, server.stopwatch)
+        self.listening = Duty("listener", self._listen, LISTENING, server.stopwatch)
         self.when_damaged: Callable[[AgentError], None] = lambda _: None
         running.when_over = self.wake
 
-    def claim(self) -> list[App]:
-        """Before the first call is answered: no transaction of an app begins until it is recovered."""
-        claimed = (self._running.claim(app.id) for app in self._server.ledger.apps())
-        return [app for app in claimed if app]
+    def claim(self, prepare: Callable[[], None]) -> None:
+        """Before the first call is answered: no transaction of an app begins until it is recovered.
 
-    def run(self, claimed: list[App], wait_for_engine: Callable[[], None]) -> None:
-        """Recover what was claimed, then look after every app, for ever."""
-        try:
-            wait_for_engine()
-        except Exception as error:  # noqa: BLE001 - or what was claimed would stay so, and no call be answered
-            sys.stderr.write(f"the agent could not prepare everything: {error!r}\n")
-        for app in claimed:
+        `prepare` is what comes before that, once: to wait for the engine, for instance.
+        """
+        claimed = (self._running.claim(app.id) for app in self._server.ledger.apps())
+        self._claimed.extend(app for app in claimed if app)
+        self._prepare = prepare
+
+    def _keep(self) -> float:
+        """Recover what was claimed, the first time; then look after every app."""
+        prepare, self._prepare = self._prepare, None
+        if prepare:
+            try:
+                prepare()
+            except Exception as error:  # noqa: BLE001 - or what was claimed would stay so, and no call be answered
+                sys.stderr.write(f"the agent could not prepare everything: {error!r}\n")
+        while self._claimed:
+            app = self._claimed.popleft()
             self._begin(app.id, lambda app=app: self._recover(app))  # type: ignore[misc]
-        threading.Thread(target=self._listen, daemon=True).start()
-        while True:
-            self._woken.wait(PERIOD_SECONDS)
-            self._woken.clear()
+        if prepare is None:
             self.ask()
-            self._server.stopwatch.wait(SHORTEST_PAUSE_SECONDS)
+        self._server.stopwatch.wait(SHORTEST_PAUSE_SECONDS)
+        return PERIOD_SECONDS
 
     def wake(self) -> None:
         """Something happened: look at every app now."""
-        self._woken.set()
+        self.keeping.wake()
 
     def ask(self) -> None:
         """Have every app looked after; who is at work on one already looks once more."""
@@ -129,18 +143,15 @@ class Keeper:
             return False
         return app is None or not app.degraded
 
-    def _listen(self) -> None:
-        """Wake at what happens to our containers and networks, also after the engine was away."""
-        while True:
-            try:
-                for event in self._server.docker.events(WATCHED_TYPES, WATCHED_ACTIONS):
-                    if is_ours(event):
-                        if event.get("Action") == "pause":  # the engine's list shows it a moment after its event
-                            self._server.stopwatch.wait(SHORTEST_PAUSE_SECONDS)
-                        self.wake()
-            except (AgentError, EngineError, ValueError, LookupError):
-                pass  # the engine is away, or was stopped
-            self._server.stopwatch.wait(RECONNECT_SECONDS)
+    def _listen(self) -> float:
+        """Wake at what happens to our containers and networks, until the engine goes away."""
+        with contextlib.suppress(AgentError, EngineError, ValueError, LookupError):  # it is away, or was stopped
+            for event in self._server.docker.events(WATCHED_TYPES, WATCHED_ACTIONS):
+                if is_ours(event):
+                    if event.get("Action") == "pause":  # the engine's list shows it a moment after its event
+                        self._server.stopwatch.wait(SHORTEST_PAUSE_SECONDS)
+                    self.wake()
+        return RECONNECT_SECONDS
 
 
 def is_ours(event: dict[str, Any]) -> bool:
