@@ -40,7 +40,7 @@ AGENT_LAYERS = [
     {"containers", "probe", "resources"},
     {"engine", "manifest"},
     {"ledger"},
-    {"duties"},
+    {"duties", "reports"},
     {"protocol", "secrets_file", "clock", "openssl", "logins", "cron"},
     {"errors"},
 ]

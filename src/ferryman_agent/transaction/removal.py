@@ -13,6 +13,7 @@ from typing import Any
 
 from ferryman_agent.containers import LANE_ADDRESS, network_name
 from ferryman_agent.ledger import App, Deployment
+from ferryman_agent.reports import AppRemoved, Place
 from ferryman_agent.transaction import accessories, after
 from ferryman_agent.transaction.change import RemoveOrder
 from ferryman_agent.transaction.commits import NOTHING
@@ -153,9 +154,8 @@ def forget(server: Server, app: App, deployment: Deployment, seconds: float | No
     removal = app.removal or {}
     ended = {"kind": "remove", "outcome": "succeeded", "seconds": seconds and round(seconds, 3), "degraded": ""}
     result = {**ended, **removal.get("goes", {})}
-    data = {"with_data": removal.get("with_data"), "kept": result.get("kept")}
-    report = {"kind": "app.removed", "app": app.name, "environment": app.environment, "data": data}
-    server.ledger.remove_app(deployment, result, report)
+    report = AppRemoved(Place(app.name, app.environment), removal.get("with_data"), result.get("kept"))
+    server.ledger.remove_app(deployment, result, report.as_json())
 
 
 def carry_on(server: Server, app: App) -> None:
