@@ -9,14 +9,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ferryman_agent import __version__
+from ferryman_agent.clock import Stopwatch
 from ferryman_agent.duties import Duty, Limits, Then
-from ferryman_agent.ledger import Ledger
+from ferryman_agent.ledger import Ledger, Notice, Severity
+from ferryman_agent.ledger.notices import REPORTS_NOT_TAKEN
 from ferryman_agent.openssl import secure_connection
 
 BATCH_EVENTS = 500
 TIMEOUT_SECONDS = 20.0
+LONG_SECONDS = 3600.0
 LIMITS = Limits(first_pause=0.5, longest_pause=60.0, patience=300.0)
 REFUSED_FOR_GOOD = (400, 409, 413, 422)
+
+SUBJECT = "outbox"
+NEXT = "check that Harbour answers; `ferryman server reports` tells the agent its address and a new token"
 
 Post = Callable[[dict[str, str], bytes], int]
 
@@ -41,12 +47,14 @@ def post(target: dict[str, str], body: bytes) -> int:
 class Outbox:
     """Delivers what the ledger's outbox holds, which is its duty; pauses grow while Harbour does not take reports."""
 
-    def __init__(self, ledger: Ledger, post: Post = post) -> None:
+    def __init__(self, ledger: Ledger, post: Post = post, stopwatch: Stopwatch | None = None) -> None:
         self._ledger = ledger
         self._post = post
         self._last = ""
         self._batch = BATCH_EVENTS
-        self.duty = Duty("outbox", self._act, LIMITS)
+        self._stopwatch = stopwatch or Stopwatch()
+        self._not_taken_since: float | None = None
+        self.duty = Duty("outbox", self._act, LIMITS, self._stopwatch)
 
     def wake(self) -> None:
         """There is something new to deliver, or somewhere new to deliver it to."""
@@ -64,7 +72,21 @@ class Outbox:
         except Exception as error:
             self._last = f"not delivered: {error!r}"
             raise
+        self._notice(is_refused=is_taken is False)
         return Then.WHEN_WOKEN if is_taken is None else 0.0 if is_taken else Then.RETRY
+
+    def _notice(self, *, is_refused: bool) -> None:
+        """That Harbour took nothing for long stands among the notices until it takes something, or nothing waits."""
+        if not is_refused:
+            self._not_taken_since = None
+            self._ledger.clear_notice(REPORTS_NOT_TAKEN, SUBJECT)
+            return
+        now = self._stopwatch.seconds()
+        if self._not_taken_since is None:
+            self._not_taken_since = now
+        if now - self._not_taken_since > LONG_SECONDS:
+            message = f"Harbour has taken no report for over an hour: {self._last}"
+            self._ledger.put_notice(Notice(REPORTS_NOT_TAKEN, SUBJECT, message, Severity.WARNING, NEXT))
 
     def deliver(self) -> bool | None:
         """One batch. True: taken; False: not taken, try again; None: nothing to do."""

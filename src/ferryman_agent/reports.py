@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True)
 class Place:
-    """The app that a report is about, and the deployment, if it is about one that Harbour knows."""
+    """The app that a report is about, and the deployment, if Harbour knows it; '' where there is none."""
 
     app: str
     environment: str
@@ -113,3 +113,17 @@ class ScheduleFailed(Report):
     release: int
     exit_code: int | None
     seconds: float | None
+
+
+@dataclass(frozen=True)
+class NoticeReport(Report):
+    """A notice is raised, gets better or worse, or is over. `subject`: an app's id, or a part of the server."""
+
+    report_kind = "notice"
+    code: str
+    subject: str
+    message: str
+    severity: str
+    since: str
+    next: str
+    ended: bool

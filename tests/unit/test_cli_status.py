@@ -1,4 +1,4 @@
-"""How status tells what runs beside web: accessories, schedules, and the agent's duties."""
+"""How status tells what runs beside web: accessories, schedules, duties and notices of the agent."""
 
 from __future__ import annotations
 
@@ -63,3 +63,17 @@ def test_only_a_duty_that_is_not_alive_is_told(capsys: pytest.CaptureFixture[str
     notices.show_duties([alive, ended])
     line = "duty         keeper is not alive since 2026-11-23T08:00:00Z: its thread ended\n"
     assert capsys.readouterr().out == line
+
+
+def test_a_notice_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {
+        "code": "reports-not-taken",
+        "subject": "outbox",
+        "message": "Harbour takes nothing",
+        "severity": "warning",
+    }
+    notices.show_notices([{**found, "since": "2026-11-23T08:00:00Z", "next": "check that it answers"}])
+    assert capsys.readouterr().out == (
+        "notice       warning since 2026-11-23T08:00:00Z: outbox: Harbour takes nothing\n"
+        "             next: check that it answers\n"
+    )

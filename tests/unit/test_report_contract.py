@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from ferryman_agent import __version__
-from ferryman_agent.ledger import Ledger
+from ferryman_agent.ledger import Ledger, Notice, Severity
+from ferryman_agent.ledger.notices import DUTY_NOT_ALIVE
 from ferryman_agent.schedules import Scheduler
 from ferryman_agent.testing import REDIS, Behaviour, FakeMachine, begin, carry_out, manifest
 from ferryman_agent.transaction.change import (
@@ -59,6 +60,8 @@ def played(machine: FakeMachine) -> Ledger:
     assert Scheduler(server, lambda act: act()).begin(APP, "sweep", by_hand=False)
     _change(machine, server)
     _publish(machine, server)
+    server.ledger.set_degraded(APP, "worker does not stay up")
+    server.ledger.put_notice(Notice(DUTY_NOT_ALIVE, "keeper", "it ended\0", Severity.CRITICAL, "restart the agent"))
     not_now = begin(server, RemoveOrder(APP, with_data=True), "not now")
     not_now.journal.cancel()
     not_now.carry_out()
@@ -166,6 +169,11 @@ def test_harbour_declares_every_field_of_the_kinds_that_it_knows(machine: FakeMa
 @pytest.mark.xfail(reason="Harbour does not read the downtime of a deployment yet", strict=True)
 def test_harbour_declares_the_downtime_of_a_deployment(machine: FakeMachine, harbour: Any) -> None:
     assert DOWNTIME not in undeclared(harbour, reports(played(machine)))
+
+
+@pytest.mark.xfail(reason="Harbour does not know notices yet", strict=True)
+def test_harbour_knows_notices(harbour: Any) -> None:
+    assert "notice" in harbour.DETAILS
 
 
 BROKEN: list[Callable[[dict[str, Any]], Any]] = [

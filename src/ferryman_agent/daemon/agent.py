@@ -57,7 +57,7 @@ class Agent:
         ledger = open_ledger(self._folder, self._docker, now)
         self.server = Server(ledger, self._docker, self.edge, self._folder)
         self.outbox = Outbox(ledger)
-        self.server.report_added = self.outbox.wake
+        self.server.report_added = ledger.report_added = self.outbox.wake
         self.running = RunningTransactions(self.server)
         self.scheduler = Scheduler(self.server)
 

@@ -53,7 +53,9 @@ def begin(agent: Agent) -> None:
     keeper = Keeper(agent.server, agent.running)
     keeper.when_damaged = agent.lose
     keeper.claim(lambda: _prepare(agent))
-    agent.board.take_on(agent.outbox.duty, keeper.keeping, keeper.listening, Supervision(agent.board).duty)
+    agent.board.take_on(
+        agent.outbox.duty, keeper.keeping, keeper.listening, Supervision(agent.board, agent.server.ledger).duty
+    )
 
 
 def _prepare(agent: Agent) -> None:

@@ -42,6 +42,7 @@ def status(call: Call) -> dict[str, Any]:
         "edge": call.server.edge.state(),
         "outbox": call.outbox.state(),
         "duties": call.board.as_json(),
+        "notices": [notice.as_json() for notice in call.server.ledger.notices(apps[0].id if is_one else None)],
         "apps": [_app_status(call, app) for app in apps],
     }
 

@@ -94,6 +94,15 @@ def test_a_caller_is_told_how_the_duties_are(agent: Agent, monkeypatch: pytest.M
     ]
 
 
+def test_a_caller_is_told_which_notices_stand(agent: Agent) -> None:
+    ask(agent, "deploy", DEPLOY)
+    agent.server.ledger.set_degraded("shop.production", "worker does not stay up")
+    for answer in (ask(agent, "status", SHOP, role="pipeline"), ask(agent, "status"), ask(agent, "doctor")):
+        (found,) = answer["result"]["notices"]
+        assert (found["code"], found["subject"], found["severity"]) == ("app-degraded", "shop.production", "warning")
+        assert set(found) == {"code", "subject", "message", "severity", "since", "next"}
+
+
 def no_thread(_: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
 
