@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
+import subprocess
+import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ferryman_agent.clock import now
 from ferryman_agent.daemon.agent import Agent
 from ferryman_agent.daemon.daemon import begin, until_usable, wait_for_engine
 from ferryman_agent.daemon.socket import Socket
 from ferryman_agent.daemon.watchdog import Watchdog
 from ferryman_agent.duties import Board, Duty, Then
 from ferryman_agent.engine import EngineError
+from ferryman_agent.ledger import Ledger
 from ferryman_agent.testing import FakeMachine, FakeStopwatch, carry_out, interrupted
 
 LIMIT_SECONDS = 20.0
@@ -176,3 +184,43 @@ def test_the_watchdog_has_the_duties_go_on(path: Path, monkeypatch: pytest.Monke
 
 def no_thread(_: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
+
+
+# -- as a process
+
+DAEMON = """
+import sys
+from pathlib import Path
+from ferryman_agent.daemon.daemon import run
+sys.exit(run(Path(sys.argv[1]), Path(sys.argv[2]), "/nowhere/docker.sock"))
+"""
+
+
+def ask(path: Path, request: str, params: dict[str, str]) -> dict[str, Any]:
+    """The answer of the daemon at this socket."""
+    message = {"protocol": 1, "id": str(uuid.uuid4()), "request": request, "params": params}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(LIMIT_SECONDS)
+        connection.connect(str(path))
+        connection.sendall(b'{"role": "operator"}\n' + json.dumps(message).encode() + b"\n")
+        answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
+        return answer
+
+
+def test_a_daemon_without_an_engine_answers_and_tells_systemd_so_until_sigterm(folder: Path) -> None:
+    ledger = Ledger(folder / "ledger.db", now)
+    ledger.add_app("shop", "production", range(1, 9))
+    ledger.close()
+    path, notified = folder / "agent.sock", folder / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(notified))
+        systemd.settimeout(LIMIT_SECONDS)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(notified), "WATCHDOG_USEC": "2000000"}
+        command = [sys.executable, "-c", DAEMON, str(folder), str(path)]
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
+            try:
+                assert [systemd.recv(100), systemd.recv(100), systemd.recv(100)] == [b"READY=1", *[b"WATCHDOG=1"] * 2]
+                assert ask(path, "outbox", {}) == {"result": {"waiting": 0, "url": None, "last": ""}}
+            finally:
+                process.terminate()
+            assert process.wait(LIMIT_SECONDS) == 0
