@@ -59,7 +59,7 @@ def _run(arguments: argparse.Namespace) -> int:
         from ferryman_agent.openssl import import_http_client
 
         import_http_client()
-        from ferryman_agent.daemon import run
+        from ferryman_agent.daemon.daemon import run
 
         return run(Path(arguments.state), Path(arguments.socket))
     if arguments.command == "doctor":

@@ -15,6 +15,7 @@ import typer.main
 import ferryman
 import ferryman_agent
 from ferryman.cli.main import app
+from ferryman_agent.ledger.notices import CODES
 from ferryman_agent.requests import REQUESTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,6 +101,12 @@ def test_every_request_stands_in_the_protocol_with_its_role() -> None:
     rows = dict(re.findall(r"^\| `([a-z.]+)` \| (pipeline|operator) \|", text_of("docs/protocol.md"), re.MULTILINE))
     roles = {name: "pipeline" if "pipeline" in request.roles else "operator" for name, request in REQUESTS.items()}
     assert rows == roles
+
+
+def test_every_notice_stands_in_the_page_of_the_server_and_none_that_is_gone() -> None:
+    section = text_of("docs/server.md").partition("\n## Notices\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z-]+)` \| (info|warning|critical) \|", section, re.MULTILINE)
+    assert sorted(code for code, _ in rows) == sorted(CODES)
 
 
 def anchors(page: str) -> set[str]:

@@ -33,14 +33,15 @@ AGENT_LAYERS = [
     {"__main__"},
     {"testing"},
     {"daemon", "relay", "install"},
-    {"callers", "requests"},
+    {"requests"},
     {"doctor"},
     {"outbox", "transaction", "schedules"},
     {"database", "edge", "volumes"},
     {"containers", "probe", "resources"},
     {"engine", "manifest"},
     {"ledger"},
-    {"protocol", "secrets_file", "systemd", "clock", "openssl", "logins", "cron"},
+    {"duties", "reports"},
+    {"protocol", "secrets_file", "clock", "openssl", "logins", "cron"},
     {"errors"},
 ]
 # `--to rehearsal` is resolved where destinations are; the import is made when it is asked for.

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ferryman.cli.display import describe
+from ferryman.cli.notices import show_duties, show_notices
 from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, To, destination, messages, print_json, table
 from ferryman.deploy import latest_drift
 
@@ -21,6 +22,7 @@ def status(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONF
     target = destination(config, to)
     found = target.link.request("status", target.app)
     app = {**found["apps"][0], "edge": found["edge"], "outbox": found["outbox"], "agent": found["agent"]}
+    app["duties"], app["notices"] = found.get("duties", []), found.get("notices", [])  # an older agent tells none
     release = app["release"]
     app["latest_differs"] = latest_drift(target, release["digest"], os.environ) if release else None
     if as_json:
@@ -50,6 +52,8 @@ def status(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONF
         typer.echo(f"running      {describe(app['running'])}")
     for waiting in app.get("waiting", []):
         typer.echo(f"waiting      {describe(waiting)}")
+    show_duties(app["duties"])
+    show_notices(app["notices"])
     if app["latest_differs"]:
         messages.print("latest in the registry is not what serves; the next deploy moves it", markup=False)
 

@@ -43,6 +43,7 @@ class Doctor:
         return {
             "ledger": {"path": str(self.folder / LEDGER), **state},
             "edge": self.edge.state(),
+            "notices": [notice.as_json() for notice in ledger.notices()] if ledger else [],
             "apps": [_told(app_id, found, rebuilt) for app_id in found.app_ids],
             "removed": [row["app"] for row in found.removed],
             "differences": differences(apps, releases, found),

@@ -1,6 +1,7 @@
 """The ledger: the only truth about apps, releases and deployments on this server."""
 
 from ferryman_agent.ledger.ledger import Ledger
+from ferryman_agent.ledger.notices import Notice, Severity
 from ferryman_agent.ledger.reserve import Reserve
 from ferryman_agent.ledger.rows import AccessoryRecord, App, Deployment, Release, Run
 from ferryman_agent.ledger.states import Kind, Maintenance, Outcome, ReleaseState, Removal, RunState, Stopped
@@ -12,6 +13,7 @@ __all__ = [
     "Kind",
     "Ledger",
     "Maintenance",
+    "Notice",
     "Outcome",
     "Release",
     "ReleaseState",
@@ -19,5 +21,6 @@ __all__ = [
     "Reserve",
     "Run",
     "RunState",
+    "Severity",
     "Stopped",
 ]

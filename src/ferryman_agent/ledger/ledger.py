@@ -24,7 +24,6 @@ from ferryman_agent.ledger.runs import Runs
 from ferryman_agent.ledger.states import Kind, Maintenance, Outcome, ReleaseState, Removal, Stopped
 
 SLOTS = 16
-OUTBOX_LIMIT_ROWS = 10_000
 DEPLOYMENTS_KEPT = 500
 
 
@@ -97,12 +96,14 @@ class Ledger(Accessories, Runs, Restoring):
             connection.execute(
                 "UPDATE deployment SET state = 'committed', release = previous WHERE id = ?", (deployment.id,)
             )
+            self._follow_degraded(connection, deployment.app)
 
     def remove_app(self, deployment: Deployment, result: dict[str, Any], report: dict[str, Any]) -> None:
         """Forget an app: its slot and subnet are free. `result` is what its removal is answered with from then on."""
         app = deployment.app
         number = self.next_number(app) - 1
         with self._writing() as connection:
+            self._clear_all(connection, app)
             connection.execute(
                 "DELETE FROM event WHERE deployment IN (SELECT id FROM deployment WHERE app = ?)", (app,)
             )
@@ -113,8 +114,7 @@ class Ledger(Accessories, Runs, Restoring):
                 "INSERT OR REPLACE INTO removed VALUES (?, ?, ?, ?)",
                 (app, number, deployment.request, json.dumps({"deployment": deployment.id, **result})),
             )
-            body = json.dumps({"at": self._clock(), **report})
-            connection.execute("INSERT INTO outbox (body) VALUES (?)", (body,))
+            self._add_report(connection, report)
 
     def removal_result(self, identifier: str) -> dict[str, Any] | None:
         """What came of a removal, by the id of its request or of its deployment; of an app's last one by its id."""
@@ -189,11 +189,13 @@ class Ledger(Accessories, Runs, Restoring):
             )
             connection.execute("UPDATE accessory SET is_committed = 1 WHERE app = ?", (deployment.app,))
             connection.execute("UPDATE deployment SET state = 'committed' WHERE id = ?", (deployment.id,))
+            self._follow_degraded(connection, deployment.app)
 
     def set_degraded(self, app_id: str, why: str) -> None:
-        """Record why a role other than web is not up ('' when all are)."""
+        """Record why an app is not as it should be ('' when it is); a notice tells it while it is so."""
         with self._writing() as connection:
             connection.execute("UPDATE app SET degraded = ? WHERE id = ?", (why, app_id))
+            self._follow_degraded(connection, app_id)
 
     # -- deployments
 
@@ -297,10 +299,7 @@ class Ledger(Accessories, Runs, Restoring):
                 "INSERT INTO event VALUES (?, ?, ?, ?)", (deployment.id, sequence, at, json.dumps(event))
             )
             if report is not None:
-                connection.execute("INSERT INTO outbox (body) VALUES (?)", (json.dumps({"at": at, **report}),))
-                connection.execute(
-                    "DELETE FROM outbox WHERE sequence <= (SELECT MAX(sequence) FROM outbox) - ?", (OUTBOX_LIMIT_ROWS,)
-                )
+                self._add_report(connection, report, at)
         return event
 
     def events(self, deployment: str, after: int = 0) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ferryman_agent.duties import Board
 from ferryman_agent.host import Host
 from ferryman_agent.outbox import Outbox
 from ferryman_agent.protocol import Channel
@@ -21,6 +22,7 @@ class Parts:
     running: RunningTransactions
     outbox: Outbox
     scheduler: Scheduler
+    board: Board
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class Call:
     def scheduler(self) -> Scheduler:
         """What begins scheduled commands."""
         return self._parts().scheduler
+
+    @property
+    def board(self) -> Board:
+        """The agent's duties."""
+        return self._parts().board
 
     def _parts(self) -> Parts:
         assert self.parts is not None  # noqa: S101 - any other request is refused with the ledger's fault

@@ -28,6 +28,7 @@ def hello(call: Call) -> dict[str, Any]:
         "role": call.role,
         "engine": engine["Version"],
         "architecture": engine["Arch"],
+        "duties": call.board.as_json(),
     }
 
 
@@ -39,6 +40,8 @@ def status(call: Call) -> dict[str, Any]:
         "agent": __version__,
         "edge": call.server.edge.state(),
         "outbox": call.outbox.state(),
+        "duties": call.board.as_json(),
+        "notices": [notice.as_json() for notice in call.server.ledger.notices(apps[0].id if is_one else None)],
         "apps": [_app_status(call, app) for app in apps],
     }
 

@@ -17,6 +17,7 @@ from ferryman_agent.host import Host
 from ferryman_agent.host.lookups import tail
 from ferryman_agent.ledger import App, Release, Run
 from ferryman_agent.manifest import Schedule, parse_manifest
+from ferryman_agent.reports import Place, ScheduleFailed
 from ferryman_agent.secrets_file import write_private
 
 WAIT_SECONDS = 2.0
@@ -187,9 +188,8 @@ def _report(server: Host, run: Run) -> dict[str, Any] | None:
     app = server.ledger.app(run.app)
     if run.state == "succeeded" or app is None:
         return None
-    data = {"schedule": run.schedule, "outcome": run.state, "release": run.release}
-    data |= {"exit_code": run.exit_code, "seconds": run.seconds}
-    return {"kind": "schedule.failed", "app": app.name, "environment": app.environment, "data": data}
+    place = Place(app.name, app.environment)
+    return ScheduleFailed(place, run.schedule, run.state, run.release, run.exit_code, run.seconds).as_json()
 
 
 def parse_time(text: str) -> datetime | None:

@@ -1,4 +1,4 @@
-"""The thread that begins scheduled commands at their time, and takes up those that an agent before it began."""
+"""Begins scheduled commands at their time, and takes up those that an agent before it began."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from ferryman_agent.containers import run_name
+from ferryman_agent.duties import Duty, Limits
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
@@ -17,6 +18,7 @@ from ferryman_agent.schedules.execution import LABEL, Execution
 from ferryman_agent.schedules.timetable import Key, Planned, look
 
 LOOK_SECONDS = 10.0
+LIMITS = Limits(first_pause=1.0, longest_pause=LOOK_SECONDS)
 
 
 def in_a_thread(act: Callable[[], None]) -> None:
@@ -25,23 +27,18 @@ def in_a_thread(act: Callable[[], None]) -> None:
 
 
 class Scheduler:
-    """Each run has a thread of its own, which `spawn` begins."""
+    """To keep time is its duty. Each run has a thread of its own, which `spawn` begins."""
 
     def __init__(self, server: Host, spawn: Callable[[Callable[[], None]], None] = in_a_thread) -> None:
         self._server = server
         self._spawn = spawn
         self._planned: dict[Key, Planned] = {}
+        self.duty = Duty("scheduler", self._keep_time, LIMITS, server.stopwatch)
 
-    def keep_time(self) -> None:
-        """For ever."""
-        while True:
-            try:
-                self.look()
-                pause = self._pause()
-            except Exception as error:  # noqa: BLE001 - the thread must not end
-                sys.stderr.write(f"the schedules could not be looked at: {error!r}\n")
-                pause = LOOK_SECONDS  # what was due stays so
-            self._server.stopwatch.wait(pause)
+    def _keep_time(self) -> float:
+        """What is due while a look fails stays so."""
+        self.look()
+        return self._pause()
 
     def _pause(self) -> float:
         """Until the next one is due, at most ten seconds: a deploy may bring a new one."""

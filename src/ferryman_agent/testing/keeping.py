@@ -17,7 +17,8 @@ def at_once(_: str, act: Callable[[], None]) -> None:
 def recover(host: Host) -> None:
     """What an agent does when it starts: what was interrupted goes back or forward."""
     keeper = Keeper(host, RunningTransactions(host, at_once), at_once)
-    keeper.recover(keeper.claim())
+    keeper.claim(lambda: None)
+    keeper.keeping.turn()
 
 
 def look_after(host: Host, running: RunningTransactions | None = None) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ferryman_agent import __version__
-from ferryman_agent.daemon import Agent
+from ferryman_agent.daemon.agent import Agent
+from ferryman_agent.duties import Duty, Then
 from ferryman_agent.errors import BadRequest
 from ferryman_agent.probe import Answer
 from ferryman_agent.protocol import LINE_LIMIT_BYTES, Channel
@@ -75,6 +76,35 @@ def test_a_pipeline_or_a_stranger_may_not_ask_an_operators_request(agent: Agent,
 @pytest.mark.parametrize("role", ["stranger", None])
 def test_a_stranger_may_ask_nothing(agent: Agent, role: Any) -> None:
     assert code(ask(agent, "hello", role=role)) == ("not-allowed", 3)
+
+
+def test_a_caller_is_told_how_the_duties_are(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        agent.board.take_on(Duty("keeper", lambda: Then.WHEN_WOKEN))
+    agent.board.take_on(Duty("listener", lambda: Then.WHEN_WOKEN))
+    for request in ("hello", "status", "doctor"):
+        found = ask(agent, request)["result"]
+        keeper, listener = found["duties"]
+        assert (keeper["name"], keeper["alive"], keeper["last_success"]) == ("keeper", False, None)
+        assert (listener["name"], listener["alive"], listener["error"]) == ("listener", True, None)
+    error = "it could not be started: can't start new thread"
+    assert [line for line in found["lines"] if "alive" in line] == [
+        f"duty        keeper is not alive since {keeper['since']}: {error}"
+    ]
+
+
+def test_a_caller_is_told_which_notices_stand(agent: Agent) -> None:
+    ask(agent, "deploy", DEPLOY)
+    agent.server.ledger.set_degraded("shop.production", "worker does not stay up")
+    for answer in (ask(agent, "status", SHOP, role="pipeline"), ask(agent, "status"), ask(agent, "doctor")):
+        (found,) = answer["result"]["notices"]
+        assert (found["code"], found["subject"], found["severity"]) == ("app-degraded", "shop.production", "warning")
+        assert set(found) == {"code", "subject", "message", "severity", "since", "next"}
+
+
+def no_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 # -- what comes in

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.daemon import Agent
+from ferryman_agent.daemon.agent import Agent
 from ferryman_agent.probe import Answer
 from ferryman_agent.protocol import Channel
 from ferryman_agent.testing import REDIS, FakeMachine, digest, manifest, refuse

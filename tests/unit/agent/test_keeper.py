@@ -36,8 +36,9 @@ class Agent:
         self.server = server
         self.running = RunningTransactions(server)
         self.keeper = Keeper(server, self.running)
-        claimed = self.keeper.claim()
-        threading.Thread(target=self.keeper.run, args=(claimed, lambda: None), daemon=True).start()
+        self.keeper.claim(lambda: None)
+        self.keeper.keeping.start()
+        self.keeper.listening.start()
 
     def is_idle(self) -> bool:
         """Nobody is at work on an app."""
@@ -91,6 +92,7 @@ def test_only_events_of_ours_wake_it(event: Happened, expected: bool) -> None:
 def test_it_looks_again_when_the_engine_was_away(machine: FakeMachine, agent: Agent) -> None:
     machine.docker.stop(WEB, 1)
     machine.docker.happened.put(None)
+    agent.keeper.listening.wake()  # not after a second
     assert eventually(lambda: broken_promises(machine, agent.server) == [])
 
 
@@ -114,7 +116,9 @@ def test_it_looks_again_after_a_transaction(machine: FakeMachine, agent: Agent) 
 def test_what_fails_before_the_recovery_leaves_no_app_claimed(server: Host) -> None:
     running = RunningTransactions(server)
     keeper = Keeper(server, running)
-    threading.Thread(target=keeper.run, args=(keeper.claim(), refuse), daemon=True).start()
+    keeper.claim(refuse)
+    assert running._settling == {APP}
+    keeper.keeping.turn()
     assert eventually(lambda: not running._settling)
 
 

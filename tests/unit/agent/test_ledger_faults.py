@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.daemon import Agent
+from ferryman_agent.daemon.agent import Agent
 from ferryman_agent.doctor.command import doctor
 from ferryman_agent.doctor.opening import open_ledger
 from ferryman_agent.errors import Unavailable

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.daemon import Agent
+from ferryman_agent.daemon.agent import Agent
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
 from ferryman_agent.ledger import Deployment

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.daemon import Agent
+from ferryman_agent.daemon.agent import Agent
 from ferryman_agent.protocol import Channel
 from ferryman_agent.schedules.scheduler import Scheduler
 from ferryman_agent.testing import Behaviour, FakeMachine, digest, look_after, manifest

@@ -224,20 +224,15 @@ def test_the_thread_waits_for_the_next_time_and_looks_for_new_ones(machine: Fake
     assert scheduler._pause() == 4.5
 
 
-def test_the_thread_does_not_spin_while_the_ledger_can_not_be_read(machine: FakeMachine, server: Host) -> None:
-    scheduler, pauses = Scheduler(server, at_once), []
-    scheduler.look()
+def test_what_is_due_waits_without_a_spin_while_the_ledger_can_not_be_read(machine: FakeMachine, server: Host) -> None:
+    scheduler = Scheduler(server, at_once)
+    assert scheduler.duty.turn() == 10.0
     machine.stopwatch.wait(3600)  # one is due
-
-    def wait(seconds: float) -> None:
-        pauses.append(seconds)
-        if len(pauses) == 3:
-            raise KeyboardInterrupt
-
-    server.ledger.apps, machine.stopwatch.wait = refuse, wait  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
-        scheduler.keep_time()
-    assert pauses == [10.0, 10.0, 10.0]
+    apps, server.ledger.apps = server.ledger.apps, refuse  # type: ignore[method-assign]
+    assert [scheduler.duty.turn() for _ in range(5)] == [1.0, 2.0, 4.0, 8.0, 10.0]
+    server.ledger.apps = apps  # type: ignore[method-assign]
+    assert scheduler.duty.turn() == 10.0
+    assert [run.number for run in server.ledger.runs(APP, "sweep")] == [1]
 
 
 # -- beside everything else

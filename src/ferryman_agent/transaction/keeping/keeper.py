@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 
+from ferryman_agent.duties import Duty, Limits
 from ferryman_agent.engine import Happened
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
@@ -17,6 +20,8 @@ from ferryman_agent.transaction.runs.running import RunningTransactions
 PERIOD_SECONDS = 30.0
 SHORTEST_PAUSE_SECONDS = 0.2  # what happens together is looked at together
 RECONNECT_SECONDS = 1.0
+LIMITS = Limits(first_pause=1.0, longest_pause=PERIOD_SECONDS, patience=300.0)
+LISTENING = Limits(first_pause=RECONNECT_SECONDS, longest_pause=PERIOD_SECONDS, patience=None)  # events may not come
 NAME_PREFIX = "ferryman."
 
 
@@ -28,7 +33,8 @@ def in_a_daemon_thread(name: str, act: Callable[[], None]) -> None:
 class Keeper:
     """Looks after each app in a thread of its own: one that drains does not hold up the others.
 
-    Events only wake it; what is to be done comes from the ledger.
+    Events only wake it; what is to be done comes from the ledger. Its duties begin once it has claimed what is to be
+    recovered first.
     """
 
     def __init__(
@@ -40,40 +46,44 @@ class Keeper:
         self._host = host
         self._running = running
         self._begin_thread = begin_thread
-        self._woken = threading.Event()
         self._lock = threading.Lock()
         self._at_work: set[str] = set()
         self._asked: set[str] = set()
+        self._claimed: deque[App] = deque()
+        self._prepare: Callable[[], None] | None = None
+        self.keeping = Duty("keeper", self._keep, LIMITS, host.stopwatch)
+        self.listening = Duty("listener", self._listen, LISTENING, host.stopwatch)
         self.when_damaged: Callable[[AgentError], None] = lambda _: None
         running.when_over = self.wake
 
-    def claim(self) -> list[App]:
-        """Before the first call is answered: no transaction of an app begins until it is recovered."""
+    def claim(self, prepare: Callable[[], None]) -> None:
+        """Before the first call is answered: no transaction of an app begins until it is recovered.
+
+        `prepare` is what comes before that, once: to wait for the engine, for instance.
+        """
         claimed = (self._running.claim(app.id) for app in self._host.ledger.apps())
-        return [app for app in claimed if app]
+        self._claimed.extend(app for app in claimed if app)
+        self._prepare = prepare
 
-    def run(self, claimed: list[App], wait_for_engine: Callable[[], None]) -> None:
-        """Recover what was claimed, then look after every app, for ever."""
-        try:
-            wait_for_engine()
-        except Exception as error:  # noqa: BLE001 - or what was claimed would stay so, and no call be answered
-            sys.stderr.write(f"the agent could not prepare everything: {error!r}\n")
-        self.recover(claimed)
-        threading.Thread(target=self._listen, daemon=True).start()
-        while True:
-            self._woken.wait(PERIOD_SECONDS)
-            self._woken.clear()
-            self.ask()
-            self._host.stopwatch.wait(SHORTEST_PAUSE_SECONDS)
-
-    def recover(self, claimed: list[App]) -> None:
-        """Have what was interrupted go back or forward, each app by itself."""
-        for app in claimed:
+    def _keep(self) -> float:
+        """Recover what was claimed, the first time; then look after every app."""
+        prepare, self._prepare = self._prepare, None
+        if prepare:
+            try:
+                prepare()
+            except Exception as error:  # noqa: BLE001 - or what was claimed would stay so, and no call be answered
+                sys.stderr.write(f"the agent could not prepare everything: {error!r}\n")
+        while self._claimed:
+            app = self._claimed.popleft()
             self._begin(app.id, lambda app=app: self._recover(app))  # type: ignore[misc]
+        if prepare is None:
+            self.ask()
+        self._host.stopwatch.wait(SHORTEST_PAUSE_SECONDS)
+        return PERIOD_SECONDS
 
     def wake(self) -> None:
         """Something happened: look at every app now."""
-        self._woken.set()
+        self.keeping.wake()
 
     def ask(self) -> None:
         """Have every app looked after; who is at work on one already looks once more."""
@@ -140,18 +150,15 @@ class Keeper:
             return False
         return app is None or not app.degraded
 
-    def _listen(self) -> None:
-        """Wake at what happens to our containers and networks, also after the engine was away."""
-        while True:
-            try:
-                for event in self._host.engine.happenings():
-                    if is_ours(event):
-                        if event.action == "pause":  # the engine's list shows it a moment after its event
-                            self._host.stopwatch.wait(SHORTEST_PAUSE_SECONDS)
-                        self.wake()
-            except (AgentError, ValueError, LookupError):
-                pass  # the engine is away, or was stopped
-            self._host.stopwatch.wait(RECONNECT_SECONDS)
+    def _listen(self) -> float:
+        """Wake at what happens to our containers and networks, until the engine goes away."""
+        with contextlib.suppress(AgentError, ValueError, LookupError):  # it is away, or was stopped
+            for event in self._host.engine.happenings():
+                if is_ours(event):
+                    if event.action == "pause":  # the engine's list shows it a moment after its event
+                        self._host.stopwatch.wait(SHORTEST_PAUSE_SECONDS)
+                    self.wake()
+        return RECONNECT_SECONDS
 
 
 def is_ours(event: Happened) -> bool:

@@ -14,6 +14,7 @@ from ferryman_agent.host import Host
 from ferryman_agent.host.lookups import app_containers, app_volumes
 from ferryman_agent.host.serving import committed
 from ferryman_agent.ledger import App, Deployment, Kind, Outcome, Removal
+from ferryman_agent.reports import AppRemoved, Place
 from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName
@@ -164,9 +165,9 @@ def forget(host: Host, app: App, deployment: Deployment, seconds: float | None) 
     goes = app.removal.goes if app.removal else {}
     ended = {"kind": "remove", "outcome": "succeeded", "seconds": seconds and round(seconds, 3), "degraded": ""}
     result = {**ended, **goes}
-    data = {"with_data": bool(app.removal and app.removal.with_data), "kept": result.get("kept")}
-    report = {"kind": "app.removed", "app": app.name, "environment": app.environment, "data": data}
-    host.ledger.remove_app(deployment, result, report)
+    with_data = bool(app.removal and app.removal.with_data)
+    report = AppRemoved(Place(app.name, app.environment), with_data, result.get("kept"))
+    host.ledger.remove_app(deployment, result, report.as_json())
 
 
 def carry_on(host: Host, app: App) -> None:

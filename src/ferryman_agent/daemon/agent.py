@@ -1,45 +1,33 @@
-"""The daemon: answers calls on a Unix socket, recovers what was interrupted, keeps apps well; under systemd's watch."""
+"""The agent: its parts put together, the answer to each call, and what becomes of it when its ledger is at fault."""
 
 from __future__ import annotations
 
-import contextlib
-import grp
-import os
-import signal
-import socket
-import socketserver
 import sqlite3
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ferryman_agent import __version__
-from ferryman_agent.callers import REQUEST_SECONDS, Callers
 from ferryman_agent.clock import now
+from ferryman_agent.daemon.callers import Callers
 from ferryman_agent.doctor import Doctor
 from ferryman_agent.doctor.opening import open_ledger
 from ferryman_agent.doctor.report import lines
+from ferryman_agent.duties import Board
 from ferryman_agent.edge import Edge
 from ferryman_agent.engine import Docker, EngineError
-from ferryman_agent.engine.docker import SOCKET as ENGINE
-from ferryman_agent.errors import AgentError, BadRequest, Refused, Unavailable
+from ferryman_agent.errors import AgentError, BadRequest, Refused
 from ferryman_agent.host import Host
 from ferryman_agent.outbox import Outbox
 from ferryman_agent.protocol import ROLES, SUPPORTED, Channel, is_id
 from ferryman_agent.requests import REQUESTS
 from ferryman_agent.requests.call import Call, Parts
 from ferryman_agent.schedules import Scheduler
-from ferryman_agent.systemd import notify, watchdog_seconds
-from ferryman_agent.transaction.keeping.keeper import Keeper
 from ferryman_agent.transaction.runs.running import RunningTransactions
 
-ENGINE_LIMIT_SECONDS = 60.0
-TRY_AGAIN_SECONDS = 2.0
-END_SECONDS = 0.2
 JOURNAL_HINT = "on the server: journalctl -u ferryman-agent"
 
 
@@ -54,6 +42,7 @@ class Agent:
         self._docker = docker
         self._lock = threading.Lock()
         self._callers = Callers()
+        self.board = Board()
         self.edge = Edge(docker, folder / "edge", lambda image: docker.pull(image, None, lambda: False))
         self.doctor = Doctor(folder, docker, self.edge, now)
         self.begin: Callable[[], None] = lambda: None
@@ -68,7 +57,7 @@ class Agent:
         ledger = open_ledger(self._folder, self._docker, now)
         self.server = Host(ledger, self._docker, self.edge, self._folder)
         self.outbox = Outbox(ledger)
-        self.server.report_added = self.outbox.wake
+        self.server.report_added = ledger.report_added = self.outbox.wake
         self.running = RunningTransactions(self.server)
         self.scheduler = Scheduler(self.server)
 
@@ -102,6 +91,7 @@ class Agent:
     def consult(self, is_rebuilding: bool) -> dict[str, Any]:
         """What the doctor finds; when asked to, what came of the rebuild, after which the agent acts again."""
         found = self.doctor.examine(None if self.fault else self.server.ledger, self.fault)
+        found["duties"] = self.board.as_json()
         result = {**found, "lines": lines(found)}
         if is_rebuilding:
             result["rebuilt"] = self.doctor.rebuild(self.fault)
@@ -174,123 +164,7 @@ class Agent:
                 state="nothing was changed",
                 hint="use an operator's key",
             )
-        parts = None if self.fault else Parts(self.server, self.running, self.outbox, self.scheduler)
-        return known.answer(Call(parts, self.consult, channel, role, identifier, params))
+        return known.answer(Call(self._parts(), self.consult, channel, role, identifier, params))
 
-
-class _Handler(socketserver.StreamRequestHandler):
-    timeout = REQUEST_SECONDS
-
-    def handle(self) -> None:
-        agent: Agent = self.server.agent  # type: ignore[attr-defined]
-        channel = Channel(self.rfile, self.wfile)  # type: ignore[arg-type]
-        with contextlib.suppress(OSError):  # the caller is gone; a transaction it began goes on without it
-            agent.answer(channel, lambda: self.connection.settimeout(None))
-
-
-class _Socket(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self, path: Path, agent: Agent) -> None:
-        path.unlink(missing_ok=True)
-        previous = os.umask(0o177)
-        try:
-            super().__init__(str(path), _Handler)
-        finally:
-            os.umask(previous)
-        with contextlib.suppress(KeyError):
-            os.chown(path, 0, grp.getgrnam("ferryman").gr_gid)
-            path.chmod(0o660)
-        self.agent = agent
-
-    def handle_error(self, *_: Any) -> None:
-        sys.stderr.write(f"a call failed: {sys.exc_info()[1]!r}\n")
-
-
-def run(folder: Path, path: Path, engine: str = ENGINE) -> int:
-    """Serve until SIGTERM; returns the exit status."""
-    docker = Docker(engine)
-    agent = Agent(folder, docker)
-    agent.begin = lambda: _begin(agent, docker)
-    agent.lost = _end_soon
-    if agent.fault:
-        sys.stderr.write(f"refusing to act: {agent.fault.message}\n")
-        threading.Thread(target=_until_usable, args=(agent,), daemon=True).start()
-    else:
-        agent.begin()
-    server = _Socket(path, agent)
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
-    notify("READY=1")
-    threading.Thread(target=_keep_alive, args=(path,), daemon=True).start()
-    server.serve_forever()
-    if not agent.fault:
-        agent.running.close()
-    return 0
-
-
-def _begin(agent: Agent, docker: Docker) -> None:
-    keeper = Keeper(agent.server, agent.running)
-    keeper.when_damaged = agent.lose
-    begun = (keeper.claim(), lambda: _prepare(agent, docker))
-    threading.Thread(target=agent.outbox.run, daemon=True).start()
-    threading.Thread(target=keeper.run, args=begun, daemon=True).start()
-
-
-def _until_usable(agent: Agent) -> None:
-    """The disk may get room again, an operator may rebuild the ledger or put a copy back."""
-    while not _resumed(agent):
-        time.sleep(TRY_AGAIN_SECONDS)
-    sys.stderr.write("the ledger can be used again\n")
-
-
-def _resumed(agent: Agent) -> bool:
-    try:
-        return agent.resume()
-    except Exception as error:  # noqa: BLE001 - or the agent would refuse for ever
-        sys.stderr.write(f"the ledger could not be opened: {error!r}\n")
-        return False
-
-
-def _end_soon() -> None:
-    """After the answer; systemd starts the agent again, and what is there then decides whether it acts."""
-    threading.Timer(END_SECONDS, os._exit, (1,)).start()
-
-
-def _prepare(agent: Agent, docker: Docker) -> None:
-    """Before the apps are recovered: the engine is there, and scheduled commands that go on have somebody who waits."""
-    wait_for_engine(docker)
-    try:
-        agent.scheduler.adopt()
-    finally:
-        threading.Thread(target=agent.scheduler.keep_time, daemon=True).start()
-
-
-def wait_for_engine(docker: Docker) -> None:
-    """After a reboot the engine may start later than the agent."""
-    limit = time.monotonic() + ENGINE_LIMIT_SECONDS
-    while True:
-        try:
-            docker.version()
-            return
-        except (Unavailable, EngineError) as error:  # it may refuse while it starts
-            if time.monotonic() > limit:
-                sys.stderr.write(f"{error.message}\n")
-                return
-            time.sleep(0.5)
-
-
-def _keep_alive(path: Path) -> None:
-    """Tell systemd's watchdog that the socket still takes calls; silence gets the agent restarted."""
-    period = watchdog_seconds()
-    while period:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(period)
-            try:
-                connection.connect(str(path))
-                connection.shutdown(socket.SHUT_WR)
-                connection.recv(1)  # a call without a request is answered with the end
-                notify("WATCHDOG=1")
-            except OSError as error:
-                sys.stderr.write(f"the agent does not answer itself: {error}\n")
-        time.sleep(period / 2)
+    def _parts(self) -> Parts | None:
+        return None if self.fault else Parts(self.server, self.running, self.outbox, self.scheduler, self.board)
