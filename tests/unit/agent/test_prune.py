@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ferryman_agent.daemon.agent import Agent
+from ferryman_agent.host import Host
 from ferryman_agent.probe import Answer
 from ferryman_agent.protocol import Channel
 from ferryman_agent.testing import Behaviour, FakeMachine, carry_out, digest, manifest
