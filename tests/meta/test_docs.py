@@ -21,6 +21,13 @@ from ferryman_agent.requests import REQUESTS
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 HELP_TARGETS = 10
+DESIGN_LINES = 200
+DECISION_LINES = 3
+PROSE_COLUMNS = 120
+# Three lines for each decision, so they are longer.
+DECISION_COLUMNS = 160
+PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/*.md", "service/*.md", "bench/*.md")
+DECISION_PAGES = ("docs/decisions.md", "service/docs/decisions.md")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 # A registry of packages or a mirror of one; in parts, so that this file passes its own test
@@ -113,6 +120,39 @@ def anchors(page: str) -> set[str]:
     """The anchors that GitHub gives to a page's headings."""
     headings = re.findall(r"^#+ (.*)$", CODE_BLOCK.sub("", page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_design_fits_its_page() -> None:
+    assert len(text_of("docs/design.md").splitlines()) <= DESIGN_LINES
+
+
+def test_each_promise_says_whether_it_is_built() -> None:
+    design = text_of("docs/design.md")
+    listed = re.findall(r"^\d+\. (.*)$", section(design, "Promises"), re.MULTILINE)
+    holes = [row for row in design.partition("\n## ")[0].splitlines() if row.startswith("| ")][1:]
+    assert listed
+    assert holes
+    assert [promise for promise in listed if not re.match(r"\*\*(not )?built\*\*: ", promise)] == []
+    assert [row for row in holes if not re.search(r"\| \*\*(not )?built\*\* \|$", row)] == []
+
+
+@pytest.mark.parametrize("page", tracked(*DECISION_PAGES))
+def test_a_decision_has_at_most_three_lines(page: str) -> None:
+    decisions = re.findall(r"^- .*\n(?:  .*\n)*", text_of(page), re.MULTILINE)
+    assert decisions
+    assert [decision for decision in decisions if decision.count("\n") > DECISION_LINES] == []
+
+
+def test_a_decision_begins_with_its_month_and_what_was_chosen() -> None:
+    decisions = re.findall(r"^- .*$", text_of("docs/decisions.md"), re.MULTILINE)
+    assert [decision for decision in decisions if not re.match(r"- \d{4}-\d{2} Chose: ", decision)] == []
+
+
+@pytest.mark.parametrize("page", tracked(*PAGES))
+def test_prose_fits_its_columns(page: str) -> None:
+    columns = DECISION_COLUMNS if page in DECISION_PAGES else PROSE_COLUMNS
+    prose = [line for line in CODE_BLOCK.sub("", text_of(page)).splitlines() if not line.lstrip().startswith("|")]
+    assert [line for line in prose if len(line) > columns] == []
 
 
 @pytest.mark.parametrize("page", tracked("*.md"))

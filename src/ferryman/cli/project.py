@@ -34,7 +34,7 @@ def init(
         typer.echo(f"kept     {path}")
     _write_workflows(folder, overwrite=overwrite)
     for line in report.unknown:
-        messages.print(f"not found out: {line}", markup=False, soft_wrap=True)
+        messages.print(f"check: {line}", markup=False, soft_wrap=True)
     for advice in report.advice:
         messages.print(f"add to {advice.path}, {advice.why}:", markup=False, highlight=False, soft_wrap=True)
         for line in advice.lines:

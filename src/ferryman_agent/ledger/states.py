@@ -39,6 +39,7 @@ class Kind(Text):
     MAINTENANCE = "maintenance"
     REMOVE = "remove"
     ACCESSORY_REMOVE = "accessory-remove"
+    REBUILD = "rebuild"  # not a transaction: what stands for the history that a lost ledger took along
 
 
 class Outcome(Text):
