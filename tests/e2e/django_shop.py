@@ -18,10 +18,10 @@ from outer_registry import OuterRegistry
 from shop import Prepared
 
 from ferryman.config import load_configuration
-from ferryman.image import Credentials, manifest_digest
-from ferryman.project import write_project
+from ferryman.image.credentials import Credentials
+from ferryman.image.registry import manifest_digest
+from ferryman.project.writing import write_project, write_workflows
 from ferryman.rehearsal.stand_ins import PYTHON
-from ferryman.workflows.writing import write_workflows
 
 REQUIREMENTS = "django~=5.2.0\ndj-database-url\npsycopg[binary]\ngunicorn\nwhitenoise\n"
 WORKFLOWS = {"main": "production-ci-cd.yaml", "develop": "develop-ci.yaml"}

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ferryman.checks import Finding, lint_project, read_project
-from ferryman.cli.main import app
+from ferryman.checks.finding import Finding
+from ferryman.checks.linter import lint_project
+from ferryman.checks.project import read_project
+from ferryman.cli.app import app
 from ferryman.config import load_configuration
-from ferryman.project import write_project
-from ferryman.workflows.writing import Drift, State, write_workflows
+from ferryman.project.drift import Drift, State
+from ferryman.project.writing import write_project, write_workflows
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 GOOD: Mapping[str, str] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ferryman.cli import reading
+from ferryman.cli import status as reading
 
 RUN = {"number": 7, "release": 3, "by_hand": False, "started_at": "2026-11-24T03:00:00.123Z", "log": []}
 RUNNING = {**RUN, "state": "running", "seconds": None, "exit_code": None, "skipped": 0}

@@ -8,8 +8,8 @@ import pytest
 
 from ferryman.errors import UsageError
 from ferryman.rehearsal import stand_ins
-from ferryman.rehearsal.capabilities import grantable_capabilities
 from ferryman.rehearsal.docker import Docker, DockerError
+from ferryman.rehearsal.machine.capabilities import grantable_capabilities
 from ferryman.rehearsal.polling import RehearsalFailed, wait_until
 from ferryman.rehearsal.stand_ins import POSTGRES, Images, Origin
 from ferryman.rehearsal.state import GroundState, RegistryState, StateFile

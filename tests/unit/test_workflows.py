@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ferryman.cli.main import app
+from ferryman.cli.app import app
 from ferryman.config import load_configuration
 from ferryman.errors import Refused, UsageError
-from ferryman.workflows.files import NAMES, is_untouched, production_environment, workflow_files
-from ferryman.workflows.wheel import build_wheel
-from ferryman.workflows.writing import Drift, State, find_drift, write_workflows
+from ferryman.github.workflows.files import NAMES, is_untouched, production_environment, workflow_files
+from ferryman.github.workflows.wheel import build_wheel
+from ferryman.project.drift import Drift, State, find_drift
+from ferryman.project.plan import plan_workflows
+from ferryman.project.writing import write_workflows
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
@@ -229,9 +231,9 @@ def test_line_ends_of_windows_are_no_change(tmp_path: Path) -> None:
         if path.suffix != ".whl":
             path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 
-    assert [drift for drift in find_drift(configuration) if drift.is_drift] == []
+    assert [drift for drift in find_drift(plan_workflows(configuration)) if drift.is_drift] == []
     changed = load_configuration(project(tmp_path, SHOP + STAGING) / "ferryman.toml")
-    assert {drift.state for drift in find_drift(changed)} == {State.CURRENT, State.OUTDATED}
+    assert {drift.state for drift in find_drift(plan_workflows(changed))} == {State.CURRENT, State.OUTDATED}
 
 
 def test_nothing_is_written_or_removed_through_a_link_out_of_the_repository(tmp_path: Path) -> None:
@@ -260,11 +262,11 @@ def test_what_init_wrote_is_brought_up_to_date_without_a_question(tmp_path: Path
     folder = project(tmp_path)
     configuration = load_configuration(folder / "ferryman.toml")
     assert {drift.state for drift in write_workflows(configuration, None)} == {State.MISSING}
-    assert [drift for drift in find_drift(configuration) if drift.is_drift] == []
+    assert [drift for drift in find_drift(plan_workflows(configuration)) if drift.is_drift] == []
     changed = load_configuration(project(tmp_path, SHOP + STAGING) / "ferryman.toml")
-    assert {drift.state for drift in find_drift(changed)} == {State.CURRENT, State.OUTDATED}
+    assert {drift.state for drift in find_drift(plan_workflows(changed))} == {State.CURRENT, State.OUTDATED}
     write_workflows(changed, None)
-    assert [drift for drift in find_drift(changed) if drift.is_drift] == []
+    assert [drift for drift in find_drift(plan_workflows(changed)) if drift.is_drift] == []
 
 
 def test_what_a_person_changed_is_kept_until_they_agree(tmp_path: Path) -> None:
@@ -328,5 +330,5 @@ def test_init_check_shows_the_difference_and_fails(tmp_path: Path) -> None:
 
 
 def test_the_workflows_of_this_repository_are_what_init_writes() -> None:
-    drifted = [drift for drift in find_drift(load_configuration(ROOT / "ferryman.toml")) if drift.is_drift]
-    assert [(drift.path, drift.difference) for drift in drifted] == []
+    found = find_drift(plan_workflows(load_configuration(ROOT / "ferryman.toml")))
+    assert [(drift.path, drift.difference) for drift in found if drift.is_drift] == []

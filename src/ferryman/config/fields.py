@@ -11,7 +11,9 @@ from typing import Annotated, Any, cast
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     PlainValidator,
     StringConstraints,
@@ -21,6 +23,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ferryman.config.quantities import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
+
+# The agent's own parser, which is pure: two would disagree sooner or later. Nothing else of the agent's is used here.
 from ferryman_agent.cron import NICKNAMES, parse_cron
 
 SMALLEST_MEMORY_BYTES = 6 * 1024 * 1024
@@ -30,7 +34,7 @@ _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _COMPONENT = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST = r"sha256:[0-9a-f]{64}"
-_NAME_PATTERN = r"^[a-z][a-z0-9-]{0,30}$"
+NAME_PATTERN = r"^[a-z][a-z0-9-]{0,30}$"
 _REGISTRY = r"(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+:[0-9]+|localhost:[0-9]+|[A-Za-z0-9.-]+:[0-9]+)"
 
 
@@ -39,6 +43,12 @@ class Allowed:
     """Metadata of a type: what a person may write there."""
 
     text: str
+
+
+class Section(BaseModel):
+    """A table of ferryman.toml: what all of them have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def refuse(reason: str) -> PydanticCustomError:
@@ -173,7 +183,7 @@ def _is_whole_key(kind: str, encoded: str) -> bool:
 
 Name = Annotated[
     str,
-    StringConstraints(pattern=_NAME_PATTERN),
+    StringConstraints(pattern=NAME_PATTERN),
     Allowed("lower-case letters, digits and -, beginning with a letter, at most 31 characters"),
 ]
 Image = Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,6 +26,7 @@ from ferryman.config.fields import (
     NonEmptyCommand,
     PinnedImage,
     Port,
+    Section,
     SshPort,
     Url,
     User,
@@ -37,7 +37,6 @@ from ferryman.config.fields import (
 from ferryman.config.pipeline import Pipeline
 from ferryman.config.problems import Source
 from ferryman.config.quantities import parse_duration, parse_size
-from ferryman.config.section import Section
 
 DEFAULT_TMPFS = ("/tmp",)  # noqa: S108 - a mount inside the app's own container
 
@@ -310,11 +309,7 @@ class Configuration(Section):
         """Return the project's folder, in which the file stands."""
         return self._source.path.resolve().parent
 
-    def environment(self, name: str, variables: Mapping[str, str]) -> Environment:
-        """Return an environment with its `${VAR}` resolved from `variables`.
-
-        Raises UsageError for an unknown name, ConfigurationError for a missing variable or a value that does not fit.
-        """
-        from ferryman.config.variables import resolve_environment
-
-        return resolve_environment(self._source, name, variables)
+    @property
+    def source(self) -> Source:
+        """Return the file as it was read."""
+        return self._source

@@ -6,9 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ferryman.config.fields import Allowed, Command, InnerPath, Memory
+from ferryman.config.fields import Allowed, Command, InnerPath, Memory, Section
 from ferryman.config.quantities import parse_size
-from ferryman.config.section import Section
 
 Paths = Annotated[
     tuple[InnerPath, ...], Field(strict=False), Allowed('an array of paths, such as ["requirements-dev.txt"]')

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ferryman.config.models import Environment
-from ferryman.config.problems import Problem, Source, configuration_error, problems_of
+from ferryman.config.models import Configuration, Environment
+from ferryman.config.problems import Problem, configuration_error, problems_of
 from ferryman.errors import UsageError
 
 # "$${" is a literal "${"; "${" without a name and "}" is a mistake.
@@ -21,8 +21,12 @@ class _UnsetError(LookupError):
     """A variable that a text needs is not set."""
 
 
-def resolve_environment(source: Source, name: str, variables: Mapping[str, str]) -> Environment:
-    """Return the named environment, resolved and checked."""
+def resolve_environment(configuration: Configuration, name: str, variables: Mapping[str, str]) -> Environment:
+    """Return an environment with its `${VAR}` resolved from `variables`, and checked.
+
+    Raises UsageError for an unknown name, ConfigurationError for a missing variable or a value that does not fit.
+    """
+    source = configuration.source
     tables = source.data.get("environments", {})
     if name not in tables:
         listed = ", ".join(sorted(tables)) or "none yet; add a section [environments.production]"

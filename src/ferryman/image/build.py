@@ -7,17 +7,18 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ferryman.config import Configuration
 from ferryman.docker_command import build_command, docker_command
 from ferryman.errors import DeployFailed, Refused, UsageError
-from ferryman.image import source
+from ferryman.git.export import export_tree, export_working_tree
+from ferryman.git.repository import commit_time, dirty_files, find_repository, resolve_revision
 from ferryman.image.dockerfile import without_pins
 from ferryman.image.migrations import Migrations, read_migrations
-from ferryman.image.process import OnLine, answer, watch
+from ferryman.process import OnLine, answer, watch
 
 LABEL_REVISION = "org.opencontainers.image.revision"
 LABEL_MIGRATIONS = "ferryman.migrations"
@@ -96,11 +97,6 @@ class BuiltImage:
     unread: str = ""
     is_dirty: bool = False
     was_there: bool = False
-    digest: str | None = None
-
-    def with_digest(self, digest: str) -> BuiltImage:
-        """Return the same image, pushed."""
-        return replace(self, digest=digest)
 
 
 def build_image(request: BuildRequest) -> BuiltImage:
@@ -111,9 +107,9 @@ def build_image(request: BuildRequest) -> BuiltImage:
     migrations. 6. Build again with the labels: all layers come from the cache.
     Raises unknown-revision, dirty-tree, not-a-repository, buildkit-missing, engine-unreachable, build-failed.
     """
-    repository = source.find_repository(request.project)
+    repository = find_repository(request.project)
     context = repository.context(request.context)
-    sha = source.resolve_revision(repository.root, "HEAD" if request.revision is None else request.revision)
+    sha = resolve_revision(repository.root, "HEAD" if request.revision is None else request.revision)
     is_dirty = _check_tree(request, repository.root, context)
     if not is_dirty and (found := _built_before(request, sha)):
         return found
@@ -122,9 +118,9 @@ def build_image(request: BuildRequest) -> BuiltImage:
         tree.mkdir()
         tag = sha
         if is_dirty:
-            tag = f"{sha}-dirty-{source.export_working_tree(repository.root, context, tree)}"
+            tag = f"{sha}-dirty-{export_working_tree(repository.root, context, tree)}"
         else:
-            source.export_tree(repository.root, sha, context, tree)
+            export_tree(repository.root, sha, context, tree)
         _prepare_dockerfile(request, tree)
         build = _Build(request, tree, f"{request.image}:{tag}", _labels(request, repository.root, sha, is_dirty))
         migrations = build.run()
@@ -143,13 +139,13 @@ def build_cache(request: BuildRequest) -> str | None:
 
     Right after `build_image` all its layers are here. Returns its name, None when the Dockerfile has no such stage.
     """
-    repository = source.find_repository(request.project)
+    repository = find_repository(request.project)
     context = repository.context(request.context)
-    sha = source.resolve_revision(repository.root, "HEAD" if request.revision is None else request.revision)
+    sha = resolve_revision(repository.root, "HEAD" if request.revision is None else request.revision)
     with tempfile.TemporaryDirectory(prefix="ferryman-build-") as folder:
         tree = Path(folder, "tree")
         tree.mkdir()
-        source.export_tree(repository.root, sha, context, tree)
+        export_tree(repository.root, sha, context, tree)
         _prepare_dockerfile(request, tree)
         if not HAS_CACHE_STAGE.search((tree / request.dockerfile).read_text(encoding="utf-8")):
             return None
@@ -220,7 +216,7 @@ def require_engine(docker: Sequence[str]) -> None:
 
 def _check_tree(request: BuildRequest, root: Path, context: str) -> bool:
     # A revision that is named is built from its commit, whatever the working tree looks like.
-    changed = source.dirty_files(root, context) if request.revision is None else []
+    changed = dirty_files(root, context) if request.revision is None else []
     if changed and not request.allow_dirty:
         listed = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
         raise Refused(
@@ -233,7 +229,7 @@ def _check_tree(request: BuildRequest, root: Path, context: str) -> bool:
 
 
 def _labels(request: BuildRequest, repository: Path, sha: str, is_dirty: bool) -> dict[str, str]:
-    committed = source.commit_time(repository, sha)
+    committed = commit_time(repository, sha)
     labels = {LABEL_REVISION: sha, LABEL_RECIPE: request.recipe, LABEL_COMMITTED: committed}
     return {**labels, LABEL_DIRTY: "true"} if is_dirty else labels
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ferryman.image.process import answer
+from ferryman.process import answer
 
 TIMEOUT_SECONDS = 60.0
 MARK = "ferryman.migrations="

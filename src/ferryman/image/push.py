@@ -15,9 +15,9 @@ from ferryman.docker_command import docker_command
 from ferryman.errors import DeployFailed, UsageError
 from ferryman.image.build import require_engine
 from ferryman.image.credentials import Credentials
-from ferryman.image.process import Finished, OnLine, answer, watch
 from ferryman.image.reference import Reference, rerouted, split_reference
 from ferryman.image.registry import Registry, pushed_bytes
+from ferryman.process import Finished, OnLine, answer, watch
 
 
 @dataclass(frozen=True)
