@@ -329,6 +329,9 @@ def test_the_example_fits_the_published_schema_and_a_typing_mistake_does_not() -
     validator = jsonschema.Draft202012Validator(schema)
 
     validator.validate(tomllib.loads(EXAMPLE))
+    schedule = '[app.schedules.sweep]\ncommand = ["sweep"]\ncron = "{}"\n'
+    for cron, fits in (("30 3 * * mon-fri", True), ("@daily", True), ("30 3 *", False)):
+        assert validator.is_valid(tomllib.loads(EXAMPLE + schedule.format(cron))) is fits
     assert not validator.is_valid(tomllib.loads(EXAMPLE.replace("health =", "heath =")))
 
 

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from ferryman.config.fields import NAME_PATTERN
 from ferryman.config.models import Configuration
 from ferryman.config.positions import key_lines
-from ferryman.config.problems import Problem, Source, configuration_error, problems_of
+from ferryman.config.problems import Problem, Source, configuration_error
+from ferryman.config.section import Place
 from ferryman.config.variables import broken_variables
 from ferryman.errors import ConfigurationError
 
@@ -38,15 +37,12 @@ def parse_configuration(text: str, path: Path) -> Configuration:
 
 
 def _checked(source: Source) -> Configuration:
-    problems = [*broken_variables(source.data), *_names(source.data), *_domains(source.data)]
-    try:
-        configuration = Configuration.model_validate(source.data, context={"unresolved": True})
-    except ValidationError as error:
-        raise configuration_error(source, [*problems_of(error, Configuration), *problems]) from None
+    problems: list[Problem] = []
+    found = Configuration.read(source.data, Place((), problems, is_unresolved=True))
+    problems += [*broken_variables(source.data), *_names(source.data), *_domains(source.data)]
     if problems:
         raise configuration_error(source, problems)
-    configuration._source = source
-    return configuration
+    return Configuration(**vars(found), source=source)
 
 
 def _read(path: Path) -> str:

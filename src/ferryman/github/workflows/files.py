@@ -151,7 +151,7 @@ def _variables(configuration: Configuration, environments: Iterable[str], more: 
     wanted: dict[str, None] = {}
     for name in environments:
         section = configuration.environments.get(name)
-        for value in (section.model_dump().values() if section else ("${VPS_HOST}", "${VPS_USERNAME}")):
+        for value in (section.as_dict().values() if section else ("${VPS_HOST}", "${VPS_USERNAME}")):
             wanted |= dict.fromkeys(variable_names(value) if isinstance(value, str) else ())
     return "\n".join(f"          {name}: ${{{{ secrets.{name} }}}}" for name in dict.fromkeys([*wanted, *more]))
 
