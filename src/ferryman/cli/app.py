@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
 from ferryman import __version__
+from ferryman.cli.values import PlainCommand, PlainGroup
 
 # Name → what the list of commands says of it: the first sentence of its own help. Only that is known without an import.
 COMMANDS = {
@@ -53,13 +54,15 @@ def load_command(name: str) -> Any:
     found = import_module(f"ferryman.cli.{name}").command
     holder = typer.Typer()
     if isinstance(found, typer.Typer):
-        holder.add_typer(found, name=name)
+        for inner in found.registered_commands:
+            inner.cls = PlainCommand
+        holder.add_typer(found, name=name, cls=PlainGroup)
     else:
-        holder.command(name)(found)
+        holder.command(name, cls=PlainCommand)(found)
     return typer.main.get_group(holder).commands[name]
 
 
-class Commands(TyperGroup):
+class Commands(PlainGroup):
     """All commands; listing and completing them imports none."""
 
     def __init__(self, **attributes: Any) -> None:

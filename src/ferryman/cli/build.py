@@ -29,7 +29,7 @@ def build(  # noqa: PLR0913, PLR0917 - each is an option of the command
     from ferryman.shipping.options import DeployOptions
 
     target = find_workshop(config, to)
-    options = DeployOptions(revision=revision, allow_dirty=allow_dirty, use_cache=cache)
+    options = DeployOptions(revision=revision, allow_dirty=allow_dirty, use_cache=cache, labels_migrations=True)
     with Steps(messages, is_verbose=verbose) as steps:
         image = ship_image(target, options, os.environ, steps.show)
     if image.unread:
