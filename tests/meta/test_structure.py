@@ -27,7 +27,7 @@ CLIENT_LAYERS = [
     {"destination", "testing"},
     {"link", "image", "git"},
     {"config"},
-    {"docker_command", "events", "process"},
+    {"ahead", "docker_command", "events", "process"},
     {"errors"},
 ]
 AGENT_LAYERS = [

@@ -22,6 +22,7 @@ from ferryman.process import OnLine, answer, watch
 
 LABEL_REVISION = "org.opencontainers.image.revision"
 LABEL_MIGRATIONS = "ferryman.migrations"
+NO_DATABASE = "the app has no database"
 LABEL_DIRTY = "ferryman.dirty"
 LABEL_RECIPE = "ferryman.recipe"
 # The image's own time is that of its last layer, which a build cache may have from long ago.
@@ -43,7 +44,8 @@ def _ignore(line: str) -> None:
 class BuildRequest:
     """What to build. `revision` None: HEAD, and the tracked files must not differ from it.
 
-    `use_cache`: take layers from the image that `build_cache` made and somebody pushed.
+    `use_cache`: take layers from the image that `build_cache` made and somebody pushed. `labels_migrations`: the image
+    tells its migrations to whoever deploys it, for which it is started once and built a second time.
     """
 
     project: Path
@@ -57,6 +59,7 @@ class BuildRequest:
     platform: str = ""
     stand_ins: frozenset[str] = frozenset()
     use_cache: bool = False
+    labels_migrations: bool = True
     on_line: OnLine = _ignore
 
     @classmethod
@@ -88,7 +91,7 @@ class BuildRequest:
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """An image in the local engine. `migrations` None: not known, and `unread` says why."""
+    """An image in the local engine. `migrations` None: not known; `unread` says why where the image was asked."""
 
     reference: str
     revision: str
@@ -103,8 +106,8 @@ def build_image(request: BuildRequest) -> BuiltImage:
     """Build `<image>:<revision>` in the local engine.
 
     1. Resolve the revision; refuse a dirty tree, unless it was allowed. 2. Nothing to do when the image is there.
-    3. Export the files into an empty folder, so that nothing uncommitted gets in. 4. Build. 5. Ask the image for its
-    migrations. 6. Build again with the labels: all layers come from the cache.
+    3. Export the files into an empty folder, so that nothing uncommitted gets in. 4. Build. With `labels_migrations`:
+    5. Ask the image for its migrations. 6. Build again with the labels: all layers come from the cache.
     Raises unknown-revision, dirty-tree, not-a-repository, buildkit-missing, engine-unreachable, build-failed.
     """
     repository = find_repository(request.project)
@@ -169,7 +172,9 @@ class _Build:
     def run(self) -> Migrations:
         self._build(self.labels)
         if not self.request.migrate:
-            return Migrations(None, "the app has no database")
+            return Migrations(None, NO_DATABASE)
+        if not self.request.labels_migrations:
+            return Migrations(None)
         docker = docker_command()
         unlabelled = (_inspect(self.reference) or {}).get("Id", "")
         migrations = read_migrations(docker, self.reference, self.request.migrate, self.request.variables)
@@ -240,10 +245,10 @@ def _built_before(request: BuildRequest, sha: str) -> BuiltImage | None:
     labels = (found["Config"].get("Labels") or {}) if found else {}
     if not found or labels.get(LABEL_REVISION) != sha or labels.get(LABEL_RECIPE) != request.recipe:
         return None
-    if request.migrate and LABEL_MIGRATIONS not in labels:
+    if request.migrate and request.labels_migrations and LABEL_MIGRATIONS not in labels:
         return None
-    migrations = json.loads(labels[LABEL_MIGRATIONS]) if request.migrate else None
-    unread = "" if request.migrate else "the app has no database"
+    migrations = json.loads(labels.get(LABEL_MIGRATIONS, "null")) if request.migrate else None
+    unread = "" if request.migrate else NO_DATABASE
     return BuiltImage(reference, sha, int(found["Size"]), migrations, unread, was_there=True)
 
 

@@ -15,6 +15,10 @@ from ferryman.shipping.retained import release_number
 if TYPE_CHECKING:
     from ferryman.shipping.images import ShippedImage
 
+MIGRATIONS = 5000
+LONGEST = 200
+MIGRATIONS_BYTES = 500_000  # a request may have a mebibyte, with the manifest and the log
+
 
 def deploy_parameters(
     destination: Destination, image: ShippedImage, options: DeployOptions, variables: Mapping[str, str]
@@ -29,7 +33,15 @@ def deploy_parameters(
         "image_bytes": image.size or None,
         "credentials": registry_credentials(destination, variables),
         "commits": _commits(destination, image.revision),
+        **_migrations(image),
     }
+
+
+def _migrations(image: ShippedImage) -> dict[str, list[str]]:
+    """What the image knows of migrations, for an agent that else reads its label; more than it takes is not told."""
+    names = image.migrations or ()
+    is_taken = image.migrations is not None and len(names) <= MIGRATIONS and max(map(len, names), default=0) <= LONGEST
+    return {"migrations": list(names)} if is_taken and sum(map(len, names)) <= MIGRATIONS_BYTES else {}
 
 
 def rollback_parameters(destination: Destination, release: str, variables: Mapping[str, str]) -> dict[str, Any]:

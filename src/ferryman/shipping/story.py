@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ferryman.ahead import import_ahead
 from ferryman.destination import Destination
 from ferryman.errors import DeployFailed
 from ferryman.events import OnEvent, step
@@ -54,6 +55,7 @@ class Shipping:
         )
 
     def _carry_out(self, kind: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        import_ahead("ferryman.shipping.latest")
         result = ask_transaction(self.destination, kind, parameters, self.on_event, self.signals)
         is_ending = result["outcome"] == "committed"
         if self.is_verified and not is_ending:

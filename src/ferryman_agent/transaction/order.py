@@ -13,6 +13,8 @@ from ferryman_agent.manifest import DIGEST, NAME, Manifest, parse_manifest
 from ferryman_agent.transaction.commits import Commit, parse_commits
 
 MANIFEST_LIMIT_BYTES = 64 << 10  # it is kept with every release
+MIGRATIONS = 5000
+MIGRATION_CHARACTERS = 200
 REVISION = re.compile(r"[0-9a-f]{40}(-dirty-[0-9a-f]{8})?")
 
 
@@ -20,7 +22,8 @@ REVISION = re.compile(r"[0-9a-f]{40}(-dirty-[0-9a-f]{8})?")
 class DeployOrder:
     """Deploy `manifest` with the image `digest`. `sequence` is the CI run number, `commits` the revision's log.
 
-    `image_bytes` is what the client knows of the image's size, unpacked.
+    `image_bytes` is what the client knows of the image's size, unpacked; `migrations` what it knows of the image's
+    ("app_label.name"), None where the image itself may tell.
     """
 
     manifest: Manifest
@@ -31,6 +34,7 @@ class DeployOrder:
     credentials: dict[str, str] | None = field(repr=False)
     commits: tuple[Commit, ...] | None = field(default=None, repr=False)
     image_bytes: int | None = None
+    migrations: tuple[str, ...] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ def parse_deploy(params: dict[str, Any]) -> DeployOrder:
         credentials=_credentials(params),
         commits=parse_commits(params.get("commits")),
         image_bytes=whole_number(params, "image_bytes"),
+        migrations=_migrations(params.get("migrations")),
     )
 
 
@@ -142,6 +147,20 @@ def _matching(params: dict[str, Any], key: str, pattern: re.Pattern[str]) -> str
     if not isinstance(text, str) or not pattern.fullmatch(text):
         raise BadRequest("bad-request", f"{key}: {text!r} does not match {pattern.pattern}")
     return text
+
+
+def _migrations(found: Any) -> tuple[str, ...] | None:
+    if found is None:
+        return None
+    if not isinstance(found, list) or len(found) > MIGRATIONS or not all(map(_is_migration, found)):
+        raise BadRequest(
+            "bad-request", f"migrations: must be a list of at most {MIGRATIONS} names such as shop.0001_initial"
+        )
+    return tuple(found)
+
+
+def _is_migration(name: Any) -> bool:
+    return isinstance(name, str) and len(name) <= MIGRATION_CHARACTERS and name.isprintable() and "." in name[1:-1]
 
 
 def _credentials(params: dict[str, Any]) -> dict[str, str] | None:
