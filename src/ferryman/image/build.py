@@ -100,6 +100,7 @@ class BuiltImage:
     unread: str = ""
     is_dirty: bool = False
     was_there: bool = False
+    id: str = ""
 
 
 def build_image(request: BuildRequest) -> BuiltImage:
@@ -127,13 +128,15 @@ def build_image(request: BuildRequest) -> BuiltImage:
         _prepare_dockerfile(request, tree)
         build = _Build(request, tree, f"{request.image}:{tag}", _labels(request, repository.root, sha, is_dirty))
         migrations = build.run()
+    inspected = _inspect(build.reference) or {"Size": 0, "Id": ""}
     return BuiltImage(
         reference=build.reference,
         revision=sha,
-        size=image_size(build.reference),
+        size=int(inspected["Size"]),
         migrations=None if migrations.known is None else list(migrations.known),
         unread=migrations.reason,
         is_dirty=is_dirty,
+        id=str(inspected["Id"]),
     )
 
 
@@ -154,12 +157,6 @@ def build_cache(request: BuildRequest) -> str | None:
             return None
         _Build(request, tree, request.cache, {}).build_stage()
     return request.cache
-
-
-def image_size(reference: str) -> int:
-    """Return the bytes of an image in the local engine, its base included."""
-    found = _inspect(reference)
-    return int(found["Size"]) if found else 0
 
 
 @dataclass(frozen=True)
@@ -249,7 +246,7 @@ def _built_before(request: BuildRequest, sha: str) -> BuiltImage | None:
         return None
     migrations = json.loads(labels.get(LABEL_MIGRATIONS, "null")) if request.migrate else None
     unread = "" if request.migrate else NO_DATABASE
-    return BuiltImage(reference, sha, int(found["Size"]), migrations, unread, was_there=True)
+    return BuiltImage(reference, sha, int(found["Size"]), migrations, unread, was_there=True, id=str(found["Id"]))
 
 
 def _prepare_dockerfile(request: BuildRequest, tree: Path) -> None:

@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ferryman.config import Configuration
 from ferryman.errors import Refused, UsageError
 from ferryman.project.drift import Drift, State, find_drift, is_inside
 from ferryman.project.files import Advice, advised_lines
-from ferryman.project.findings import Findings
-from ferryman.project.plan import PlannedFile, Rule, plan_project, plan_workflows
+from ferryman.project.plan import PlannedFile, Rule, plan_project
 
 Ask = Callable[[Drift], bool]
 
@@ -20,7 +18,6 @@ Ask = Callable[[Drift], bool]
 class InitReport:
     """What `init` did: paths written, kept and removed, open questions, and lines that the user is to add."""
 
-    findings: Findings
     written: tuple[str, ...]
     kept: tuple[str, ...]
     removed: tuple[str, ...]
@@ -39,18 +36,12 @@ def write_project(folder: Path, ask: Ask | None = None, *, overwrite: bool = Fal
     written = {drift.path for drift in drifted} - removed
     paths = [file.path for file in plan.files]
     return InitReport(
-        findings=plan.findings,
         written=tuple(path for path in paths if path in written),
         kept=tuple(path for path in paths if path not in written),
         removed=tuple(sorted(removed)),
         unknown=plan.findings.unknown,
         advice=advised_lines(plan.findings),
     )
-
-
-def write_workflows(configuration: Configuration, ask: Ask | None, *, overwrite: bool = False) -> list[Drift]:
-    """Write the workflows alone; returns the files that were written or removed. Raises what `write_files` raises."""
-    return write_files(plan_workflows(configuration), ask, overwrite=overwrite)
 
 
 def write_files(files: Sequence[PlannedFile], ask: Ask | None, *, overwrite: bool = False) -> list[Drift]:

@@ -63,7 +63,13 @@ def ship_image(
 
         reading = _reading(request, image)
         credentials = find_credentials(split_reference(rerouted(image.reference, destination.registry)), variables)
-        pushed = push(image.reference, credentials, request.on_line, registry_override=destination.registry)
+        pushed = push(
+            image.reference,
+            credentials,
+            request.on_line,
+            registry_override=destination.registry,
+            image_id=image.id,
+        )
         if options.use_cache and (kept := build_cache(request)):
             push(kept, credentials, request.on_line, registry_override=destination.registry)
         migrations = reading.wait() if reading else _carried(image)
