@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.config import load_configuration
+from ferryman.config import load_configuration, resolve_environment
 from ferryman.errors import FerrymanError, Refused
 from ferryman.link import PublicKey, SshLink, Target
 from ferryman.rehearsal.ground import Ground
@@ -108,7 +108,7 @@ def test_host_key_was_asked_for_and_stands_in_the_configuration(set_up: SetUp) -
     key = PublicKey.parse(set_up.server.state.host_key)
     assert [question.fingerprint for question in set_up.asked] == [key.fingerprint]
     assert set_up.request.configuration is not None
-    environment = load_configuration(set_up.request.configuration).environment("production", {})
+    environment = resolve_environment(load_configuration(set_up.request.configuration), "production", {})
     assert environment.host_key == key.text
     assert "# a comment that stays" in set_up.request.configuration.read_text()
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ferryman.cli import notices, reading
+from ferryman.cli import notices
+from ferryman.cli import status as reading
 
 RUN = {"number": 7, "release": 3, "by_hand": False, "started_at": "2026-11-24T03:00:00.123Z", "log": []}
 RUNNING = {**RUN, "state": "running", "seconds": None, "exit_code": None, "skipped": 0}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.image import commits
-from ferryman.image.commits import read_commits
+from ferryman.git import commits
+from ferryman.git.commits import read_commits
 from ferryman_agent.ledger import Release
 from ferryman_agent.transaction.orders.commits import brought, parse_commits
 

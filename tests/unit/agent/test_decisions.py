@@ -199,6 +199,12 @@ ORDER = {"manifest": manifest(), "digest": digest("one"), "revision": "0" * 40}
         ("credentials", {"username": "u"}),
         ("credentials", {"username": "u", "password": 5}),
         ("commits", "none"),
+        ("migrations", "shop.0001_initial"),
+        ("migrations", ["initial"]),
+        ("migrations", ["shop.0001\n"]),
+        ("migrations", [7]),
+        ("migrations", [f"shop.{'x' * 200}"]),
+        ("migrations", ["shop.0001"] * 5001),
     ],
 )
 def test_a_bad_order_names_its_key(key: str, value: Any) -> None:
@@ -212,6 +218,12 @@ def test_an_orders_password_is_not_in_its_text() -> None:
     assert "hunter2" not in repr(order)
     assert order.sequence == 4
     assert parse_deploy({**ORDER, "revision": "0" * 40 + "-dirty-01234567"}).sequence is None
+
+
+def test_an_order_may_tell_what_the_image_knows_of_migrations() -> None:
+    assert parse_deploy(ORDER).migrations is None
+    assert parse_deploy({**ORDER, "migrations": []}).migrations == ()
+    assert parse_deploy({**ORDER, "migrations": ["shop.0001_initial"]}).migrations == ("shop.0001_initial",)
 
 
 @pytest.mark.parametrize("to", [True, "2", -1, 1.5])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ferryman_agent.database import known_migrations
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
 from ferryman_agent.host.serving import postgres_of, serving_state
@@ -12,6 +11,7 @@ from ferryman_agent.ledger import App, Deployment, Outcome
 from ferryman_agent.transaction.journal import Journal
 from ferryman_agent.transaction.names import StepName
 from ferryman_agent.transaction.runs.conductor import with_migrations
+from ferryman_agent.transaction.steps.database import known_to
 
 WALL_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -80,7 +80,7 @@ def _migrations_that_stayed(host: Host, app: App, deployment: Deployment) -> lis
     serving = host.ledger.release(app.id, app.serving) if app.serving else None
     try:
         image, old = host.engine.image(candidate.reference), serving and host.engine.image(serving.reference)
-        known, before = known_migrations(image) if image else None, known_migrations(old) if old else None
+        known, before = known_to(candidate, image), known_to(serving, old) if serving else None
         if not known or (serving and before is None):
             return []
         return sorted(postgres_of(host, app).applied_migrations() & set(known) - set(before or []))

@@ -14,6 +14,8 @@ from ferryman_agent.transaction.orders.commits import Commit, parse_commits
 from ferryman_agent.transaction.orders.parameters import app_id, credentials, matching, whole_number
 
 MANIFEST_LIMIT_BYTES = 64 << 10  # it is kept with every release
+MIGRATIONS = 5000
+MIGRATION_CHARACTERS = 200
 REVISION = re.compile(r"[0-9a-f]{40}(-dirty-[0-9a-f]{8})?")
 
 
@@ -21,7 +23,8 @@ REVISION = re.compile(r"[0-9a-f]{40}(-dirty-[0-9a-f]{8})?")
 class DeployOrder:
     """Deploy `manifest` with the image `digest`. `sequence` is the CI run number, `commits` the revision's log.
 
-    `image_bytes` is what the client knows of the image's size, unpacked.
+    `image_bytes` is what the client knows of the image's size, unpacked; `migrations` what it knows of the image's
+    ("app_label.name"), None where the image itself may tell.
     """
 
     kind: ClassVar[Kind] = Kind.DEPLOY
@@ -33,6 +36,7 @@ class DeployOrder:
     credentials: dict[str, str] | None = field(repr=False)
     commits: tuple[Commit, ...] | None = field(default=None, repr=False)
     image_bytes: int | None = None
+    migrations: tuple[str, ...] | None = field(default=None, repr=False)
 
     @property
     def app_id(self) -> str:
@@ -65,6 +69,7 @@ def parse_deploy(params: dict[str, Any]) -> DeployOrder:
         credentials=credentials(params),
         commits=parse_commits(params.get("commits")),
         image_bytes=whole_number(params, "image_bytes"),
+        migrations=_migrations(params.get("migrations")),
     )
 
 
@@ -128,3 +133,17 @@ def rollback_target(app: App, releases: list[Release], number: int | None, befor
         hint="see `ferryman releases`",
         choices=listed,
     )
+
+
+def _migrations(found: Any) -> tuple[str, ...] | None:
+    if found is None:
+        return None
+    if not isinstance(found, list) or len(found) > MIGRATIONS or not all(map(_is_migration, found)):
+        raise BadRequest(
+            "bad-request", f"migrations: must be a list of at most {MIGRATIONS} names such as shop.0001_initial"
+        )
+    return tuple(found)
+
+
+def _is_migration(name: Any) -> bool:
+    return isinstance(name, str) and len(name) <= MIGRATION_CHARACTERS and name.isprintable() and "." in name[1:-1]

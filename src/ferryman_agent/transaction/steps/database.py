@@ -9,7 +9,7 @@ from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
 from ferryman_agent.host.lookups import tail
 from ferryman_agent.host.serving import postgres_of
-from ferryman_agent.ledger import App
+from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Database, Manifest, Role
 from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
@@ -22,13 +22,20 @@ from ferryman_agent.transaction.transaction import Transaction
 LISTED_MIGRATIONS = 3
 
 
-def foreseen(host: Host, app: App | None, manifest: Manifest, image: Image | None) -> str:
+def known_to(release: Release, image: Image | None) -> list[str] | None:
+    """The migrations that an image knows: as its deploy told, else as its label says; None when nobody does."""
+    if release.migrations is not None:
+        return release.migrations
+    return known_migrations(image) if image else None
+
+
+def foreseen(host: Host, app: App | None, manifest: Manifest, release: Release) -> str:
     """What a deploy would migrate."""
     if manifest.database is None or not manifest.database.migrate:
         return "nothing to migrate"
     if app is None or host.engine.workload(database_name(app.id)) is None:
         return f"start PostgreSQL {manifest.database.version} and run all migrations"
-    known = known_migrations(image) if image else None
+    known = known_to(release, host.engine.image(release.reference))
     if known is None:
         return "run the migrations that are pending (known once the image is on the server)"
     todo = pending(known, postgres_of(host, app).applied_migrations()) or []
@@ -52,7 +59,7 @@ def _migrate(transaction: Transaction, entry: StepEntry) -> None:
         entry.skip("no migrate command")
         return
     applied = postgres.applied_migrations()
-    todo = pending(known_migrations(transaction.image) if transaction.image else None, applied)
+    todo = pending(known_to(transaction.candidate, transaction.image), applied)
     if todo == []:
         entry.skip("no migration is pending")
         return

@@ -65,7 +65,7 @@ def _deploy(host: Host, order: DeployOrder, app: App | None) -> Facts:
         revision=order.revision,
         manifest=manifest.content,
         environment_version=version,
-        migrations=None,
+        migrations=None if order.migrations is None else list(order.migrations),
         state=ReleaseState.CANDIDATE,
         created_at="",
     )
@@ -116,8 +116,7 @@ def with_migrations(host: Host, facts: Facts) -> Facts:
     """With what would be migrated: a question to PostgreSQL, which a deploy asks when it comes to it."""
     if facts.unchanged or facts.release is None:
         return facts
-    image = host.engine.image(facts.release.reference)
-    return _with(facts, migrations=foreseen(host, facts.app, facts.wanted, image))
+    return _with(facts, migrations=foreseen(host, facts.app, facts.wanted, facts.release))
 
 
 def _with(facts: Facts, **changed: Any) -> Facts:
