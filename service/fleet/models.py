@@ -6,6 +6,9 @@ from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
+# The name of an app or a server, where an address has it.
+SLUG = "[A-Za-z0-9._-]{1,63}"
+
 
 class App(models.Model):
     """What is shipped."""

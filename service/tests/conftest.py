@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from access.models import User
 from access.tokens import create_server_token
 from fleet.models import Server
-from harbour import local_postgresql
+from ground.postgresql import local
 from tests.people import PASSWORD
 from tests.settings import CLUSTER, OWN_CLUSTER
 
@@ -86,7 +86,7 @@ def django_db_modify_db_settings() -> Iterator[None]:
     if not OWN_CLUSTER:
         yield
         return
-    with local_postgresql.running(CLUSTER):
+    with local.running(CLUSTER):
         yield
     shutil.rmtree(CLUSTER)
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fleet import representations, serializers
+from api.fleet import representations, serializers
 from fleet.models import Deployment, Release
 from tests.conftest import Agent
 from tests.world import World, make_world

@@ -10,7 +10,7 @@ import pytest
 
 from access.models import Scope
 from access.tokens import create_token
-from harbour.schema_views import described
+from api.description.views import described
 from harbour_client import Conflict, Forbidden, Harbour, NotFound, NotValid, TryLater, Unauthorized, answers
 from harbour_client.client import OPERATIONS
 from harbour_client.errors import NoAnswer

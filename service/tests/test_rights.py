@@ -9,8 +9,8 @@ from django.urls import resolve
 from access.invitations import invite
 from access.models import Invitation, Membership, Role
 from access.tokens import create_server_token
+from api.description.views import described
 from fleet.models import Server
-from harbour.schema_views import described
 from tests.conftest import Agent
 from tests.world import EVERYBODY, World, make_world
 

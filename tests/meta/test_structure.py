@@ -13,7 +13,7 @@ MODULE_LINES = 400
 FUNCTION_LINES = 50
 FORBIDDEN_NAMES = {"utils", "helpers", "manager", "common", "base", "misc"}
 # Django looks for a database backend under this name.
-GIVEN_NAMES = {ROOT / "service/harbour/postgresql/base.py"}
+GIVEN_NAMES = {ROOT / "service/ground/postgresql/base.py"}
 
 # A module may import from its own layer and from those after it.
 CLIENT_LAYERS = [
