@@ -14,7 +14,7 @@ from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from access.models import Invitation, RequestCount, Token
-from fleet.models import DeploymentEvent
+from fleet.models import DeploymentEvent, Notice
 from ground.web import released_static
 
 BATCH = 5_000
@@ -41,7 +41,8 @@ def tidy(event_days: int, should_stop: Callable[[], bool], *, seconds: float = B
     deadline = time.monotonic() + seconds
     now = timezone.now()
     batches = {"events": _old_events(now - timedelta(days=event_days))}
-    batches |= {name: _all_of(rows) for name, rows in _outdated(now).items()}
+    ended_notices = Notice.objects.filter(ended_at__lt=now - timedelta(days=event_days))
+    batches |= {name: _all_of(rows) for name, rows in {"notices": ended_notices, **_outdated(now)}.items()}
     deleted = dict.fromkeys(batches, 0)
     for name, counts in batches.items():
         for count in counts:

@@ -1,6 +1,7 @@
 """Answers polls of pages that are open: with what is new, or 304 after one small query when nothing is."""
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -12,13 +13,21 @@ from django.utils.cache import get_conditional_response
 MOST_KNOWN = 64
 
 
-def version(seen: QuerySet[Model], reported_at: str, *more: object) -> str:
+@dataclass(frozen=True)
+class State:
+    """Where the state of what somebody sees stands: what is counted, and when it was reported."""
+
+    counted: str
+    reported_at: str
+
+
+def version(seen: QuerySet[Model], where: State, *more: object) -> str:
     """Name the state of what somebody sees: it changes with each report of a server, and with what he may see.
 
     The sum of the times, not the latest: of two reports at the same time, the later may be stored first.
     """
-    moment = Func(F(reported_at), template="EXTRACT(EPOCH FROM %(expressions)s)", output_field=DecimalField())
-    state = seen.order_by().aggregate(rows=Count("pk"), which=Sum("pk"), told=Sum(moment))
+    moment = Func(F(where.reported_at), template="EXTRACT(EPOCH FROM %(expressions)s)", output_field=DecimalField())
+    state = seen.order_by().aggregate(rows=Count(where.counted), which=Sum(where.counted), told=Sum(moment))
     return tag(*state.values(), *more)
 
 

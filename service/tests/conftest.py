@@ -69,6 +69,17 @@ class Agent:
         self.tell("deployment.finished", number, {"outcome": outcome, "seconds": 0.8, "error": None}, second + 0.8)
         return number
 
+    def notice(self, code: str, /, place: bool = True, **told: Any) -> dict[str, Any]:
+        """Put a notice into the outbox, about the app or about the server."""
+        subject = f"{self.app}.{self.environment}" if place else "disk"
+        usual = {"code": code, "subject": subject, "severity": "warning", "since": AT.format(0), "ended": False}
+        self.sequence += 1
+        event = {"sequence": self.sequence, "at": AT.format(1), "kind": "notice", "data": usual | told}
+        if place:
+            event |= {"app": self.app, "environment": self.environment}
+        self.events.append(event)
+        return event
+
     def send(self, events: list[dict[str, Any]] | None = None) -> Any:
         """Send the outbox, or the events given, and return the answer."""
         body = {"agent": "0.1.0", "events": self.events if events is None else events}

@@ -70,6 +70,7 @@ def test_the_client_covers_every_operation_of_the_schema() -> None:
     [
         *[("App", answers.App), ("Server", answers.Server), ("Environment", answers.Environment)],
         *[("Release", answers.Release), ("ReleaseSummary", answers.ReleaseSummary), ("Step", answers.Step)],
+        ("Notice", answers.Notice),
         *[("Deployment", answers.Deployment), ("StoredEvent", answers.Event), ("Me", answers.Me)],
         *[("MembershipOfMe", answers.MyMembership), ("Membership", answers.Membership), ("Person", answers.Person)],
         *[("NewInvitation", answers.Invitation), ("NewToken", answers.Token), ("Receipt", answers.Receipt)],

@@ -26,6 +26,8 @@ NO_METHOD = (405, 405, 405, 405, 405, 405, 405)
 Case = tuple[str, str, Any, tuple[int, ...]]
 READS: list[Case] = [
     *[("get", f"{name}/", None, LISTED) for name in ("apps", "servers", "environments", "releases", "deployments")],
+    ("get", "notices/", None, LISTED),
+    ("get", "notices/{notice}/", None, READ),
     *[("get", f"{name}/", None, LISTED) for name in ("events", "memberships", "invitations", "tokens", "me")],
     ("get", "schema/", None, LISTED),
     ("get", "apps/{app}/", None, READ),

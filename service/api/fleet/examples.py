@@ -36,6 +36,7 @@ SPARSE: dict[str, Any] = {
     "started_at": BEGIN,
     "finished_at": END,
     "seconds": 8.312,
+    "downtime": None,
     "release": {"id": 311, **IMAGE},
 }
 WHOLE: dict[str, Any] = SPARSE | {
@@ -95,3 +96,18 @@ DEPLOYMENT = _answer("a deployment", WHOLE)
 DEPLOYMENT_ITEM = _answer("a deployment in a list", SPARSE)
 NOTE = _request("a note", {"note": "Brought the new checkout."})
 EVENT = _answer("an event", EVENT_VALUE)
+NOTICE = _answer(
+    "a notice",
+    {
+        "id": 5,
+        **PLACE,
+        "code": "certificate-expires",
+        "subject": "shop-api.production",
+        "severity": "warning",
+        "message": "The certificate of shop.example.com ends in 9 days, and could not be renewed",
+        "next": "Look at `ferryman doctor`",
+        "since": BEGIN,
+        "told_at": END,
+        "ended_at": None,
+    },
+)

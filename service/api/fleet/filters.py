@@ -10,7 +10,7 @@ from django_filters import rest_framework as filters
 from django_filters.fields import IsoDateTimeField
 from typing_extensions import override
 
-from fleet.models import App, Deployment, DeploymentEvent, Environment, Outcome, Release, Server
+from fleet.models import App, Deployment, DeploymentEvent, Environment, Notice, Outcome, Release, Server, Severity
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 RUNNING = "running"
@@ -105,6 +105,29 @@ class EnvironmentFilters(filters.FilterSet):
 
         model = Environment
         fields: ClassVar[list[str]] = []
+
+
+class NoticeFilters(filters.FilterSet):
+    """Filters of notices."""
+
+    server = _name("server__name", "name of the server")
+    app = _name("environment__app__name", "name of the app")
+    environment = _name("environment__name", "name of the environment")
+    code = filters.CharFilter(label="for example certificate-expires", max_length=100)
+    subject = filters.CharFilter(label="the app or the part of the server", max_length=200)
+    severity = filters.ChoiceFilter(choices=Severity.choices)
+    state = filters.ChoiceFilter(choices=[("open", "Open"), ("ended", "Ended")], method="by_state")
+    ordering = _sorted_by("since", "told_at", "ended_at")
+
+    class Meta:
+        """Of notices."""
+
+        model = Notice
+        fields: ClassVar[list[str]] = []
+
+    def by_state(self, queryset: QuerySet[Notice], name: str, value: str) -> QuerySet[Notice]:  # noqa: ARG002
+        """Return those that are open, or those that have ended."""
+        return queryset.filter(ended_at__isnull=value == "open")
 
 
 class PlaceFilters(filters.FilterSet):

@@ -88,7 +88,8 @@ DEPLOYMENTS = Representation(
     {
         "id": "id",
         **PLACE,
-        **{name: name for name in ("kind", "sequence", "previous", "outcome", "started_at", "finished_at", "seconds")},
+        **{name: name for name in ("kind", "sequence", "previous", "outcome", "started_at", "finished_at")},
+        **{name: name for name in ("seconds", "downtime")},
         "release": RELEASE,
         **{name: name for name in LARGE},
         "noted_by": {"email": "noted_by__email", "name": "noted_by__name"},

@@ -12,7 +12,7 @@ from typing_extensions import override
 from api.fleet import examples
 from api.problem_form import ProblemSerializer
 from api.resources import ChangeSerializer
-from fleet.models import App, Deployment, Environment, Outcome, Release, Server
+from fleet.models import App, Deployment, Environment, Notice, Outcome, Release, Server
 
 Json = dict[str, Any]
 PROBLEM = ProblemSerializer
@@ -123,6 +123,32 @@ class ServerCreationSerializer(ChangeSerializer):
         return name
 
 
+@extend_schema_serializer(examples=[examples.NOTICE])
+class NoticeSerializer(serializers.ModelSerializer[Notice]):
+    """What a person should know about a server or an app on it."""
+
+    server = serializers.CharField(source="server.name", read_only=True)
+    app = serializers.CharField(
+        source="environment.app.name",
+        default=None,
+        read_only=True,
+        allow_null=True,
+        help_text="null when it is about the server",
+    )
+    environment = serializers.CharField(source="environment.name", default=None, read_only=True, allow_null=True)
+    ended_at = serializers.DateTimeField(read_only=True, allow_null=True, help_text="null while it is open")
+
+    class Meta:
+        """All of it."""
+
+        model = Notice
+        fields: ClassVar = [
+            *["id", "server", "app", "environment", "code", "subject", "severity", "message", "next"],
+            *["since", "told_at", "ended_at"],
+        ]
+        read_only_fields = fields
+
+
 class PlacedSerializer(serializers.Serializer[Json]):
     """Where something belongs."""
 
@@ -183,6 +209,9 @@ class DeploymentSerializer(PlacedSerializer):
     started_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     seconds = serializers.FloatField(allow_null=True)
+    downtime = serializers.FloatField(
+        allow_null=True, help_text="seconds in which the app did not answer because of it; null when there were none"
+    )
     steps = StepSerializer(many=True)
     error = serializers.DictField(allow_null=True, help_text="code, message, exit_code, log, http_status, http_body")
     stayed = serializers.ListField(child=serializers.CharField(), help_text="migrations that a failure left applied")

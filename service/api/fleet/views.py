@@ -19,7 +19,7 @@ from access.requests.permissions import OwnerWrites, StaffWrites
 from api.fleet import filters, representations, serializers
 from api.pagination import CursorPages, DeploymentPages, EventPages, Pages
 from api.resources import ReadResource
-from fleet.models import SLUG, App, Deployment, DeploymentEvent, Environment, Release, Server
+from fleet.models import SLUG, App, Deployment, DeploymentEvent, Environment, Notice, Release, Server
 
 Names = list[str]  # where `list` is a method
 
@@ -97,6 +97,21 @@ class EnvironmentViews(ReadResource):
     def get_queryset(self) -> QuerySet[Environment]:
         """Return the environments that the request may see."""
         return visibility.visible_environments(self.request.user).select_related("app", "server", "release")
+
+
+class NoticeViews(ReadResource):
+    """Notices, the newest first, also those that have ended."""
+
+    queryset = Notice.objects.none()
+    serializer_class = serializers.NoticeSerializer
+    filterset_class = filters.NoticeFilters
+    pagination_class = Pages
+    lookup_value_converter = "int"
+
+    @override
+    def get_queryset(self) -> QuerySet[Notice]:
+        """Return the notices that the request may see."""
+        return visibility.visible_notices(self.request.user).select_related("server", "environment__app")
 
 
 class RowViews(ReadResource):

@@ -126,7 +126,7 @@ def _version(deployment: Deployment, silent_since: datetime | None) -> str:
     told = [
         *[settings.CONFIGURATION.release, deployment.id, deployment.kind, deployment.release_id, deployment.previous],
         *[deployment.outcome, deployment.started_at, deployment.finished_at, deployment.seconds, deployment.steps],
-        *[deployment.error, deployment.stayed, bool(deployment.note), silent_since is not None],
+        *[deployment.downtime, deployment.error, deployment.stayed, bool(deployment.note), silent_since is not None],
     ]
     return hashlib.blake2b(repr(told).encode(), digest_size=6).hexdigest()
 

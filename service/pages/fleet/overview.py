@@ -1,4 +1,4 @@
-"""The first page: what serves now, and the deployments that the filter leaves, newest first."""
+"""The first page: what a person should know, what serves now, and the deployments that the filter leaves."""
 
 import statistics
 from dataclasses import dataclass
@@ -11,13 +11,16 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from access.visibility import sees_all, visible_environments
-from fleet.models import Deployment, Environment, Outcome
+from fleet.models import Deployment, Environment, Outcome, Server
 from pages import freshness
 from pages.admission import for_polls, for_readers
 from pages.fleet.entries import entry
+from pages.fleet.notices import open_notices
 from pages.fleet.selection import Page, Selection, outcomes, page
 
 SHOWN_PLACES = 24
+SHOWN_NOTICES = 8
+MOST_NOTICES = 500
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,20 @@ def overview(request: HttpRequest) -> HttpResponse:
 def news(request: HttpRequest) -> HttpResponse:
     """Send the part of the page that changes, without the entries that the asking page has."""
     selection = Selection.parse(request.GET)
-    etag = freshness.version(
-        visible_environments(request.user), "server__last_reported_at", request.user.pk, selection.query
-    )
+    etag = _version(request, selection)
     if unchanged := freshness.not_modified(request, etag):
         return unchanged
     context = _context(request) | {"known": freshness.known(request)}
     return freshness.fragment(request, "fleet/fleet_live.html", context, etag)
+
+
+def _version(request: HttpRequest, selection: Selection) -> str:
+    """Name the state of the page. Who sees all also sees notices of servers that carry no app yet."""
+    more = request.user.pk, selection.query
+    if sees_all(request.user):
+        return freshness.version(Server.objects.all(), freshness.State("environments", "last_reported_at"), *more)
+    state = freshness.State("pk", "server__last_reported_at")
+    return freshness.version(visible_environments(request.user), state, *more)
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:
@@ -67,10 +77,13 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     shown = _read(request, selection, environments, places)
     now = timezone.now()
     is_newest = shown.newer is None
+    notices = list(open_notices(request.user)[:MOST_NOTICES])
     return {
         "now": now.timestamp(),
         "selection": selection,
         "news_address": f"{reverse('news')}?{selection.query}",
+        "notices": notices[:SHOWN_NOTICES],
+        "more_notices": max(0, len(notices) - SHOWN_NOTICES),
         "environments": environments,
         "places": places[:SHOWN_PLACES],
         "more_places": max(0, len(places) - SHOWN_PLACES),

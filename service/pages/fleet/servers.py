@@ -1,4 +1,4 @@
-"""The servers, what runs on each, and how well they report."""
+"""The servers, what runs on each, what a person should know about it, and how well they report."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from access.visibility import sees_all, visible_places, visible_servers
 from fleet.models import Server
 from pages.admission import for_readers
+from pages.fleet.notices import notices_of_servers
 
 # An agent reports what happens, and nothing while nothing does: a quiet day is no fault.
 STALE_AFTER = timedelta(days=7)
@@ -54,7 +55,8 @@ class Host:
 def servers(request: HttpRequest) -> HttpResponse:
     """List the servers with the apps on each that may be seen."""
     now = timezone.now()
-    found = visible_servers(request.user).prefetch_related(visible_places(request.user))
+    nested = visible_places(request.user), notices_of_servers(request.user)
+    found = visible_servers(request.user).prefetch_related(*nested)
     hosts = [host(server, now) for server in found]
     return render(request, "fleet/servers.html", {"hosts": hosts, "sees_all": sees_all(request.user)})
 
