@@ -27,7 +27,7 @@ from ferryman.watching.spectator import ask_transaction
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COMMAND_SECONDS = 900
-PAGE = Path("service/fleet/templates/layout.html")
+PAGE = Path("service/pages/templates/layout.html")
 Log = Callable[[str], None]
 
 

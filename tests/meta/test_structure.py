@@ -13,7 +13,7 @@ MODULE_LINES = 400
 FUNCTION_LINES = 50
 FORBIDDEN_NAMES = {"utils", "helpers", "manager", "common", "base", "misc"}
 # Django looks for a database backend under this name.
-GIVEN_NAMES = {ROOT / "service/harbour/postgresql/base.py"}
+GIVEN_NAMES = {ROOT / "service/ground/postgresql/base.py"}
 
 MODULES_IN_A_FOLDER = 12
 # A folder with one module for each command is found by its names, however many there are.
