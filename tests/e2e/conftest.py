@@ -105,19 +105,20 @@ def private_registry(ground: Ground) -> LocalRegistry:
 
 
 def _server_factory(config: pytest.Config, ground: Ground, registry: LocalRegistry) -> Iterator[MakeServer]:
-    servers = config.stash[_SERVERS]
-    before = len(servers)
+    made: list[Machine] = []
 
     def make(*, with_engine: bool = False) -> Machine:
         name = f"server-{secrets.token_hex(3)}"
-        servers.append(ground.make_server([registry.state], name=name, with_engine=with_engine))
+        made.append(ground.make_server([registry.state], name=name, with_engine=with_engine))
+        config.stash[_SERVERS].append(made[-1])
         if with_engine:
-            servers[-1].wait_engine()
-        return servers[-1]
+            made[-1].wait_engine()
+        return made[-1]
 
     yield make
-    while len(servers) > before:
-        servers.pop().remove()
+    for server in made:
+        config.stash[_SERVERS].remove(server)
+        server.remove()
 
 
 @pytest.fixture
