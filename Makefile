@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Two throw-away servers at a time, each with the group of tests that shares it; the longest groups begin first
+E2E := $(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder --durations 15
 
-.PHONY: help ship test unit e2e lint bench faults dev lock
+.PHONY: help ship test unit e2e slow lint bench faults dev lock
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -22,7 +24,11 @@ unit: $(STAMP) ## the fast tests of the command line, the agent and Harbour
 
 e2e: $(STAMP) ## real sshd, Docker Engine, registry, PostgreSQL, HAProxy, systemd, browser
 	@scripts/system-packages test
-	$(BIN)/pytest tests/e2e
+	$(E2E) tests/e2e
+
+slow: $(STAMP) ## the long stories of which `make test` has a sample each; run them before a change to what they tell
+	@scripts/system-packages test
+	$(E2E) -m slow tests/e2e
 
 lint: $(STAMP) ## Ruff, Black, mypy, shellcheck, hadolint, zizmor, actionlint, our own check
 	@scripts/lint

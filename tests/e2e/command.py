@@ -43,7 +43,9 @@ class Output:
 class Call:
     """One call that runs. The last lines of both streams are in the message of every assertion."""
 
-    def __init__(self, arguments: Sequence[str], variables: Mapping[str, str], stdin: bytes = b"") -> None:
+    def __init__(
+        self, arguments: Sequence[str], variables: Mapping[str, str], stdin: bytes = b"", program: Path = FERRYMAN
+    ) -> None:
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             # a shell in the background ignores Ctrl-C, and so would every process below it
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -55,7 +57,7 @@ class Call:
         self.began = time.monotonic()
         self.ended = 0.0
         self.process = subprocess.Popen(
-            [str(FERRYMAN), *arguments],
+            [str(program), *arguments],
             env={**os.environ, **variables},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -14,6 +14,8 @@ from outer_registry import OuterRegistry, can_be_introduced, outer_registry
 from playwright.sync_api import Browser, sync_playwright
 from shipped import FERRYMAN, ROOT, Shipped, rehearse, run
 from shop import Prepared, Shop, make_shop, prepare, remove_images
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.engine import ensure_engine
@@ -23,6 +25,10 @@ from ferryman.rehearsal.machine import Machine
 from ferryman.rehearsal.stand_ins import Images
 
 MakeServer = Callable[..., Machine]
+# Modules whose tests share what is dear to make, and run in one process; every other module is a group of its own.
+_GROUPS = {"test_harbour": "shipped", "test_pages": "shipped", "test_ship": "shipped"}
+# What takes long begins first, so that two processes end at about the same time.
+_FIRST = ("test_harbour", "test_pages", "test_ship", "test_workflows", "test_upgrade", "test_mistakes", "test_setup")
 _FOLDER = Path(__file__).parent
 _SERVERS = pytest.StashKey[list[Machine]]()
 _log = logging.getLogger(__name__)
@@ -37,6 +43,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _FOLDER in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+    items.sort(key=lambda item: _FIRST.index(item.path.stem) if item.path.stem in _FIRST else len(_FIRST))
+
+
+class _ByGroup(LoadScopeScheduling):  # type: ignore[misc]
+    """A group stays in one process, for its tests share a server and are a story."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = Path(nodeid.partition("::")[0]).stem
+        return _GROUPS.get(module, module)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByGroup:
+    return _ByGroup(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -74,7 +93,7 @@ def images(ground: Ground) -> Images:
 
 
 @pytest.fixture(scope="session")
-def registry(ground: Ground) -> LocalRegistry:
+def registry(ground: Ground, images: Images) -> LocalRegistry:
     """A registry that anybody may use, and the mirror of all servers of this run."""
     return ground.make_registry()
 
@@ -86,19 +105,20 @@ def private_registry(ground: Ground) -> LocalRegistry:
 
 
 def _server_factory(config: pytest.Config, ground: Ground, registry: LocalRegistry) -> Iterator[MakeServer]:
-    servers = config.stash[_SERVERS]
-    before = len(servers)
+    made: list[Machine] = []
 
     def make(*, with_engine: bool = False) -> Machine:
         name = f"server-{secrets.token_hex(3)}"
-        servers.append(ground.make_server([registry.state], name=name, with_engine=with_engine))
+        made.append(ground.make_server([registry.state], name=name, with_engine=with_engine))
+        config.stash[_SERVERS].append(made[-1])
         if with_engine:
-            servers[-1].wait_engine()
-        return servers[-1]
+            made[-1].wait_engine()
+        return made[-1]
 
     yield make
-    while len(servers) > before:
-        servers.pop().remove()
+    for server in made:
+        config.stash[_SERVERS].remove(server)
+        server.remove()
 
 
 @pytest.fixture
@@ -108,10 +128,15 @@ def make_server(request: pytest.FixtureRequest, ground: Ground, registry: LocalR
 
 
 @pytest.fixture(scope="module")
-def server(request: pytest.FixtureRequest, ground: Ground, registry: LocalRegistry) -> Iterator[Machine]:
+def make_servers(request: pytest.FixtureRequest, ground: Ground, registry: LocalRegistry) -> Iterator[MakeServer]:
+    """The same, for the tests of a module."""
+    yield from _server_factory(request.config, ground, registry)
+
+
+@pytest.fixture(scope="module")
+def server(make_servers: MakeServer) -> Machine:
     """One server with Docker Engine for the tests of a module."""
-    for make in _server_factory(request.config, ground, registry):
-        yield make(with_engine=True)
+    return make_servers(with_engine=True)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import tomlkit
-from command import Call
+from command import FERRYMAN, Call
 
 from ferryman.config import load_configuration, resolve_environment
 from ferryman.destination import Destination
@@ -52,12 +52,16 @@ class Prepared:
 
 @dataclass
 class Shop:
-    """One project and its app on the server. `settings` is ferryman.toml; `configure` writes changes to it."""
+    """One project and its app on the server. `settings` is ferryman.toml; `configure` writes changes to it.
+
+    `program` is the command that its person has installed.
+    """
 
     folder: Path
     prepared: Prepared
     settings: Settings
     calls: list[Call] = field(default_factory=list)
+    program: Path = FERRYMAN
 
     @property
     def name(self) -> str:
@@ -128,7 +132,7 @@ class Shop:
         words = list(arguments)
         place = words.index("--") if "--" in words else len(words)
         words[place:place] = ["--config", str(self.folder / file)]
-        call = Call(words, variables or {}, stdin)
+        call = Call(words, variables or {}, stdin, self.program)
         self.calls.append(call)
         return call
 
@@ -237,10 +241,11 @@ def forward(server: Machine, registry: LocalRegistry) -> None:
     server.run(["systemctl", "enable", "--now", f"{name}.socket"])
 
 
-def prepare(server: Machine, registry: LocalRegistry, folder: Path) -> Prepared:
+def prepare(server: Machine, registry: LocalRegistry, folder: Path, program: Path = FERRYMAN) -> Prepared:
     """Set a server up by the command itself; it pins the host key in ferryman.toml."""
     forward(server, registry)
     shop = make_shop(Prepared(server, registry, Path()), folder, "setup")
+    shop.program = program
     del shop.settings["environments"]["production"]["host_key"]
     shop.configure()
     key = PublicKey.parse(server.state.host_key)

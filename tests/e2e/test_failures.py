@@ -31,6 +31,7 @@ class Fault:
     after: str = "start web"
     limit: float = 0.0
     files: dict[str, str] = field(default_factory=dict)
+    is_slow: bool = False
 
 
 FAULTS = {
@@ -40,14 +41,17 @@ FAULTS = {
         ("[unhealthy]", "http status: 500", "http body: no such table: cart"),
     ),
     "answers a redirect": Fault(
-        {"health": 302}, ("[unhealthy]", "http status: 302", "hint: is [app.roles.web] health")
+        {"health": 302}, ("[unhealthy]", "http status: 302", "hint: is [app.roles.web] health"), is_slow=True
     ),
     "hangs before it listens": Fault({"hang": True}, ("[unhealthy]", "4 s"), limit=HEALTH_LIMIT_SECONDS),
-    "hangs in the health check": Fault({"health_hangs": True}, ("[unhealthy]", "4 s"), limit=HEALTH_LIMIT_SECONDS),
+    "hangs in the health check": Fault(
+        {"health_hangs": True}, ("[unhealthy]", "4 s"), limit=HEALTH_LIMIT_SECONDS, is_slow=True
+    ),
     "says 503 for ever": Fault(
         {"health": 503, "health_body": "warming up"},
         ("[unhealthy]", "http status: 503", "http body: warming up"),
         limit=HEALTH_LIMIT_SECONDS,
+        is_slow=True,
     ),
     "needs too much memory": Fault({"memory_mb": 400}, ("[container-exited]", "exit code: 137", "out of memory")),
     "has a command that is not there": Fault(
@@ -93,7 +97,9 @@ def web_of(shop: Shop) -> set[int]:
     return {int(name.removeprefix("web.")) for name in shop.containers() if name != "postgres"}
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * fault.is_slow) for name, fault in FAULTS.items()]
+)
 def test_release_that_fails_leaves_the_old_one_serving(shop: Shop, load: Load, name: str) -> None:
     fault = FAULTS[name]
     before = shop.footprint()

@@ -80,9 +80,9 @@ class Mistake:
     ("verb", "container"),
     [
         ("rm --force", "web.1"),
-        ("rm --force", "worker.1"),
-        ("rm --force", "postgres"),
-        ("kill", "web.1"),
+        pytest.param("rm --force", "worker.1", marks=pytest.mark.slow),
+        pytest.param("rm --force", "postgres", marks=pytest.mark.slow),
+        pytest.param("kill", "web.1", marks=pytest.mark.slow),
         ("stop", "postgres"),
     ],
 )
@@ -90,12 +90,15 @@ def test_container_that_is_taken_away_comes_back(shop: Shop, verb: str, containe
     Mistake(shop, "docker", *verb.split(), f"ferryman.{shop.id}.{container}").heals(but=container)
 
 
-@pytest.mark.parametrize("verb", [("rm", "--force"), ("kill",)])
+@pytest.mark.parametrize("verb", [("rm", "--force"), pytest.param(("kill",), marks=pytest.mark.slow)])
 def test_edge_that_is_taken_away_comes_back(shop: Shop, verb: tuple[str, ...]) -> None:
     Mistake(shop, "docker", *verb, EDGE).heals()
 
 
-@pytest.mark.parametrize("container", ["web.1", "postgres", "edge"])
+@pytest.mark.parametrize(
+    "container",
+    ["web.1", *(pytest.param(name, marks=pytest.mark.slow) for name in ("postgres", "edge"))],
+)
 def test_what_is_paused_goes_on(shop: Shop, container: str) -> None:
     name = EDGE if container == "edge" else f"ferryman.{shop.id}.{container}"
     try:

@@ -202,7 +202,7 @@ def test_client_of_another_protocol_version(shop: Shop, unchanged: None) -> None
 
 def test_request_that_the_agent_does_not_know(shop: Shop, unchanged: None) -> None:
     error = raw(shop, {"protocol": 1, "client": "9.9", "id": "x", "request": "make-coffee", "params": {}})
-    assert (error.code, error.exit_status) == ("bad-request", 2)
+    assert (error.code, error.exit_status) == ("agent-outdated", 2)
 
 
 @contextmanager

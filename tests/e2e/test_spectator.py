@@ -122,7 +122,10 @@ def test_follow_ends_with_the_outcome_and_cancel_takes_back(shop: Shop, never: l
 # -- signals without a terminal
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGHUP))],
+)
 def test_signal_before_the_commit_cancels_in_time(shop: Shop, never: list[str], number: int) -> None:
     before = shop.footprint()
     call = shop.start("deploy", *never)

@@ -49,7 +49,9 @@ def test_a_push_to_main_is_tested_and_deployed(shop: DjangoShop) -> None:
         assert part in run.log, f"{part}\n{run.log}"
 
 
+@pytest.mark.slow
 def test_a_push_to_develop_is_tested_and_goes_nowhere(shop: DjangoShop) -> None:
+    shop.commit("a change")
     shop.git("switch", "--quiet", "--create", "develop")
     run = shop.push(NOTHING, "develop")
     shop.git("switch", "--quiet", "main")

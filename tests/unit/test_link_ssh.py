@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -155,6 +156,22 @@ def test_agent_of_another_protocol_version_is_told(server: Server) -> None:
     server.answers(f"printf '%s\\n' '{json.dumps({'error': error})}'\n")
     caught = failure_of(server)
     assert (caught.code, caught.exit_status) == ("protocol-unsupported", 4)
+
+
+def test_request_that_an_older_agent_does_not_know_names_the_way_to_a_newer_one(server: Server) -> None:
+    error = {"code": "bad-request", "message": "unknown or malformed request 'backups'", "exit": 2}
+    server.answers(f"printf '%s\\n' {shlex.quote(json.dumps({'error': error}))}\n")
+    caught = failure_of(server, "backups")
+    assert (caught.code, caught.exit_status) == ("agent-outdated", 2)
+    assert "0.1.0" in caught.message
+    assert '"backups"' in caught.message
+    assert (caught.state, caught.hint) == ("nothing was changed", "ferryman server setup --to staging")
+
+
+def test_request_with_a_wrong_part_is_no_sign_of_an_older_agent(server: Server) -> None:
+    error = {"code": "bad-request", "message": "role: '-' is not a role's name", "exit": 2}
+    server.answers(f"printf '%s\\n' {shlex.quote(json.dumps({'error': error}))}\n")
+    assert failure_of(server, "logs").code == "bad-request"
 
 
 def test_changed_host_key_is_refused_with_both_fingerprints(server: Server, tmp_path: Path) -> None:

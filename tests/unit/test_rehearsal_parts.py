@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ferryman.errors import UsageError
+from ferryman.rehearsal import ports
 from ferryman.rehearsal.docker import Docker, DockerError
 from ferryman.rehearsal.machine.capabilities import grantable_capabilities
-from ferryman.rehearsal.polling import RehearsalFailed, wait_until
+from ferryman.rehearsal.polling import RehearsalFailed, turn, wait_until
 from ferryman.rehearsal.stand_ins import POSTGRES, Images, Origin
 from ferryman.rehearsal.stand_ins import images as stand_ins
 from ferryman.rehearsal.state import GroundState, RegistryState, StateFile
@@ -99,3 +102,33 @@ def test_state_that_another_version_wrote_counts_as_none(tmp_path: Path, content
 def test_waiting_ends_at_its_limit_and_says_for_what() -> None:
     with pytest.raises(RehearsalFailed, match="the moon is up: not so after 0 s"):
         wait_until(lambda: False, "the moon is up", seconds=0.05, pause=0.01)
+
+
+def test_no_two_get_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ports.free_port()
+    monkeypatch.setattr(ports, "_FIRST", first)
+    monkeypatch.setattr(ports, "_COUNT", 1)
+    with pytest.raises(OSError, match="no free port"):
+        ports.free_port()
+    asked = f"from ferryman.rehearsal import ports; ports._FIRST, ports._COUNT = {first}, 1; ports.free_port()"
+    other = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False)
+    assert "no free port" in other.stderr
+
+
+def test_a_turn_is_waited_for_and_ends_with_its_process(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    held = (
+        "import sys; from pathlib import Path; from ferryman.rehearsal.polling import turn\n"
+        f"with turn(Path({str(lock)!r})): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", held], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdout
+        assert first.stdout.readline() == b"held\n"
+        with subprocess.Popen([sys.executable, "-c", held], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as second:
+            with pytest.raises(subprocess.TimeoutExpired):
+                second.wait(0.5)
+            first.kill()
+            second.communicate()
+            assert second.returncode == 0
+    with turn(lock):
+        pass

@@ -1,14 +1,20 @@
-"""Why a conversation ended without an answer: found out by structure, never by the text of stderr."""
+"""Why a conversation ended without a result: found out by structure, never by the text of stderr."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from ferryman.errors import FerrymanError, OutcomeUnknown, Unreachable
+from ferryman import __version__
+from ferryman.errors import FerrymanError, OutcomeUnknown, Unreachable, UsageError
 from ferryman.link.host_key import NOTHING_SENT, check_reachable, no_host_key, resolve, shown_host_key
+from ferryman.link.protocol import failure
 from ferryman.link.target import Target
 
 NOISE_LIMIT_LINES = 4
+# All that an agent says of a request that it does not have; this client sends none that is malformed.
+UNKNOWN_REQUEST = ("bad-request", "unknown or malformed request ")
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,21 @@ def explain(target: Target, purpose: Purpose, ending: Ending) -> FerrymanError:
         return Unreachable(code, message, state="nothing was changed", hint="try again")
     return OutcomeUnknown(
         code, message, state="the server goes on by itself; the outcome is not known here", hint=purpose.outcome_hint
+    )
+
+
+def refusal(target: Target, purpose: Purpose, error: Mapping[str, Any]) -> FerrymanError:
+    """The error for an agent's `{"error": …}`; a request that the agent does not have names the way to a newer one."""
+    caught = failure(error)
+    code, beginning = UNKNOWN_REQUEST
+    if caught.code != code or not caught.message.startswith(beginning):
+        return caught
+    return UsageError(
+        "agent-outdated",
+        f"the agent on {target.address} is older than this Ferryman ({__version__}): it does not know the request "
+        f'"{purpose.what}"',
+        state="nothing was changed",
+        hint=f"ferryman server setup --to {target.name}",
     )
 
 

@@ -14,7 +14,7 @@ from typing import IO, Any, Self
 
 from ferryman.link.command import RELAY_COMMAND, ConnectionFiles, known_hosts_line, ssh_command
 from ferryman.link.conversation import EventHandler, converse
-from ferryman.link.diagnosis import Ending, Purpose, explain
+from ferryman.link.diagnosis import Ending, Purpose, explain, refusal
 from ferryman.link.host_key import ssh_missing
 from ferryman.link.protocol import (
     LINE_LIMIT_BYTES,
@@ -22,7 +22,6 @@ from ferryman.link.protocol import (
     ProtocolError,
     decode_line,
     encode_line,
-    failure,
     request_message,
 )
 from ferryman.link.target import Target
@@ -63,7 +62,7 @@ class SshConversation:
                 raise explain(self._target, self._purpose, self._ending(reason)) from None
             if "error" in message:
                 self._is_answered = True
-                raise failure(message["error"])
+                raise refusal(self._target, self._purpose, message["error"])
             if "result" in message:
                 self._is_answered = True
                 self.result = message["result"]

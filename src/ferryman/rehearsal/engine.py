@@ -12,7 +12,8 @@ from ferryman.docker_command import build_command
 from ferryman.errors import UsageError
 from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.packages import can_install, install
-from ferryman.rehearsal.polling import RehearsalFailed, wait_until
+from ferryman.rehearsal.polling import RehearsalFailed, turn, wait_until
+from ferryman.rehearsal.stand_ins.debootstrap import cache_folder
 
 _LOG = Path("/var/log/dockerd.log")
 _READY_SECONDS = 60
@@ -24,8 +25,13 @@ def ensure_engine(report: Callable[[str], None]) -> None:
 
     1. An engine that answers is used as it is. 2. Root on Debian or Ubuntu: the distribution's packages are installed
     where they are missing, and the engine is started, by systemd or else by hand. 3. Others are told what is missing
-    and how to get it: UsageError `engine-missing`.
+    and how to get it: UsageError `engine-missing`. Of several processes one installs, and the others wait for it.
     """
+    with turn(cache_folder() / "engine.lock"):
+        _ensure(report)
+
+
+def _ensure(report: Callable[[str], None]) -> None:
     if not engine_answers():
         if not can_install() or os.environ.get("DOCKER_HOST"):
             missing, hint = _diagnosis()

@@ -53,6 +53,7 @@ def stage() -> Iterator[Stage]:
         ensure_engine(tell)
         ground = Ground(folder, f"faults-{secrets.token_hex(3)}", tell)
         try:
+            ground.images.ensure_all()
             registry = ground.make_registry()
             server = ground.make_server([registry.state], with_engine=True)
             server.wait_engine()

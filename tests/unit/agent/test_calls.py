@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ferryman.link.diagnosis import UNKNOWN_REQUEST
 from ferryman_agent import __version__
 from ferryman_agent.daemon.agent import Agent
 from ferryman_agent.duties import Duty, Then
@@ -158,6 +159,7 @@ def test_a_malformed_request_is_refused(agent: Agent, changed: dict[str, Any]) -
     line = json.dumps({"protocol": 1, "id": "x", "request": "hello", **changed}).encode() + b"\n"
     (answer,) = speak(agent, b'{"role": "pipeline"}\n', line)
     assert code(answer) == ("bad-request", 2)
+    assert answer["error"]["message"].startswith(UNKNOWN_REQUEST[1]), "by this a newer client tells an older agent"
 
 
 @pytest.mark.parametrize(

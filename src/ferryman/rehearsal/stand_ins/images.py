@@ -15,7 +15,8 @@ import httpx
 
 from ferryman.errors import UsageError
 from ferryman.rehearsal.docker import Docker, DockerError
-from ferryman.rehearsal.stand_ins.debootstrap import authority_bundle, ensure_base_image
+from ferryman.rehearsal.polling import turn
+from ferryman.rehearsal.stand_ins.debootstrap import authority_bundle, cache_folder, ensure_base_image
 
 DEBIAN = "debian:trixie-slim"
 PYTHON = "python:3.13-slim-trixie"
@@ -28,6 +29,7 @@ _STAND_IN_LABEL = "ferryman.stand-in"
 _RECIPE_LABEL = "ferryman.recipe"
 _PROBE_SECONDS = 8
 _PULL_SECONDS = 600
+_LOCK = "images.lock"
 
 
 class Origin(Enum):
@@ -39,7 +41,10 @@ class Origin(Enum):
 
 @dataclass(frozen=True)
 class Images:
-    """Brings images to this machine's engine. `report` gets one line for each thing that takes time."""
+    """Brings images to this machine's engine. `report` gets one line for each thing that takes time.
+
+    Processes take turns at it, so that two rehearsals at once make an image once.
+    """
 
     report: Callable[[str], None]
     docker: Docker = field(default_factory=Docker)
@@ -51,6 +56,10 @@ class Images:
         made by today's recipe is used. 4. A stand-in is built, under exactly that name, labelled, and reported.
         UsageError `image-unreachable` when it can't be pulled and nothing stands in for it.
         """
+        with turn(cache_folder() / _LOCK):
+            return self._ensure(name)
+
+    def _ensure(self, name: str) -> Origin:
         local = self._label(name, _STAND_IN_LABEL)
         if local == "":
             return Origin.REAL
@@ -87,9 +96,10 @@ class Images:
         target = "engine" if with_engine else "bare"
         tag = f"ferryman-rehearsal/server:{target}"
         recipe = _digest(_folder_recipe("server").encode(), _folder_recipe(STAND_INS[DEBIAN]).encode())
-        if self._label(tag, _RECIPE_LABEL) != recipe:
-            self.report(f"building the image of the throw-away server, {target} (once per machine)")
-            self._build_context("server", tag, {_RECIPE_LABEL: recipe}, target)
+        with turn(cache_folder() / _LOCK):
+            if self._label(tag, _RECIPE_LABEL) != recipe:
+                self.report(f"building the image of the throw-away server, {target} (once per machine)")
+                self._build_context("server", tag, {_RECIPE_LABEL: recipe}, target)
         return tag
 
     def remove(self) -> int:
@@ -102,7 +112,7 @@ class Images:
         if name == DEBIAN:
             ensure_base_image(self.docker, self.report)
         else:
-            self.ensure(DEBIAN)
+            self._ensure(DEBIAN)
         self.report(f"{name} can't be pulled here: building a stand-in of Debian's packages (once per machine)")
         self._build_context(STAND_INS[name], name, {_STAND_IN_LABEL: "true", _RECIPE_LABEL: recipe})
 
