@@ -17,7 +17,7 @@ from ferryman_agent.host import Host
 from ferryman_agent.ledger import Ledger, Notice, Severity
 from ferryman_agent.ledger.notices import DUTY_NOT_ALIVE
 from ferryman_agent.schedules import Scheduler
-from ferryman_agent.testing import REDIS, Behaviour, FakeMachine, begin, carry_out, manifest
+from ferryman_agent.testing import REDIS, Behaviour, FakeMachine, begin, carry_out, conduct, manifest
 from ferryman_agent.transaction.orders import (
     AccessoryRemoveOrder,
     MaintenanceOrder,
@@ -64,7 +64,7 @@ def played(machine: FakeMachine) -> Ledger:
     server.ledger.put_notice(Notice(DUTY_NOT_ALIVE, "keeper", "it ended\0", Severity.CRITICAL, "restart the agent"))
     not_now = begin(server, RemoveOrder(APP, with_data=True), "not now")
     not_now.journal.cancel()
-    not_now.carry_out()
+    conduct(not_now)
     with pytest.raises(LookupError):
         carry_out(server, RemoveOrder(APP, with_data=True), "remove")
     return server.ledger

@@ -27,7 +27,7 @@ class Failed(AgentError):
 def deploy(call: Call) -> dict[str, Any]:
     """Deploy an image by digest; answers with events, then with the outcome."""
     order, terms = parse_deploy(call.params), parse_terms(call.params, call.role)
-    found = call.running.repeated(call.id, "deploy", order.manifest.app_id)
+    found = call.running.repeated(call.id, order.kind, order.manifest.app_id)
     if found:
         return attend(call, found)
     app = call.server.ledger.add_app(order.manifest.app, order.manifest.environment, SUBNETS)
@@ -37,7 +37,7 @@ def deploy(call: Call) -> dict[str, Any]:
 def rollback(call: Call) -> dict[str, Any]:
     """Go back to a retained release; the same transaction."""
     order, terms = parse_rollback(call.params), parse_terms(call.params, call.role)
-    found = call.running.repeated(call.id, "rollback", order.app_id)
+    found = call.running.repeated(call.id, order.kind, order.app_id)
     if found:
         return attend(call, found)
     app = known_app(call.server.ledger, call.params)

@@ -16,10 +16,11 @@ from ferryman_agent.containers import (
 from ferryman_agent.edge import stopped
 from ferryman_agent.host import Host
 from ferryman_agent.ledger import AccessoryRecord, App, Release
+from ferryman_agent.ledger.states import HELD
 from ferryman_agent.manifest import Manifest, parse_accessory, parse_manifest
 from ferryman_agent.testing.crash import CrashPoint
 from ferryman_agent.testing.machine import FakeMachine
-from ferryman_agent.transaction.steps.teardown.retention import HELD, held_by_others
+from ferryman_agent.transaction.steps.teardown.retention import held_by_others
 
 NOT_THERE: dict[str, Any] = {"State": {"Running": False}, "HostConfig": {"RestartPolicy": {"Name": ""}}}
 

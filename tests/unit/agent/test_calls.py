@@ -16,6 +16,7 @@ from ferryman_agent import __version__
 from ferryman_agent.daemon.agent import Agent
 from ferryman_agent.duties import Duty, Then
 from ferryman_agent.errors import BadRequest
+from ferryman_agent.ledger import Kind
 from ferryman_agent.probe import Answer
 from ferryman_agent.protocol import LINE_LIMIT_BYTES, Channel
 from ferryman_agent.requests import REQUESTS
@@ -338,7 +339,7 @@ def test_a_failed_deploy_can_be_followed_later_with_all_that_it_said(agent: Agen
 
 def test_what_no_outcome_was_recorded_of_is_no_success(agent: Agent) -> None:
     app = agent.server.ledger.add_app("shop", "production", range(1, 9))
-    agent.server.ledger.begin(app, "lost", "deploy", None)
+    agent.server.ledger.begin(app, "lost", Kind.DEPLOY, None)
     assert code(ask(agent, "follow", {"deployment": "lost"})) == ("outcome-not-recorded", 1)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ferryman_agent.host import Host
+from ferryman_agent.ledger import Kind
 from ferryman_agent.testing import (
     REDIS,
     Behaviour,
@@ -173,7 +174,7 @@ def test_every_interrupted_deployment_of_an_app_gets_an_outcome(machine: FakeMac
     app = server.ledger.app(APP)
     assert app is not None
     for request in ("first", "second"):
-        server.ledger.begin(app, request, "deploy", None)
+        server.ledger.begin(app, request, Kind.DEPLOY, None)
     recover(server)
     assert server.ledger.unfinished() == []
     assert [d.state for d in server.ledger.deployments(APP)] == ["interrupted", "interrupted", "succeeded"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ferryman_agent.errors import Refused, Unavailable
-from ferryman_agent.ledger import App, Deployment, Ledger, Release, store
+from ferryman_agent.ledger import App, Deployment, Kind, Ledger, Outcome, Release, ReleaseState, store
 from ferryman_agent.ledger import ledger as module
 from ferryman_agent.ledger.reserve import NEEDED_BYTES, PLENTY_BYTES, RESERVE_BYTES, Reserve
 from ferryman_agent.ledger.schema import FORMAT
@@ -36,9 +36,9 @@ def app(ledger: Ledger) -> App:
 
 
 def candidate(ledger: Ledger, app: App, request: str = "r") -> tuple[Deployment, Release]:
-    deployment = ledger.begin(app, request, "deploy", 7)
+    deployment = ledger.begin(app, request, Kind.DEPLOY, 7)
     fields = (app.id, 0, "acme/shop", digest("one"), "0" * 40, manifest())
-    release = Release(*fields, environment_version=0, migrations=None, state="candidate", created_at="")
+    release = Release(*fields, environment_version=0, migrations=None, state=ReleaseState.CANDIDATE, created_at="")
     return deployment, ledger.add_release(deployment.id, release)
 
 
@@ -141,7 +141,7 @@ def test_a_removed_app_leaves_its_slot_and_the_numbers_of_its_releases(ledger: L
         ledger.commit(deployed, release.number, "a")
         ledger.add_event(deployed, {"kind": "log", "text": "x"}, None)
     ledger.add_environment(app.id, {"A": "1"}, "set A")
-    removal = ledger.begin(app, "away", "remove", None)
+    removal = ledger.begin(app, "away", Kind.REMOVE, None)
     ledger.commit_change(removal, {"removal": {"with_data": False}})
     ledger.remove_app(removal, {"kept": ["v"]}, {"kind": "app.removed"})
     assert (ledger.apps(), ledger.deployments(), ledger.releases(app.id)) == ([], [], [])
@@ -209,7 +209,7 @@ def test_apps_get_the_lowest_free_slot_until_the_server_is_full(ledger: Ledger) 
 
 
 def test_events_are_numbered_in_order_and_read_after_a_number(ledger: Ledger, app: App) -> None:
-    deployment = ledger.begin(app, "r", "deploy", None)
+    deployment = ledger.begin(app, "r", Kind.DEPLOY, None)
     for text in "abc":
         ledger.add_event(deployment, {"kind": "log", "text": text}, None)
     assert [event["sequence"] for event in ledger.events(deployment.id)] == [1, 2, 3]
@@ -222,7 +222,7 @@ def test_the_outbox_is_bounded_and_forgets_the_oldest(
     ledger: Ledger, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "OUTBOX_LIMIT_ROWS", 3)
-    deployment = ledger.begin(app, "r", "deploy", None)
+    deployment = ledger.begin(app, "r", Kind.DEPLOY, None)
     for number in range(5):
         ledger.add_event(deployment, {"kind": "log"}, {"kind": "x", "data": {"n": number}})
     assert [(report["sequence"], report["data"]["n"]) for report in ledger.outbox(10)] == [(3, 2), (4, 3), (5, 4)]
@@ -258,24 +258,24 @@ def test_old_deployments_are_forgotten_with_their_events(
 ) -> None:
     monkeypatch.setattr(module, "DEPLOYMENTS_KEPT", 2)
     for request in "abc":
-        deployment = ledger.begin(app, request, "deploy", None)
+        deployment = ledger.begin(app, request, Kind.DEPLOY, None)
         ledger.add_event(deployment, {"kind": "log"}, None)
-        ledger.finish(deployment, "failed", 1.0, {"code": "x"})
+        ledger.finish(deployment, Outcome.FAILED, 1.0, {"code": "x"})
     assert [d.request for d in ledger.deployments(APP)] == ["c", "b"]
     assert ledger.deployment("a") is None
 
 
 def test_a_failed_deployment_marks_its_candidate(ledger: Ledger, app: App) -> None:
     deployment, _ = candidate(ledger, app)
-    ledger.finish(deployment, "interrupted", 1.0, None)
+    ledger.finish(deployment, Outcome.INTERRUPTED, 1.0, None)
     assert [r.state for r in ledger.releases(APP)] == ["failed"]
     assert ledger.unfinished() == []
 
 
 def test_a_request_begins_one_deployment(ledger: Ledger, app: App) -> None:
-    ledger.begin(app, "r", "deploy", None)
+    ledger.begin(app, "r", Kind.DEPLOY, None)
     with pytest.raises(sqlite3.IntegrityError):
-        ledger.begin(app, "r", "deploy", None)
+        ledger.begin(app, "r", Kind.DEPLOY, None)
 
 
 def test_the_reserve_is_given_up_on_a_full_disk_and_made_again_when_there_is_plenty(folder: Path) -> None:

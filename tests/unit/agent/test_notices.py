@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ferryman_agent.transaction.reconciliation import look_after
-from ferryman_agent.transaction.recovery import recover
 
 from ferryman_agent.daemon.supervision import Supervision
 from ferryman_agent.doctor.report import lines
@@ -19,7 +17,17 @@ from ferryman_agent.host import Host
 from ferryman_agent.ledger import Ledger, Notice, Severity
 from ferryman_agent.ledger.notices import APP_DEGRADED, DUTY_NOT_ALIVE, REPORTS_NOT_TAKEN
 from ferryman_agent.outbox import Outbox
-from ferryman_agent.testing import Behaviour, FakeClock, FakeMachine, FakeStopwatch, carry_out, manifest, refuse
+from ferryman_agent.testing import (
+    Behaviour,
+    FakeClock,
+    FakeMachine,
+    FakeStopwatch,
+    carry_out,
+    look_after,
+    manifest,
+    recover,
+    refuse,
+)
 from ferryman_agent.transaction.orders import RemoveOrder, RestartOrder
 from ferryman_agent.transaction.runs.running import RunningTransactions
 

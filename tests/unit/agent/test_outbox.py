@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ferryman_agent.duties import Then
-from ferryman_agent.ledger import Ledger
+from ferryman_agent.ledger import Kind, Ledger
 from ferryman_agent.outbox import BATCH_EVENTS, Outbox
 from ferryman_agent.testing import FakeClock
 
@@ -53,7 +53,7 @@ def ledger(folder: Path) -> Ledger:
 
 def fill(ledger: Ledger, count: int) -> None:
     app = ledger.add_app("shop", "production", range(1, 9))
-    deployment = ledger.begin(app, f"r{count}", "deploy", None)
+    deployment = ledger.begin(app, f"r{count}", Kind.DEPLOY, None)
     for number in range(count):
         ledger.add_event(deployment, {"kind": "log"}, {"kind": "x", "data": {"n": number}})
 

@@ -16,7 +16,7 @@ import pytest
 
 from ferryman_agent.engine import EngineError
 from ferryman_agent.host import Host
-from ferryman_agent.ledger import Deployment, Ledger, Reserve
+from ferryman_agent.ledger import Deployment, Ledger, ReleaseState, Reserve
 from ferryman_agent.ledger import reserve as reserve_module
 from ferryman_agent.resources import Filesystem, available_memory, filesystem
 from ferryman_agent.testing import (
@@ -155,7 +155,7 @@ def test_what_no_app_retains_is_pruned_and_never_a_rollback_target_or_a_volume(
         assert carry_out(server, machine.order(word, blog), f"blog {word}").state == "succeeded"
     for word in ("one", "four"):  # as if a deploy had been killed before it pruned
         machine.publish(word)
-    server.ledger.mark_releases(APP, [1], "healthy")
+    server.ledger.mark_releases(APP, [1], ReleaseState.HEALTHY)
     machine.docker.images_here[f"acme/shop@{digest('one')}"] = machine.docker.registry[f"acme/shop@{digest('one')}"]
     volumes = dict(machine.docker.volume_labels)
 

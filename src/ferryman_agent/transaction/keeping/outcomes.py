@@ -79,7 +79,8 @@ def _migrations_that_stayed(host: Host, app: App, deployment: Deployment) -> lis
         return []
     serving = host.ledger.release(app.id, app.serving) if app.serving else None
     try:
-        image, old = host.engine.image(candidate.reference), serving and host.engine.image(serving.reference)
+        image = host.engine.image(candidate.reference)
+        old = host.engine.image(serving.reference) if serving else None
         known, before = known_to(candidate, image), known_to(serving, old) if serving else None
         if not known or (serving and before is None):
             return []

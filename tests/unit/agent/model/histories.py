@@ -140,6 +140,11 @@ def order_of(machine: FakeMachine, step: Step, serial: int) -> Order | None:
     return machine.order(step.what, content(step, serial))
 
 
+def cancelled(running: RunningTransactions, request: str) -> list[bool]:
+    """Cancel what runs; whether it is promised that it will not be committed."""
+    return [running.cancel(request)[1]] if running.by_deployment(request) else []
+
+
 @cache
 def empty_server() -> tuple[bytes, Ledger]:
     """A machine that carries nothing yet, all images in the registry, and its ledger; copied for each history."""
@@ -217,7 +222,7 @@ class History:
                 look_after(server)
                 return False
             running = RunningTransactions(server, at_once)
-            script.cancel = lambda: running.by_deployment(request) and promised.append(running.cancel(request)[1])
+            script.cancel = lambda: promised.extend(cancelled(running, request))
             running.begin(request, order, app_of(server, order))
         except (LookupError, AgentError, sqlite3.Error):
             pass
