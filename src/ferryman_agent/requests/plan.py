@@ -9,7 +9,7 @@ from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.orders import RollbackOrder
 from ferryman_agent.transaction.orders.deploying import known_app, parse_deploy
 from ferryman_agent.transaction.orders.parameters import whole_number
-from ferryman_agent.transaction.steps.looking import look, with_migrations
+from ferryman_agent.transaction.runs.looking import look, with_migrations
 from ferryman_agent.transaction.steps.preflight import missing_variables
 from ferryman_agent.transaction.story import planned, story_of
 

@@ -14,7 +14,7 @@ from ferryman_agent.requests.call import Call
 from ferryman_agent.requests.schedules import told
 from ferryman_agent.transaction.orders.deploying import known_app
 from ferryman_agent.transaction.orders.parameters import app_id, whole_number
-from ferryman_agent.transaction.steps.accessories import Source, change_of
+from ferryman_agent.transaction.steps.accessories.containers import Source, change_of
 
 PROBE_TIMEOUT_SECONDS = 2.0
 

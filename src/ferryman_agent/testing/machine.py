@@ -24,7 +24,7 @@ from ferryman_agent.transaction.names import StepName
 from ferryman_agent.transaction.orders import DeployOrder, Order
 from ferryman_agent.transaction.orders.deploying import parse_deploy
 from ferryman_agent.transaction.runs.conductor import conduct
-from ferryman_agent.transaction.steps.looking import look
+from ferryman_agent.transaction.runs.looking import look
 from ferryman_agent.transaction.story import planned, story_of
 from ferryman_agent.transaction.transaction import Transaction
 

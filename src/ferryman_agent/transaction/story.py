@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ferryman_agent.ledger import Kind
 from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.steps import Step
-from ferryman_agent.transaction.steps import accessory_steps as accessory
+from ferryman_agent.transaction.steps.accessories import steps as accessory
 from ferryman_agent.transaction.steps.commit import COMMIT_RELEASE, COMMIT_TURNS
 from ferryman_agent.transaction.steps.database import MIGRATE, POSTGRESQL
 from ferryman_agent.transaction.steps.downtime import STOP_SERVING

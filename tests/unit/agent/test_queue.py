@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from ferryman_agent.daemon.agent import Agent
-from ferryman_agent.ledger import Kind
 from ferryman_agent.probe import Answer
 from ferryman_agent.protocol import Channel
 from ferryman_agent.testing import FakeMachine, digest, manifest
@@ -113,7 +112,7 @@ def held(agent: Agent) -> Iterator[tuple[Callers, Gate]]:
 
 def entry(request: str, sequence: int | None = None, *, allow_older: bool = False, rollback: bool = False) -> Entry:
     order = parse_rollback(SHOP) if rollback else parse_deploy(deploy(sequence=sequence, allow_older=allow_older))
-    return Entry(request, order, "shop.production", Kind.ROLLBACK if rollback else Kind.DEPLOY, Terms(), "", 0.0)
+    return Entry(request, order, "shop.production", order.kind, Terms(), "", 0.0)
 
 
 TURNS: dict[str, tuple[list[Entry], str, list[tuple[str, str]]]] = {

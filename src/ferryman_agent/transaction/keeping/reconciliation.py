@@ -16,7 +16,8 @@ from ferryman_agent.host.routing import closed_of
 from ferryman_agent.host.serving import Committed, committed, copy_ledger, postgres_of
 from ferryman_agent.ledger import App
 from ferryman_agent.transaction.keeping.outcomes import record_unfinished
-from ferryman_agent.transaction.steps import accessories, web
+from ferryman_agent.transaction.steps import web
+from ferryman_agent.transaction.steps.accessories import containers as accessories
 from ferryman_agent.transaction.steps.roles import replace_roles
 from ferryman_agent.transaction.steps.switchover import converge
 from ferryman_agent.transaction.steps.teardown.removal import carry_on

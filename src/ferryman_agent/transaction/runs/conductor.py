@@ -12,9 +12,9 @@ from ferryman_agent.ledger import Outcome
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName
 from ferryman_agent.transaction.runs.faults import as_agent_error, named
+from ferryman_agent.transaction.runs.looking import look
 from ferryman_agent.transaction.steps import Step
 from ferryman_agent.transaction.steps.downtime import state_of
-from ferryman_agent.transaction.steps.looking import look
 from ferryman_agent.transaction.story import Story, planned, story_of
 from ferryman_agent.transaction.transaction import Transaction
 

@@ -17,8 +17,8 @@ from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName
 from ferryman_agent.transaction.orders import DeployOrder, RemoveOrder, RestartOrder, RollbackOrder, StartOrder
 from ferryman_agent.transaction.orders.deploying import check_sequence
-from ferryman_agent.transaction.steps import accessories
-from ferryman_agent.transaction.steps.accessories import Source
+from ferryman_agent.transaction.steps.accessories import containers as accessories
+from ferryman_agent.transaction.steps.accessories.containers import Source
 from ferryman_agent.transaction.steps.commit import check_domain_is_free
 from ferryman_agent.transaction.steps.downtime import has_direct_route
 from ferryman_agent.transaction.steps.step import Step, always

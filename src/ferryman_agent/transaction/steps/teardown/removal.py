@@ -19,7 +19,7 @@ from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName
 from ferryman_agent.transaction.orders import RemoveOrder
-from ferryman_agent.transaction.steps import accessories
+from ferryman_agent.transaction.steps.accessories import containers as accessories
 from ferryman_agent.transaction.steps.roles import DROPPED_GRACE_SECONDS
 from ferryman_agent.transaction.steps.step import Step, always
 from ferryman_agent.transaction.steps.switchover import drain

@@ -13,7 +13,7 @@ from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName
 from ferryman_agent.transaction.orders import MaintenanceOrder, StopOrder
-from ferryman_agent.transaction.steps import accessories
+from ferryman_agent.transaction.steps.accessories import containers as accessories
 from ferryman_agent.transaction.steps.roles import DROPPED_GRACE_SECONDS
 from ferryman_agent.transaction.steps.step import Step, always
 from ferryman_agent.transaction.steps.switchover import agree, drain, drain_with_detail

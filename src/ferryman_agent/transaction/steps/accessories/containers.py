@@ -25,7 +25,6 @@ UP_LIMIT_SECONDS = 60.0
 STAY_UP_SECONDS = 2.0
 POLL_SECONDS = 0.2
 LABEL = "ferryman.accessory"
-FAILED = "accessory-failed"
 STOP_SECONDS = 10.0  # of one that does not say
 
 
@@ -178,7 +177,7 @@ def wait_until_up(host: Host, record: AccessoryRecord, check_cancelled: Callable
         if problem:
             lines = tail(host.engine, accessory_name(record))
             last = f": {lines[-1]}" if lines else ""
-            raise AgentError(FAILED, f"the accessory {record.name} {problem}{last}", log=lines)
+            raise AgentError("accessory-failed", f"the accessory {record.name} {problem}{last}", log=lines)
         stopwatch.wait(POLL_SECONDS)
 
 

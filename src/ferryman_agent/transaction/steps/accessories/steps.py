@@ -11,8 +11,8 @@ from ferryman_agent.manifest import Accessory, parse_accessory
 from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName
-from ferryman_agent.transaction.steps import accessories
-from ferryman_agent.transaction.steps.accessories import Source
+from ferryman_agent.transaction.steps.accessories import containers as accessories
+from ferryman_agent.transaction.steps.accessories.containers import Source
 from ferryman_agent.transaction.steps.step import Step, always
 from ferryman_agent.transaction.steps.teardown.stopping import stop_all
 from ferryman_agent.transaction.transaction import Transaction
@@ -98,7 +98,7 @@ def _bring_up(transaction: Transaction, entry: StepEntry) -> None:
     try:
         accessories.wait_until_up(host, replace(record, is_committed=True), lambda: None)
     except AgentError as error:
-        if error.code != accessories.FAILED:
+        if error.code != "accessory-failed":
             raise
         entry.detail = error.message
         transaction.open_ends.append(error.message)

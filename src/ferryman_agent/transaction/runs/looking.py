@@ -26,8 +26,8 @@ from ferryman_agent.transaction.orders import (
 )
 from ferryman_agent.transaction.orders.commits import brought
 from ferryman_agent.transaction.orders.deploying import rollback_target
-from ferryman_agent.transaction.steps import accessories
-from ferryman_agent.transaction.steps.accessories import Source
+from ferryman_agent.transaction.steps.accessories import containers as accessories
+from ferryman_agent.transaction.steps.accessories.containers import Source
 from ferryman_agent.transaction.steps.database import foreseen
 from ferryman_agent.transaction.steps.roles import replaced
 from ferryman_agent.transaction.steps.teardown.removal import what_goes
