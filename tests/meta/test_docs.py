@@ -16,8 +16,10 @@ import ferryman_agent
 from ferryman.cli import app
 from ferryman_agent.ledger.notices import CODES
 from ferryman_agent.requests import REQUESTS
+from ferryman_agent.transaction.names import StepName
 
 ROOT = Path(__file__).resolve().parents[2]
+STORY_LINES = 80
 DOCS = ROOT / "docs"
 HELP_TARGETS = 10
 DESIGN_LINES = 200
@@ -200,3 +202,14 @@ def test_no_file_names_a_package_registry_or_a_path_of_one_machine() -> None:
         if b"\0" not in content and (match := PACKAGE_HOSTS.search(content.decode("utf-8", errors="replace"))):
             found.append(f"{name}: {match[0]}")
     assert found == []
+
+
+def test_every_step_of_a_transaction_is_explained_and_none_that_is_gone() -> None:
+    table = (
+        (ROOT / "docs/commands.md").read_text().partition("| step | when | what it does |\n")[2].partition("\n\n")[0]
+    )
+    assert list(dict.fromkeys(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE))) == [str(name) for name in StepName]
+
+
+def test_the_story_of_a_deploy_fits_a_screen() -> None:
+    assert (ROOT / "src/ferryman_agent/transaction/story.py").read_text().count("\n") <= STORY_LINES

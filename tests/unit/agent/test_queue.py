@@ -117,11 +117,7 @@ def entry(request: str, sequence: int | None = None, *, allow_older: bool = Fals
 
 TURNS: dict[str, tuple[list[Entry], str, list[tuple[str, str]]]] = {
     "alone": ([entry("a", 3)], "a", []),
-    "the newest run wins": (
-        [entry("a", 3), entry("b", 5), entry("c", 4)],
-        "b",
-        [("a", "b"), ("c", "b")],
-    ),
+    "the newest run wins": ([entry("a", 3), entry("b", 5), entry("c", 4)], "b", [("a", "b"), ("c", "b")]),
     "the same run twice keeps its order": ([entry("a", 3), entry("b", 3)], "a", []),
     "without a number nobody is skipped": ([entry("a"), entry("b")], "a", []),
     "a number skips no one without": ([entry("a"), entry("b", 5)], "a", []),
