@@ -1,7 +1,5 @@
 """Django's settings, derived from the typed configuration."""
 
-from pathlib import Path
-
 from ground import static
 from ground.configuration import database, load
 from ground.mail import email
@@ -9,7 +7,6 @@ from ground.telemetry.logs import configure_structlog, logging_configuration
 from harbour.api_settings import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401  # Django reads them here
 
 CONFIGURATION = load()
-BASE_DIR = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = CONFIGURATION.secret_key
 DEBUG = CONFIGURATION.debug

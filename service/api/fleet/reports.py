@@ -17,12 +17,12 @@ from typing_extensions import override
 from access.models import Token
 from access.requests.authentication import TokenAuthentication
 from access.requests.permissions import IsServer
-from api.fleet.serializers import PROBLEM
+from api.problem_form import ProblemSerializer
 from api.resources import CheckedQuery
 from fleet.models import Server
 from fleet.recording import ForeignDeployment, record
 from fleet.report import NotAReport, NotJson, Receipt, Report, read
-from ground.problems import Problem
+from ground.problems import CONTENT_TYPE, Problem
 from ground.telemetry.metrics import count_report
 
 SHOWN_ERRORS = 20
@@ -31,7 +31,7 @@ DETAIL_CHARACTERS = 300  # it may quote what was sent
 LARGE_BYTES = 64 * 1024
 TURN_SECONDS = 1.0
 TURN = threading.BoundedSemaphore()
-PROBLEMS = {(status, "application/problem+json"): PROBLEM for status in (400, 401, 408, 409, 413, 415, 422)}
+PROBLEMS = {(status, CONTENT_TYPE): ProblemSerializer for status in (400, 401, 408, 409, 413, 415, 422)}
 
 
 class ReportParser(BaseParser):

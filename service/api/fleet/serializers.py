@@ -10,12 +10,10 @@ from rest_framework import serializers
 from typing_extensions import override
 
 from api.fleet import examples
-from api.problem_form import ProblemSerializer
 from api.resources import ChangeSerializer
 from fleet.models import App, Deployment, Environment, Notice, Outcome, Release, Server
 
 Json = dict[str, Any]
-PROBLEM = ProblemSerializer
 
 
 class ReleaseSummary(serializers.ModelSerializer[Release]):
