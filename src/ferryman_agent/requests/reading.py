@@ -7,13 +7,13 @@ from typing import Any
 from ferryman_agent import __version__
 from ferryman_agent.containers import accessory_name, current_name, lane_address
 from ferryman_agent.database import known_migrations, pending
-from ferryman_agent.engine import Image
+from ferryman_agent.engine import Image, Inspected
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.protocol import SUPPORTED
 from ferryman_agent.requests.call import Call
 from ferryman_agent.requests.schedules import told
-from ferryman_agent.transaction.accessories import Source, change_of, described, health_of
+from ferryman_agent.transaction.accessories import Source, change_of, described
 from ferryman_agent.transaction.before import missing_variables
 from ferryman_agent.transaction.commits import NOTHING, brought
 from ferryman_agent.transaction.order import app_id, known_app, parse_deploy, rollback_target, whole_number
@@ -23,13 +23,13 @@ PROBE_TIMEOUT_SECONDS = 2.0
 
 def hello(call: Call) -> dict[str, Any]:
     """Versions of agent, protocol and engine."""
-    engine = call.server.docker.version()
+    engine = call.server.docker.facts()
     return {
         "agent": __version__,
         "protocols": list(SUPPORTED),
         "role": call.role,
-        "engine": engine["Version"],
-        "architecture": engine["Arch"],
+        "engine": engine.version,
+        "architecture": engine.architecture,
     }
 
 
@@ -94,10 +94,10 @@ def _accessories(call: Call, app: App, source: Source) -> dict[str, Any]:
     for record in call.server.ledger.accessories(app.id):
         if record.is_committed:
             name = accessory_name(record)
-            container = call.server.docker.container(name)
+            container = call.server.docker.workload(name)
             found[record.name] = {
                 **_told(name, container),
-                "health": health_of(container),
+                "health": container.health if container else None,
                 "image": record.definition["image"],
                 "release": record.release,
                 "definition": change_of(call.server, record, source) or "current",
@@ -107,15 +107,14 @@ def _accessories(call: Call, app: App, source: Source) -> dict[str, Any]:
 
 def _container(call: Call, app: App, release: Release, role: str) -> dict[str, Any]:
     name = current_name(app, role, release.number)
-    return _told(name, call.server.docker.container(name))
+    return _told(name, call.server.docker.workload(name))
 
 
-def _told(name: str, container: dict[str, Any] | None) -> dict[str, Any]:
+def _told(name: str, container: Inspected | None) -> dict[str, Any]:
     if container is None:
         return {"container": name, "state": "missing", "since": None, "restarts": 0}
-    state = container["State"]
-    since, restarts = state["StartedAt"], container["RestartCount"]
-    return {"container": name, "state": state["Status"], "since": since, "restarts": restarts}
+    since, state = container.started_at or None, container.state.value
+    return {"container": name, "state": state, "since": since, "restarts": container.restarts}
 
 
 def _health(call: Call, app: App, manifest: Manifest) -> dict[str, Any]:
@@ -219,7 +218,7 @@ def _steps(call: Call, app: App | None, source: Source, image: Image | None) -> 
 def _database_plan(call: Call, app: App | None, manifest: Manifest, image: Image | None) -> str:
     if manifest.database is None or not manifest.database.migrate:
         return "nothing to migrate"
-    if app is None or call.server.docker.container(f"ferryman.{app.id}.postgres") is None:
+    if app is None or call.server.docker.workload(f"ferryman.{app.id}.postgres") is None:
         return f"start PostgreSQL {manifest.database.version} and run all migrations"
     known = known_migrations(image) if image else None
     if known is None:

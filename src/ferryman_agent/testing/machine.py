@@ -12,9 +12,10 @@ from typing import Any
 from ferryman_agent.containers import SUBNETS
 from ferryman_agent.ledger import App, Deployment, Ledger, Release
 from ferryman_agent.resources import Filesystem
+from ferryman_agent.testing.behaviour import Behaviour
 from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
 from ferryman_agent.testing.crash import DOCKER_EFFECTS, EDGE_EFFECTS, LEDGER_EFFECTS, Crash, CrashPoint, crashing
-from ferryman_agent.testing.docker import Behaviour, FakeDocker
+from ferryman_agent.testing.docker import FakeDocker
 from ferryman_agent.testing.edge import FakeEdge
 from ferryman_agent.transaction.change import Order, kind_of
 from ferryman_agent.transaction.journal import Journal

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ferryman_agent.engine import Happened, Workload
 from ferryman_agent.testing import Behaviour, Crash, FakeMachine, broken_promises, carry_out, manifest, refuse
 from ferryman_agent.transaction import keeper as module
 from ferryman_agent.transaction.keeper import Keeper, is_ours
@@ -53,7 +54,11 @@ def agent(server: Server) -> Iterator[Agent]:
     assert eventually(made.is_idle)
 
 
-def happened(name: str, kind: str = "container") -> dict[str, Any]:
+def happened(name: str, kind: str = "container") -> Happened:
+    return Happened(kind, "destroy", name)
+
+
+def event(name: str, kind: str = "container") -> dict[str, Any]:
     return {"Type": kind, "Action": "destroy", "Actor": {"Attributes": {"name": name}}}
 
 
@@ -67,11 +72,11 @@ def test_a_container_that_is_removed_is_back_at_once(machine: FakeMachine, agent
     ("event", "expected"),
     [
         ({}, True),
-        (happened(WEB), True),
-        (happened("ferryman.edge"), True),
-        (happened(f"ferryman.{APP}", "network"), True),
-        (happened("postgres"), False),
-        (happened("web.ferryman.example"), False),
+        (event(WEB), True),
+        (event("ferryman.edge"), True),
+        (event(f"ferryman.{APP}", "network"), True),
+        (event("postgres"), False),
+        (event("web.ferryman.example"), False),
         ({"Type": "network", "Action": "destroy", "Actor": {"Attributes": {}}}, False),
     ],
 )
@@ -90,10 +95,10 @@ def test_it_looks_again_after_a_transaction(machine: FakeMachine, agent: Agent) 
     assert app is not None
     create = machine.docker.create
 
-    def remove_postgres_meanwhile(name: str, specification: dict[str, object]) -> str:
+    def remove_postgres_meanwhile(name: str, workload: Workload | dict[str, Any]) -> str:
         machine.docker.remove(f"ferryman.{APP}.postgres")
         machine.docker.happened.put(happened(f"ferryman.{APP}.postgres"))
-        return create(name, specification)
+        return create(name, workload)
 
     machine.docker.create = remove_postgres_meanwhile  # type: ignore[method-assign]
     agent.running.begin("r", machine.order("two"), app)
