@@ -13,7 +13,7 @@ from ferryman_agent.doctor.findings import Found, look
 from ferryman_agent.doctor.opening import LEDGER, engine_refuses
 from ferryman_agent.doctor.rebuilding import LOST, Rebuilt, rebuild
 from ferryman_agent.edge import Edge
-from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.engine import Engine, EngineError
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import Ledger
 from ferryman_agent.ledger.faults import GOES_ON, fault_of
@@ -27,7 +27,7 @@ class Doctor:
     """Works on what outlives the ledger: the state's folder, the engine, the edge's files."""
 
     folder: Path
-    docker: Docker
+    docker: Engine
     edge: Edge
     clock: Callable[[], str]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ferryman_agent.doctor.findings import traces
-from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.engine import Engine, EngineError
 from ferryman_agent.errors import Unavailable
 from ferryman_agent.ledger import Ledger, Reserve
 from ferryman_agent.ledger.faults import GOES_ON, check_header, fault_of, missing
@@ -14,7 +14,7 @@ from ferryman_agent.ledger.faults import GOES_ON, check_header, fault_of, missin
 LEDGER = "ledger.db"
 
 
-def open_ledger(folder: Path, docker: Docker, clock: Callable[[], str]) -> Ledger:
+def open_ledger(folder: Path, docker: Engine, clock: Callable[[], str]) -> Ledger:
     """The ledger in the state's folder.
 
     Raises Unavailable: `ledger-damaged`, `ledger-newer`, `ledger-missing`, `ledger-read-only`, `ledger-disk-full`;
@@ -44,11 +44,11 @@ def open_ledger(folder: Path, docker: Docker, clock: Callable[[], str]) -> Ledge
 
 def engine_refuses(error: EngineError) -> Unavailable:
     """The engine is there, and can't tell what the server has."""
-    message, hint = f"the Docker Engine refused: {error.message}", "on the server: systemctl status docker"
-    return Unavailable("engine-down", message, state=GOES_ON, hint=hint)
+    hint = "on the server: systemctl status docker"
+    return Unavailable("engine-down", error.message, state=GOES_ON, hint=hint)
 
 
-def _check_new(path: Path, docker: Docker, folder: Path) -> None:
+def _check_new(path: Path, docker: Engine, folder: Path) -> None:
     try:
         found = traces(docker, folder)
     except EngineError as error:

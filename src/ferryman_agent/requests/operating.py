@@ -104,7 +104,7 @@ def _container_of(call: Call) -> str:
     if number is None:
         raise Refused("nothing-serves", f"{app.id} has no release that serves", hint="ferryman deploy")
     name = current_name(app, role, number)
-    if call.server.docker.container(name) is None:
+    if call.server.docker.workload(name) is None:
         raise Refused("no-container", f"there is no container {name}", hint="ferryman status")
     return name
 
@@ -153,7 +153,7 @@ def execute(call: Call) -> dict[str, Any]:
         identifier = docker.exec_create(name, command, tty=tty, stdin=True)
         stream = docker.exec_attach(identifier, tty=tty)
     except EngineError as error:
-        raise Refused("exec-failed", f"{command[0]} can't be run: {error.message}") from error
+        raise Refused("exec-failed", f"{command[0]} can't be run: {error.reason}") from error
     with stream:
         threading.Thread(target=_feed, args=(call, identifier, stream), daemon=True).start()
         _drain(call, stream, tty=tty)
@@ -171,7 +171,7 @@ def _feed(call: Call, identifier: str, stream: socket.socket) -> None:
                 call.server.docker.exec_resize(identifier, rows, columns)
             elif message.get("eof"):
                 stream.shutdown(socket.SHUT_WR)
-    except (OSError, ValueError, TypeError, EngineError, AgentError):
+    except (OSError, ValueError, TypeError, AgentError):
         pass  # the command has ended, or the caller sent what is no input
     with contextlib.suppress(OSError):
         stream.shutdown(socket.SHUT_RDWR)  # the caller is gone

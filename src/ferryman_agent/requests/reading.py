@@ -7,6 +7,7 @@ from typing import Any
 
 from ferryman_agent import __version__
 from ferryman_agent.containers import accessory_name, current_name, lane_address
+from ferryman_agent.engine import Inspected
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.protocol import SUPPORTED
@@ -21,13 +22,13 @@ PROBE_TIMEOUT_SECONDS = 2.0
 
 def hello(call: Call) -> dict[str, Any]:
     """Versions of agent, protocol and engine."""
-    engine = call.server.docker.version()
+    engine = call.server.docker.facts()
     return {
         "agent": __version__,
         "protocols": list(SUPPORTED),
         "role": call.role,
-        "engine": engine["Version"],
-        "architecture": engine["Arch"],
+        "engine": engine.version,
+        "architecture": engine.architecture,
         "duties": call.board.as_json(),
     }
 
@@ -95,10 +96,10 @@ def _accessories(call: Call, app: App, source: Source) -> dict[str, Any]:
     for record in call.server.ledger.accessories(app.id):
         if record.is_committed:
             name = accessory_name(record)
-            container = call.server.docker.container(name)
+            container = call.server.docker.workload(name)
             found[record.name] = {
                 **_told(name, container),
-                "health": container and (container["State"].get("Health") or {}).get("Status"),
+                "health": container.health if container else None,
                 "image": record.definition["image"],
                 "release": record.release,
                 "definition": change_of(call.server, record, source) or "current",
@@ -108,15 +109,14 @@ def _accessories(call: Call, app: App, source: Source) -> dict[str, Any]:
 
 def _container(call: Call, app: App, release: Release, role: str) -> dict[str, Any]:
     name = current_name(app, role, release.number)
-    return _told(name, call.server.docker.container(name))
+    return _told(name, call.server.docker.workload(name))
 
 
-def _told(name: str, container: dict[str, Any] | None) -> dict[str, Any]:
+def _told(name: str, container: Inspected | None) -> dict[str, Any]:
     if container is None:
         return {"container": name, "state": "missing", "since": None, "restarts": 0}
-    state = container["State"]
-    since, restarts = state["StartedAt"], container["RestartCount"]
-    return {"container": name, "state": state["Status"], "since": since, "restarts": restarts}
+    since, state = container.started_at or None, container.state.value
+    return {"container": name, "state": state, "since": since, "restarts": container.restarts}
 
 
 def _health(call: Call, app: App, manifest: Manifest) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ferryman_agent.containers import run_name, run_specification
-from ferryman_agent.engine import EngineError
+from ferryman_agent.containers import run_name, run_workload
+from ferryman_agent.engine import EngineError, Inspected, State
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
 from ferryman_agent.host.lookups import tail
@@ -56,7 +56,7 @@ class Execution:
         """Go on with a run that an agent before this one began."""
         self.started.set()
         container = self._inspected()
-        if container is None or container["State"]["Status"] == "created":  # it never ran, and its time has passed
+        if container is None or container.state is State.CREATED:  # it never ran, and its time has passed
             self._end(replace(self.run, state="lost", log=["the agent was interrupted before it started"]))
         else:
             self._watch()
@@ -70,14 +70,13 @@ class Execution:
     def _start(self) -> None:
         server, docker = self.server, self.server.docker
         app, release = self._subject()
-        for container in docker.containers({"ferryman.app": app.id, LABEL: self.run.schedule}):
-            docker.remove(container["Id"])  # of a run that is recorded, and could not be removed then
+        for container in docker.workloads({"ferryman.app": app.id, LABEL: self.run.schedule}):
+            docker.remove(container.id)  # of a run that is recorded, and could not be removed then
         manifest = parse_manifest(release.manifest)
         server.images.pull_release(release)
         self._subject()  # a pull takes its time
         environment = server.secrets.environment(app, manifest, release)
-        specification = run_specification(app, manifest, release, self._schedule(), environment)
-        docker.create(self.container, specification)
+        docker.create(self.container, run_workload(manifest, release, self._schedule(), environment))
         docker.start(self.container)
 
     def _subject(self) -> tuple[App, Release]:
@@ -99,7 +98,7 @@ class Execution:
                 if state:
                     docker.stop(self.container, self._grace())
             except EngineError as error:
-                if error.status == 404:
+                if error.is_missing:
                     self._end(replace(self.run, state="lost", log=["somebody removed its container"]))
                     return
                 self.server.stopwatch.wait(WAIT_SECONDS)
@@ -138,17 +137,18 @@ class Execution:
     def _seconds(self) -> float:
         """How long it runs or ran, by the engine's own times."""
         container = self._inspected()
-        state: dict[str, Any] = container["State"] if container else {"Running": True, "StartedAt": ""}
-        began = parse_time(state["StartedAt"])
-        until = self.server.wall() if state["Running"] else parse_time(state["FinishedAt"])
+        if container is None:
+            return 0.0
+        began = parse_time(container.started_at)
+        until = self.server.wall() if container.is_up else parse_time(container.finished_at)
         return max(0.0, (until - began).total_seconds()) if began and until else 0.0
 
-    def _inspected(self) -> dict[str, Any] | None:
+    def _inspected(self) -> Inspected | None:
         """What the engine knows of the container; it is asked again while it restarts."""
         while True:
             try:
-                return self.server.docker.container(self.container)
-            except (AgentError, EngineError):
+                return self.server.docker.workload(self.container)
+            except AgentError:
                 self.server.stopwatch.wait(WAIT_SECONDS)
 
     def _keep_log(self) -> None:
@@ -172,7 +172,7 @@ class Execution:
                 break
             except sqlite3.Error:
                 self.server.stopwatch.wait(RECORD_PAUSE_SECONDS)
-        with contextlib.suppress(AgentError, EngineError):  # the next run removes it
+        with contextlib.suppress(AgentError):  # the next run removes it
             self.server.docker.remove(self.container)
         self.server.report_added()
         self.ended.set()
@@ -193,7 +193,7 @@ def _report(server: Host, run: Run) -> dict[str, Any] | None:
 
 
 def parse_time(text: str) -> datetime | None:
-    """The engine's RFC 3339 time, which has nanoseconds; None for its zero."""
-    if not text or text.startswith("0001-"):
+    """The engine's RFC 3339 time, which has nanoseconds; None for ''."""
+    if not text:
         return None
     return datetime.fromisoformat(text[:19] + "+00:00")

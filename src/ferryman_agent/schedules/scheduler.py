@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from ferryman_agent.containers import run_name
 from ferryman_agent.duties import Duty, Limits
-from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
 from ferryman_agent.host.serving import committed
@@ -75,10 +74,10 @@ class Scheduler:
         runs = self._server.ledger.unfinished_runs()
         known = {run_name(run) for run in runs}
         try:
-            for container in self._server.docker.containers({LABEL: ""}):
-                if container["Names"][0].lstrip("/") not in known:
-                    self._server.docker.remove(container["Id"])
-        except (AgentError, EngineError) as error:
-            sys.stderr.write(f"containers of scheduled commands could not be looked at: {error}\n")
+            for container in self._server.docker.workloads({LABEL: ""}):
+                if container.name not in known:
+                    self._server.docker.remove(container.id)
+        except AgentError as error:
+            sys.stderr.write(f"containers of scheduled commands could not be looked at: {error.reason}\n")
         for run in runs:
             self._spawn(Execution(self._server, run).take_up)

@@ -1,8 +1,9 @@
 """Fakes of what the agent works on, for tests of this project and of others."""
 
+from ferryman_agent.testing.behaviour import Behaviour, FakeDatabase
 from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
 from ferryman_agent.testing.crash import Crash, CrashPoint, crashing
-from ferryman_agent.testing.docker import Behaviour, FakeDatabase, FakeDocker, refuse
+from ferryman_agent.testing.docker import FakeDocker, refuse
 from ferryman_agent.testing.edge import FakeEdge
 from ferryman_agent.testing.keeping import at_once, look_after, recover
 from ferryman_agent.testing.ledger import MemoryLedger

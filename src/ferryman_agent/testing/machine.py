@@ -15,9 +15,10 @@ from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
 from ferryman_agent.ledger import App, Deployment, Ledger, Outcome, Release
 from ferryman_agent.resources import Filesystem
+from ferryman_agent.testing.behaviour import Behaviour
 from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
 from ferryman_agent.testing.crash import DOCKER_EFFECTS, EDGE_EFFECTS, LEDGER_EFFECTS, Crash, CrashPoint, crashing
-from ferryman_agent.testing.docker import Behaviour, FakeDocker
+from ferryman_agent.testing.docker import FakeDocker
 from ferryman_agent.testing.edge import FakeEdge
 from ferryman_agent.transaction.journal import Journal
 from ferryman_agent.transaction.names import StepName

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from ferryman_agent.containers import accessory_name
+from ferryman_agent.engine import Endpoint, HealthCommand, Keep, Limits, Workload
 from ferryman_agent.errors import BadRequest
 from ferryman_agent.host import Host
 from ferryman_agent.testing import REDIS, Behaviour, FakeMachine, broken_promises, carry_out, manifest, refuse
+from ferryman_agent.testing.container import FakeContainer
 from ferryman_agent.transaction.keeping.reconciliation import settle
 from ferryman_agent.transaction.orders import (
     AccessoryRemoveOrder,
@@ -62,7 +64,7 @@ def settled(server: Host) -> None:
     settle(server, app)
 
 
-def redis(machine: FakeMachine, name: str = NAME) -> dict[str, Any]:
+def redis(machine: FakeMachine, name: str = NAME) -> FakeContainer:
     return machine.docker.by_name[name]
 
 
@@ -71,17 +73,20 @@ def redis(machine: FakeMachine, name: str = NAME) -> dict[str, Any]:
 
 def test_an_accessory_is_fenced_and_has_its_own_name_address_and_volume(machine: FakeMachine, server: Host) -> None:
     found = redis(machine)
-    host = found["HostConfig"]
-    assert (found["Config"]["Image"], found["Config"]["Env"]) == ("redis:7", ["MODE=small"])
-    assert found["Config"]["Cmd"] == ["redis-server", "--appendonly", "yes"]
-    assert found["Address"] == "10.213.1.20"
-    assert found["Config"]["StopTimeout"] == 7
-    assert found["Config"]["Healthcheck"]["Test"] == ["CMD", "redis-cli", "ping"]
-    assert (host["Memory"], host["MemorySwap"], host["NanoCpus"], host["PidsLimit"]) == (64 << 20, 64 << 20, 5e8, 64)
-    assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges"])
-    assert host["RestartPolicy"] == {"Name": "unless-stopped"}
-    assert host["Mounts"] == [{"Type": "volume", "Source": DATA, "Target": "/data"}]
-    assert "PortBindings" not in host
+    assert found.address == "10.213.1.20"
+    assert found.workload == Workload(
+        image="redis:7",
+        labels=found.workload.labels,
+        endpoint=Endpoint(f"ferryman.{APP}", "10.213.1.20", "redis"),
+        environment=("MODE=small",),
+        command=("redis-server", "--appendonly", "yes"),
+        limits=Limits(memory=64 << 20, cpus=0.5, pids=64),
+        capabilities=("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"),
+        volumes={DATA: "/data"},
+        health=HealthCommand(("redis-cli", "ping"), interval=10, first=60),
+        stop_grace=7.0,
+        keep=Keep.UP,
+    )
     assert machine.docker.volume_labels[DATA]["ferryman.app"] == APP
     assert broken_promises(machine, server) == []
 
@@ -194,7 +199,7 @@ def test_a_digest_is_pulled_without_the_tag_beside_it(machine: FakeMachine) -> N
     pinned = f"redis@sha256:{'0' * 64}"
     machine.docker.registry[pinned] = Behaviour()
     done(machine.agent(), machine.order("one", with_redis({"image": f"redis:7@sha256:{'0' * 64}"})), "one")
-    assert redis(machine)["Config"]["Image"] == pinned
+    assert redis(machine).workload.image == pinned
 
 
 def test_secrets_come_from_what_env_set_stored_and_are_required(machine: FakeMachine, server: Host) -> None:
@@ -205,8 +210,8 @@ def test_secrets_come_from_what_env_set_stored_and_are_required(machine: FakeMac
     done(server, machine.order("two", content), "two")
     done(server, REPLACE, "again")
     name = f"{NAME}.1"
-    assert redis(machine, name)["Config"]["Env"] == ["REDIS_PASSWORD=one"]
-    assert "one" not in str(redis(machine, name)["Config"]["Labels"])
+    assert redis(machine, name).workload.environment == ("REDIS_PASSWORD=one",)
+    assert "one" not in str(redis(machine, name).workload.labels)
     server.ledger.add_environment(APP, {"REDIS_PASSWORD": "two", "OTHER": "x"}, "set")
     told = done(server, machine.order("three", content), "three")["accessories"]
     assert "`ferryman restart --role redis` replaces it" in told
@@ -218,8 +223,8 @@ def test_addresses_stay_as_accessories_come_and_go(machine: FakeMachine, server:
     content = with_redis()
     content["accessories"]["cache"] = {**REDIS, "volumes": {}}
     done(server, machine.order("two", content), "two")
-    assert redis(machine)["Address"] == "10.213.1.20"
-    assert redis(machine, f"ferryman.{APP}.cache")["Address"] == "10.213.1.21"
+    assert redis(machine).address == "10.213.1.20"
+    assert redis(machine, f"ferryman.{APP}.cache").address == "10.213.1.21"
 
 
 def test_a_name_that_an_accessory_still_has_is_refused_for_a_role(machine: FakeMachine, server: Host) -> None:
@@ -244,8 +249,8 @@ def test_a_restart_replaces_it_by_what_the_serving_release_defines(machine: Fake
     assert steps["accessories"].startswith("redis was away for ")
     assert machine.docker.calls == [f"stop {NAME} within 7 s", f"start {NAME}.1"]
     found = redis(machine, f"{NAME}.1")
-    assert (found["Config"]["Image"], found["Address"]) == ("redis:8", "10.213.1.20")
-    assert found["HostConfig"]["Mounts"][0]["Source"] == DATA
+    assert (found.workload.image, found.address) == ("redis:8", "10.213.1.20")
+    assert found.workload.volumes == {DATA: "/data"}
     assert (
         done(server, machine.order("three", with_redis({"image": "redis:8"})), "3")["accessories"] == "redis is there"
     )
@@ -278,7 +283,7 @@ def test_a_replacement_that_does_not_come_up_is_told(machine: FakeMachine, serve
 def test_one_that_no_release_defines_is_restarted_as_it_was(machine: FakeMachine, server: Host) -> None:
     done(server, machine.order("two"), "two")
     done(server, REPLACE, "replace")
-    assert redis(machine, f"{NAME}.1")["Config"]["Image"] == "redis:7"
+    assert redis(machine, f"{NAME}.1").workload.image == "redis:7"
 
 
 def test_a_role_that_is_neither_is_refused_with_both(server: Host) -> None:
@@ -295,7 +300,7 @@ def test_only_one_without_a_definition_is_removed_and_its_volume_stays(machine: 
     assert (NAME in machine.docker.by_name, DATA in machine.docker.volume_labels) == (False, True)
     assert broken_promises(machine, server) == []
     done(server, machine.order("three", with_redis()), "three")
-    assert redis(machine)["HostConfig"]["Mounts"][0]["Source"] == DATA
+    assert redis(machine).workload.volumes == {DATA: "/data"}
 
 
 @pytest.mark.parametrize("name", [None, 5, "Redis", "a/b", ""])
@@ -314,8 +319,8 @@ def test_one_that_somebody_removed_or_stopped_comes_back_as_it_was(
     done(server, machine.order("two", with_redis({"image": "redis:8"})), "two")
     machine.docker.remove(NAME) if act == "remove" else machine.docker.stop(NAME, 1)
     settled(server)
-    assert redis(machine)["State"]["Running"]
-    assert redis(machine)["Config"]["Image"] == "redis:7"
+    assert redis(machine).is_up
+    assert redis(machine).workload.image == "redis:7"
     assert broken_promises(machine, server) == []
 
 
@@ -351,7 +356,7 @@ def test_one_that_cannot_come_back_makes_the_app_degraded(machine: FakeMachine, 
 def test_a_stop_leaves_it_up_unless_the_database_stops_too(machine: FakeMachine, server: Host) -> None:
     done(server, StopOrder(APP, database=False), "stop")
     settled(server)
-    assert redis(machine)["State"]["Running"]
+    assert redis(machine).is_up
     assert broken_promises(machine, server) == []
     machine.docker.calls.clear()
     done(server, StopOrder(APP, database=True), "stop all")
@@ -366,7 +371,7 @@ def test_a_failed_deploy_of_a_stopped_app_leaves_it_stopped(machine: FakeMachine
     done(server, StopOrder(APP, database=True), "stop")
     machine.publish("two", Behaviour(migrations=["shop.0001"], exits={"web": 1}))
     assert carry_out(server, machine.order("two", with_redis()), "two").state == "failed"
-    assert not redis(machine)["State"]["Running"]
+    assert not redis(machine).is_up
     assert broken_promises(machine, server) == []
 
 
@@ -381,7 +386,7 @@ def test_a_removal_takes_it_and_keeps_its_volume_unless_told(machine: FakeMachin
 
 def test_what_runs_is_told_by_its_labels(machine: FakeMachine, server: Host) -> None:
     (record,) = server.ledger.accessories(APP)
-    carried = redis(machine)["Config"]["Labels"]
+    carried = redis(machine).workload.labels
     assert accessory_name(record) == NAME
     assert {key: carried[f"ferryman.{key}"] for key in ("accessory", "defined-by", "environment", "role")} == {
         "accessory": "redis",

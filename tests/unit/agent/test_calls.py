@@ -202,7 +202,7 @@ def test_a_fault_in_the_agent_is_an_answer_too(agent: Agent, capsys: pytest.Capt
 
 
 def test_an_engine_that_refuses_is_an_answer_too(agent: Agent, machine: FakeMachine) -> None:
-    machine.docker.version = refuse  # type: ignore[method-assign]
+    machine.docker.facts = refuse  # type: ignore[method-assign]
     assert code(ask(agent, "hello")) == ("engine-error", 1)
 
 
@@ -303,7 +303,7 @@ def test_a_cancel_at_the_health_check_takes_the_candidate_back(agent: Agent, mac
     gate.leave.set()
     caller.join(20)
     assert code(answers[0]) == ("cancelled", 1)
-    assert machine.docker.container("ferryman.shop.production.web.1") is None
+    assert machine.docker.workload("ferryman.shop.production.web.1") is None
     assert code(ask(agent, "cancel", SHOP)) == ("nothing-runs", 3)
 
 
@@ -312,15 +312,15 @@ def test_a_cancel_during_the_migrations_ends_them(agent: Agent, machine: FakeMac
     answers: list[Any] = []
     wait = machine.docker.wait
 
-    def cancels_first(container: str, limit: float) -> int | None:
+    def cancels_first(workload: str, limit: float) -> int | None:
         if not answers:
             answers.append(ask(agent, "cancel", SHOP))
-        return wait(container, limit)
+        return wait(workload, limit)
 
     machine.docker.wait = cancels_first  # type: ignore[method-assign]
     assert code(ask(agent, "deploy", {**DEPLOY, "digest": digest("hangs")})) == ("cancelled", 1)
     assert answers[0]["result"]["cancelled"] is True
-    assert machine.docker.containers({"ferryman.role": "migrate"}) == []
+    assert machine.docker.workloads({"ferryman.role": "migrate"}) == []
 
 
 def test_a_failed_deploy_can_be_followed_later_with_all_that_it_said(agent: Agent, machine: FakeMachine) -> None:

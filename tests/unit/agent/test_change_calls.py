@@ -123,7 +123,7 @@ def test_status_tells_accessories_their_health_and_what_differs(agent: Agent, ma
     assert told == {**expected, "definition": "current"}
     assert deploy({**REDIS, "image": "redis:8"})["definition"] == "changed"
     assert deploy(None)["definition"] == "gone"
-    machine.docker.by_name["ferryman.shop.production.redis"]["State"]["Health"]["Status"] = "unhealthy"
+    machine.docker.by_name["ferryman.shop.production.redis"].health = "unhealthy"
     assert state(agent)["state"] == "degraded"
     assert ask(agent, "logs", {**SHOP, "role": "redis"})["result"]["container"] == "ferryman.shop.production.redis"
 

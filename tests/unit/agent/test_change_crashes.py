@@ -93,7 +93,7 @@ def test_after_a_crash_at_any_point_it_is_as_before_or_done(
         is_done = whole.passed.index("after commit_change") <= at or is_committed(server, order, first)
         check(server, order, first if not is_done else None, place)
         if isinstance(order, RemoveOrder) and is_done:
-            assert here.docker.containers({"ferryman.app": APP}) == [], place
+            assert here.docker.workloads({"ferryman.app": APP}) == [], place
             assert bool(here.docker.volumes({"ferryman.app": APP})) is not order.with_data, place
         last = carry_out(server, here.order("two", content()), "next")
         assert last.state == "succeeded", (place, last.error)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ferryman_agent.engine import State
 from ferryman_agent.errors import BadRequest, Refused
 from ferryman_agent.host import Host
 from ferryman_agent.ledger import App, Maintenance
@@ -46,7 +47,7 @@ def app_of(server: Host) -> App:
 
 
 def up(machine: FakeMachine) -> set[str]:
-    names = {name for name, found in machine.docker.by_name.items() if found["State"]["Running"]}
+    names = {name for name, found in machine.docker.by_name.items() if found.is_up}
     return {name.removeprefix(f"ferryman.{APP}.") for name in names} - {"ferryman.edge"}
 
 
@@ -151,14 +152,14 @@ def test_a_stopped_app_stays_stopped_over_a_reboot_and_the_reconciliation(
 
 def pause(machine: FakeMachine, name: str) -> None:
     """Somebody freezes a container's processes; the engine counts it as one that runs."""
-    machine.docker.by_name[name]["State"]["Status"] = "paused"
+    machine.docker.by_name[name].state = State.PAUSED
 
 
 @pytest.mark.parametrize("name", [WEB, WORKER, POSTGRES])
 def test_what_somebody_paused_goes_on(machine: FakeMachine, server: Host, name: str) -> None:
     pause(machine, name)
     settle(server, app_of(server))
-    assert machine.docker.by_name[name]["State"]["Status"] == "running"
+    assert machine.docker.by_name[name].state is State.RUNNING
     assert broken_promises(machine, server) == []
 
 
@@ -166,7 +167,7 @@ def test_what_runs_beside_a_stopped_app_goes_on_too(machine: FakeMachine, server
     done(server, STOP, "stop")
     pause(machine, POSTGRES)
     settle(server, app_of(server))
-    assert machine.docker.by_name[POSTGRES]["State"]["Status"] == "running"
+    assert machine.docker.by_name[POSTGRES].state is State.RUNNING
     assert up(machine) == {"postgres"}
 
 
@@ -175,7 +176,7 @@ def test_a_stop_waits_for_open_requests_and_grants_each_role_its_grace(machine: 
     done(server, STOP, "stop")
     assert machine.edge.requests == {(1, "a"): []}
     assert machine.docker.calls[-2:] == [f"stop {WEB} within 10 s", f"stop {WORKER} within 3 s"]
-    assert machine.docker.container(WEB) is not None  # its log can still be read
+    assert machine.docker.workload(WEB) is not None  # its log can still be read
 
 
 @pytest.mark.parametrize("order", [STOP, STOP_ALL], ids=["app", "with its database"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ferryman_agent.engine import Endpoint, Keep, State
 from ferryman_agent.host import Host
 from ferryman_agent.ledger import Deployment
 from ferryman_agent.secrets_file import read_secrets
@@ -79,15 +82,11 @@ def remove_network_of_what_runs(machine: FakeMachine) -> None:
 
 
 def leave_a_candidate(machine: FakeMachine) -> None:
-    machine.docker.by_name[f"ferryman.{APP}.web.7"] = {
-        **json.loads(json.dumps(machine.docker.by_name[f"ferryman.{APP}.web.1"])),
-        "Id": "7",
-        "Name": f"/ferryman.{APP}.web.7",
-        "Address": "10.213.1.11",
-    }
-    found = machine.docker.by_name[f"ferryman.{APP}.web.7"]
-    found["Config"]["Labels"]["ferryman.release"] = "7"
-    found["HostConfig"]["RestartPolicy"] = {"Name": "no"}
+    web, name = machine.docker.by_name[f"ferryman.{APP}.web.1"].workload, f"ferryman.{APP}.web.7"
+    endpoint = Endpoint(f"ferryman.{APP}", "10.213.1.11", "web")
+    labels = {**web.labels, "ferryman.release": "7"}
+    machine.docker.create(name, replace(web, endpoint=endpoint, labels=labels, keep=Keep.NO))
+    machine.docker.by_name[name].state = State.RUNNING
 
 
 DAMAGES = [
@@ -126,9 +125,9 @@ def test_the_edges_files_are_written_again_before_it_restarts(machine: FakeMachi
 
 
 def test_the_reconciliation_only_looks_when_all_agrees(machine: FakeMachine, server: Host) -> None:
-    before = (json.dumps(machine.docker.by_name), list(machine.docker.calls), machine.clock.looks)
+    before = (copy.deepcopy(machine.docker.by_name), list(machine.docker.calls), machine.clock.looks)
     settle(server)
-    assert (json.dumps(machine.docker.by_name), list(machine.docker.calls), machine.clock.looks) == before
+    assert (copy.deepcopy(machine.docker.by_name), list(machine.docker.calls), machine.clock.looks) == before
 
 
 def test_the_reconciliation_leaves_an_app_with_a_running_transaction_alone(machine: FakeMachine, server: Host) -> None:
@@ -164,12 +163,12 @@ def test_the_reconciliation_leaves_an_app_with_a_running_transaction_alone(machi
 
 
 def test_an_engine_that_comes_up_late_is_waited_for_by_the_reconciliation(machine: FakeMachine, server: Host) -> None:
-    containers, machine.docker.containers = machine.docker.containers, refuse  # type: ignore[method-assign]
+    workloads, machine.docker.workloads = machine.docker.workloads, refuse  # type: ignore[method-assign]
     recover(server)
     app = server.ledger.app(APP)
     assert app is not None
     assert "not as the ledger says" in app.degraded
-    machine.docker.containers = containers  # type: ignore[method-assign]
+    machine.docker.workloads = workloads  # type: ignore[method-assign]
     settle(server)
     assert broken_promises(machine, server) == []
 

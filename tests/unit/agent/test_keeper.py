@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.engine import Happened
+from ferryman_agent.engine import Happened, Workload
 from ferryman_agent.host import Host
 from ferryman_agent.testing import (
     Behaviour,
@@ -63,7 +63,11 @@ def agent(server: Host) -> Iterator[Agent]:
     assert eventually(made.is_idle)
 
 
-def happened(name: str, kind: str = "container") -> dict[str, Any]:
+def happened(name: str, kind: str = "container") -> Happened:
+    return Happened(kind, "destroy", name)
+
+
+def event(name: str, kind: str = "container") -> dict[str, Any]:
     return {"Type": kind, "Action": "destroy", "Actor": {"Attributes": {"name": name}}}
 
 
@@ -101,10 +105,10 @@ def test_it_looks_again_after_a_transaction(machine: FakeMachine, agent: Agent) 
     assert app is not None
     create = machine.docker.create
 
-    def remove_postgres_meanwhile(name: str, specification: dict[str, object]) -> str:
+    def remove_postgres_meanwhile(name: str, workload: Workload | dict[str, Any]) -> str:
         machine.docker.remove(f"ferryman.{APP}.postgres")
         machine.docker.happened.put(happened(f"ferryman.{APP}.postgres"))
-        return create(name, specification)
+        return create(name, workload)
 
     machine.docker.create = remove_postgres_meanwhile  # type: ignore[method-assign]
     agent.running.begin("r", machine.order("two"), app)

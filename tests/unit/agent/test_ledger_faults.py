@@ -133,7 +133,7 @@ def test_the_agent_refuses_until_the_doctor_has_rebuilt_it(
     for request in ("hello", "status", "deploy"):
         assert code(ask(agent, request, {"app": "shop", "environment": "production"})) == (expected, 4)
     assert code(ask(agent, "doctor", role="pipeline")) == ("not-allowed", 3)
-    before = {name: found["Id"] for name, found in stopped.docker.by_name.items()}
+    before = {name: found.id for name, found in stopped.docker.by_name.items()}
     found = ask(agent, "doctor")["result"]
     assert found["ledger"]["state"] == expected
     assert [app["app"] for app in found["apps"]] == [APP]
@@ -142,7 +142,7 @@ def test_the_agent_refuses_until_the_doctor_has_rebuilt_it(
     agent.server.edge = agent.server.routing.edge = stopped.edge
     agent.server.probe = stopped.docker.probe
     assert ask(agent, "status")["result"]["apps"][0]["release"]["number"] == 1
-    assert {name: found["Id"] for name, found in stopped.docker.by_name.items()} == before
+    assert {name: found.id for name, found in stopped.docker.by_name.items()} == before
     assert broken_promises(stopped, agent.server) == []
 
 
@@ -196,13 +196,13 @@ def test_containers_alone_say_that_a_server_is_not_new(stopped: FakeMachine) -> 
 
 def test_a_folder_alone_says_that_a_server_is_not_new(stopped: FakeMachine) -> None:
     stopped.docker.by_name.clear()
-    stopped.docker.containers = refuse  # type: ignore[method-assign]
+    stopped.docker.workloads = refuse  # type: ignore[method-assign]
     (stopped.folder / "ledger.db").unlink()
     assert fault(stopped) == "ledger-missing"
 
 
 def test_without_the_engine_a_missing_ledger_is_not_taken_for_a_new_one(machine: FakeMachine) -> None:
-    machine.docker.containers = refuse  # type: ignore[method-assign]
+    machine.docker.workloads = refuse  # type: ignore[method-assign]
     assert fault(machine) == "engine-down"
     assert not (machine.folder / "ledger.db").exists()
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ferryman_agent.daemon.agent import Agent
+from ferryman_agent.engine import Workload
 from ferryman_agent.host import Host
 from ferryman_agent.probe import Answer
 from ferryman_agent.protocol import Channel
@@ -85,8 +86,7 @@ def test_what_another_app_retains_stays(machine: FakeMachine, cluttered: Host) -
 
 
 def test_an_image_that_a_container_uses_stays_and_is_not_told(machine: FakeMachine, cluttered: Host) -> None:
-    specification = {"Image": reference("stray"), "HostConfig": {"NetworkMode": "bridge"}, "Env": [], "Labels": {}}
-    machine.docker.create("somebodys", specification)
+    machine.docker.create("somebodys", Workload(reference("stray"), {}, None))
 
     assert told(remove_unused(cluttered, shop(cluttered), is_dry=False)) == {
         reference("broken"),

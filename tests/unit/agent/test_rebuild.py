@@ -80,9 +80,9 @@ def rebuilt(machine: FakeMachine, server: Host) -> Host:
     """A new agent on a ledger that was rebuilt; the engine may only be looked at for it."""
     server.ledger.close()
     (machine.folder / "ledger.db").write_bytes(b"garbage")
-    before = (list(machine.docker.calls), {name: c["Id"] for name, c in machine.docker.by_name.items()})
+    before = (list(machine.docker.calls), {name: c.id for name, c in machine.docker.by_name.items()})
     doctor(machine).rebuild(LOST)
-    assert (list(machine.docker.calls), {name: c["Id"] for name, c in machine.docker.by_name.items()}) == before
+    assert (list(machine.docker.calls), {name: c.id for name, c in machine.docker.by_name.items()}) == before
     return machine.agent()
 
 
@@ -211,7 +211,7 @@ def test_whole_ledger_is_not_rebuilt(machine: FakeMachine) -> None:
 
 def test_engine_that_refuses_stops_the_rebuild(machine: FakeMachine) -> None:
     two_apps(machine)
-    machine.docker.containers = refuse  # type: ignore[method-assign]
+    machine.docker.workloads = refuse  # type: ignore[method-assign]
     with pytest.raises(Unavailable) as caught:
         doctor(machine).rebuild(LOST)
     assert caught.value.code == "engine-down"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ferryman_agent.edge import Route
+from ferryman_agent.engine import Keep
 from ferryman_agent.errors import BadRequest
 from ferryman_agent.host import Host
 from ferryman_agent.ledger import Deployment
@@ -73,9 +74,7 @@ def test_a_first_deploy_publishes_the_port_and_needs_no_edge(machine: FakeMachin
     content = published()
     content["roles"]["web"]["port"] = 9000
     first = carry_out(server, machine.order("one", content), "one")
-    found = machine.docker.container(f"{WEB}.1")
-    assert found is not None
-    assert found["HostConfig"]["PortBindings"] == {"9000/tcp": [{"HostPort": "8000"}]}
+    assert machine.docker.by_name[f"{WEB}.1"].workload.published == {8000: 9000}
     assert (machine.edge.is_running, machine.edge.restarts) == (False, 0)
     assert machine.docker.images_here.keys() == {order_reference(machine, "one"), "postgres:17"}
     assert (first.state, first.downtime) == ("succeeded", None)
@@ -197,9 +196,8 @@ def interrupted_gap(machine: FakeMachine, server: Host, monkeypatch: pytest.Monk
 
         patch.setattr(machine.docker, "stop", go_away)
         assert carry_out(server, machine.order("two", published()), "two").state == "failed"
-    found = machine.docker.container(f"{WEB}.1")
-    assert found is not None
-    assert (found["State"]["Running"], found["HostConfig"]["RestartPolicy"]) == (True, {"Name": "always"})
+    found = machine.docker.by_name[f"{WEB}.1"]
+    assert (found.is_up, found.keep) == (True, Keep.RETURNING)
     return server
 
 

@@ -133,7 +133,7 @@ def test_what_the_engine_itself_starts_after_a_power_cut_serves_until_the_agent_
         here = origin.copy_to(folder / str(at))
         crashed(here, ("two", PUBLISHED), at)
         here.docker.reboot()
-        up = {name for name, found in here.docker.by_name.items() if found["State"]["Running"] and ".web." in name}
+        up = {name for name, found in here.docker.by_name.items() if found.is_up and ".web." in name}
         assert len(up) == 1, (at, where)
         if at < commit:
             assert up == {f"ferryman.{APP}.web.1"}, (at, where)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ferryman_agent.daemon.agent import Agent
+from ferryman_agent.engine import State
 from ferryman_agent.protocol import Channel
 from ferryman_agent.schedules.scheduler import Scheduler
 from ferryman_agent.testing import Behaviour, FakeMachine, digest, look_after, manifest
@@ -112,10 +113,10 @@ def test_a_detached_run_is_answered_at_once_and_goes_on(agent: Agent, machine: F
     entered, leave = threading.Event(), threading.Event()
     original = machine.docker.wait
 
-    def wait(container: str, limit: float) -> int | None:
+    def wait(workload: str, limit: float) -> int | None:
         entered.set()
         assert leave.wait(20)
-        return original(container, limit)
+        return original(workload, limit)
 
     machine.docker.wait = wait  # type: ignore[method-assign]
     result = converse(agent, "run", {**RUN, "detach": True})[-1]["result"]
@@ -130,18 +131,18 @@ def test_a_detached_run_is_answered_at_once_and_goes_on(agent: Agent, machine: F
 
 def test_a_run_that_somebody_paused_goes_on(agent: Agent, machine: FakeMachine) -> None:
     behaves(machine)  # it runs until it is stopped
-    wait, found = machine.docker.wait, list[str]()
+    wait, found = machine.docker.wait, list[State]()
 
-    def paused(container: str, limit: float) -> int | None:
-        state = machine.docker.by_name["ferryman.shop.production.sweep.run.1"]["State"]
-        state["Status"] = "paused"
+    def paused(workload: str, limit: float) -> int | None:
+        container = machine.docker.by_name["ferryman.shop.production.sweep.run.1"]
+        container.state = State.PAUSED if container.is_up else container.state
         look_after(agent.server, agent.running)
-        found.append(state["Status"])
-        return wait(container, limit)
+        found.append(container.state)
+        return wait(workload, limit)
 
     machine.docker.wait = paused  # type: ignore[method-assign]
     converse(agent, "run", RUN)
-    assert found[0] == "running"
+    assert found[0] is State.RUNNING
 
 
 @pytest.mark.parametrize("name", ["web", "sweeep", "", None, 5, ["sweep"]])

@@ -53,7 +53,7 @@ def begin(server: Host) -> None:
 
 
 def own_containers(machine: FakeMachine) -> set[str]:
-    return {found["Names"][0][1:] for found in machine.docker.containers({"ferryman.schedule": ""})}
+    return {found.name for found in machine.docker.workloads({"ferryman.schedule": ""})}
 
 
 @pytest.mark.parametrize("is_rebooted", [False, True], ids=["the agent crashes", "the server crashes"])

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ferryman_agent.doctor.findings import traces
+from ferryman_agent.engine import Endpoint, Keep
 from ferryman_agent.host import Host
 from ferryman_agent.ledger import Run
 from ferryman_agent.schedules import Scheduler
@@ -85,7 +86,7 @@ def pass_hours(machine: FakeMachine, scheduler: Scheduler, hours: int) -> None:
 
 
 def own_containers(machine: FakeMachine) -> set[str]:
-    return {found["Names"][0][1:] for found in machine.docker.containers({"ferryman.schedule": ""})}
+    return {found.name for found in machine.docker.workloads({"ferryman.schedule": ""})}
 
 
 # -- a run
@@ -102,12 +103,12 @@ def test_a_run_has_the_serving_releases_image_environment_and_fences(machine: Fa
     with pytest.raises(Exception, match="not now"):
         later.go_on()
     found, web = machine.docker.by_name[NAME], machine.docker.by_name[f"ferryman.{APP}.web.1"]
-    assert found["Config"]["Cmd"] == ["sweep"]
-    assert (found["Config"]["Image"], found["Config"]["Env"]) == (web["Config"]["Image"], web["Config"]["Env"])
-    assert found["HostConfig"]["RestartPolicy"] == {"Name": "no"}
-    fences = ("NetworkMode", "Memory", "CapDrop", "SecurityOpt", "ReadonlyRootfs", "Tmpfs", "Mounts", "PidsLimit")
-    assert all(found["HostConfig"][key] == web["HostConfig"][key] for key in fences)
-    assert found["Address"] is None
+    assert (found.workload.command, found.workload.stop_grace) == (("sweep",), 4.0)
+    assert found.workload.labels["ferryman.schedule"] == "sweep"
+    shared = ("image", "environment", "limits", "capabilities", "is_read_only", "tmpfs", "volumes")
+    assert all(getattr(found.workload, name) == getattr(web.workload, name) for name in shared)
+    assert found.workload.endpoint == Endpoint(f"ferryman.{APP}", None, "")
+    assert (found.keep, found.address) == (Keep.NO, None)
 
 
 def test_what_came_of_a_run_is_kept_and_its_container_goes(machine: FakeMachine, server: Host) -> None:
@@ -151,9 +152,9 @@ def test_a_run_that_cannot_start_is_told(machine: FakeMachine, server: Host) -> 
 def test_a_container_that_somebody_removes_is_a_lost_run(machine: FakeMachine, server: Host) -> None:
     behaves(machine)
 
-    def wait(container: str, limit: float) -> int | None:
-        machine.docker.remove(container)
-        return original(container, limit)
+    def wait(workload: str, limit: float) -> int | None:
+        machine.docker.remove(workload)
+        return original(workload, limit)
 
     original = machine.docker.wait
     machine.docker.wait = wait  # type: ignore[method-assign]
@@ -246,10 +247,10 @@ def test_a_deploy_leaves_a_run_alone_and_retention_its_image(machine: FakeMachin
     image = next(name for name in machine.docker.images_here if name.startswith("acme/shop@"))
     started: list[str] = []
 
-    def wait(container: str, limit: float) -> int | None:
+    def wait(workload: str, limit: float) -> int | None:
         """While it runs, two deploys push its release out of retention."""
         if not started:
-            started.append(container)
+            started.append(workload)
             for word in ("two", "three"):
                 content = with_sweep()
                 content["retain"] = 1
@@ -259,11 +260,11 @@ def test_a_deploy_leaves_a_run_alone_and_retention_its_image(machine: FakeMachin
                 configured = machine.edge.configured
                 settle(server, app)
                 assert machine.edge.configured is configured, "a run is no reason to do anything"
-            assert machine.docker.by_name[NAME]["State"]["Running"]
+            assert machine.docker.by_name[NAME].is_up
             assert image in machine.docker.images_here
             assert broken_promises(machine, server) == []
-            machine.docker.exit(container, 0)
-        return original(container, limit)
+            machine.docker.exit(workload, 0)
+        return original(workload, limit)
 
     original = machine.docker.wait
     machine.docker.wait = wait  # type: ignore[method-assign]
@@ -283,13 +284,13 @@ def test_a_stop_or_removal_ends_what_runs(machine: FakeMachine, server: Host, or
     Scheduler(server, later).begin(APP, "sweep", by_hand=False)
     before = machine.docker.wait
 
-    def wait(container: str, limit: float) -> int | None:
+    def wait(workload: str, limit: float) -> int | None:
         machine.docker.wait = before  # type: ignore[method-assign]
         try:
             carry_out(server, order, "end")
         except LookupError:
             return None
-        return before(container, limit)
+        return before(workload, limit)
 
     machine.docker.wait = wait  # type: ignore[method-assign]
     later.go_on()
@@ -309,7 +310,7 @@ def test_a_run_that_ends_after_its_app_was_removed_leaves_no_folder(
     Scheduler(server, later).begin(APP, "sweep", by_hand=False)
     before = machine.docker.wait
 
-    def wait(container: str, limit: float) -> int | None:
+    def wait(workload: str, limit: float) -> int | None:
         with contextlib.suppress(LookupError):
             carry_out(server, RemoveOrder(APP, with_data=True), "end")
         machine.docker.wait = before  # type: ignore[method-assign]

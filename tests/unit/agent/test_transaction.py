@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -117,9 +118,9 @@ def test_a_health_check_that_fails_once_is_asked_again(machine: FakeMachine, ser
 
 
 def test_deploying_what_serves_changes_nothing(machine: FakeMachine, server: Host) -> None:
-    before = json.dumps(machine.docker.by_name)
+    before = copy.deepcopy(machine.docker.by_name)
     assert carry_out(server, machine.order("one"), "again").state == "unchanged"
-    assert json.dumps(machine.docker.by_name) == before
+    assert copy.deepcopy(machine.docker.by_name) == before
     machine.docker.exit(f"ferryman.{APP}.web.1", 1)
     machine.docker.stop(f"ferryman.{APP}.web.1", 1)
     assert carry_out(server, machine.order("one"), "broken").state == "succeeded"
@@ -146,7 +147,7 @@ def test_a_rollback_takes_the_place_of_what_was_left_over(machine: FakeMachine, 
     app = server.ledger.app(APP)
     assert app is not None
     assert app.degraded == "stop old: the Docker Engine refused: not now"
-    assert machine.docker.container(f"ferryman.{APP}.web.1") is not None
+    assert machine.docker.workload(f"ferryman.{APP}.web.1") is not None
     assert carry_out(server, PREVIOUS, "back").state == "succeeded"
     assert broken_promises(machine, server) == []
     assert f"stop ferryman.{APP}.web.1 within 10 s" in machine.docker.calls
@@ -165,9 +166,9 @@ def test_a_switch_that_fails_does_not_stop_what_serves(machine: FakeMachine, ser
     carried = carry_out(server, machine.order("two"), "two")
     assert (carried.state, serving(server)) == ("succeeded", 2)
     assert machine.edge.targets(None) == ["10.213.1.10:8000"]
-    old = machine.docker.container(f"ferryman.{APP}.web.1")
+    old = machine.docker.workload(f"ferryman.{APP}.web.1")
     assert old is not None
-    assert old["State"]["Running"]
+    assert old.is_running
     app = server.ledger.app(APP)
     assert app is not None
     assert app.degraded == "switch: the edge refused a command"

@@ -9,10 +9,27 @@ from urllib.parse import urlencode
 
 from ferryman_agent.engine.docker.transport import call, unbroken
 from ferryman_agent.engine.port import EngineError
+from ferryman_agent.errors import AgentError
 
 SOCKET = "/var/run/docker.sock"
+VERSION_LIMIT_SECONDS = 10
 NOT_FOUND = 404
 CONFLICT = 409
+
+
+def version_at(path: str, timeout: float = 5) -> str | None:
+    """The version of the engine that answers on this socket, None when none does."""
+    try:
+        return str(_version(path, timeout)["Version"])
+    except (AgentError, OSError, ValueError, KeyError):
+        return None
+
+
+def _version(path: str, timeout: float) -> dict[str, Any]:
+    """The engine's own description: Version, ApiVersion, Arch, Os."""
+    response, connection = call(path, ("GET", "/version"), timeout=timeout)
+    with closing(connection), unbroken("its version"):
+        return dict(json.loads(response.read()))
 
 
 class Api:
@@ -23,10 +40,7 @@ class Api:
         self._prefix = ""
 
     def _version(self) -> dict[str, Any]:
-        """The engine's own description: Version, ApiVersion, Arch, Os."""
-        response, connection = call(self._path, ("GET", "/version"), timeout=10)
-        with closing(connection), unbroken("its version"):
-            return dict(json.loads(response.read()))
+        return _version(self._path, VERSION_LIMIT_SECONDS)
 
     def _url(self, path: str, query: dict[str, object] | None = None) -> str:
         if not self._prefix:

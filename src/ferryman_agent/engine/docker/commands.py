@@ -50,21 +50,19 @@ class Commands(Api):
         """
         identifier = self.exec_create(workload, command, tty=False, stdin=stdin is not None, user=user)
         errors = bytearray()
-        with self.exec_attach(identifier, tty=False) as connection, unbroken(command[0]):
-            feeder = _Feeder(connection, stdin) if stdin is not None else None
+        with self.exec_attach(identifier, tty=False) as connection:
+            feeder = _Feeder(connection, stdin)
             try:
-                for name, chunk in _chunks(connection.makefile("rb")):
-                    if name == "stdout":
-                        yield chunk
-                    else:
-                        errors += chunk
-                        del errors[:-ERRORS_KEPT_BYTES]
+                with unbroken(command[0]):
+                    yield from _output(connection, errors)
+            except Unavailable as broken:
+                raise feeder.fault or broken from None
             finally:
                 with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-            if feeder and feeder.fault:
-                raise feeder.fault
-        _check(command, self.exec_result(identifier), bytes(errors))
+                    connection.shutdown(socket.SHUT_RDWR)  # the feeder ends
+        if feeder.fault:
+            raise feeder.fault
+        check_exit(command, self.exec_result(identifier), bytes(errors))
 
     def exec_create(self, workload: str, command: list[str], *, tty: bool, stdin: bool, user: str = "") -> str:
         """Prepare a command inside a running container; returns the exec's id."""
@@ -96,7 +94,8 @@ class Commands(Api):
         return code
 
 
-def _check(command: list[str], code: int, errors: bytes) -> None:
+def check_exit(command: list[str], code: int, errors: bytes) -> None:
+    """AgentError `command-failed` for another exit code than 0."""
     if code == 0:
         return
     lines = errors.decode(errors="replace").splitlines()[-ERROR_LINES:]
@@ -105,16 +104,17 @@ def _check(command: list[str], code: int, errors: bytes) -> None:
 
 
 class _Feeder:
-    """Sends chunks to a command in a thread of its own; `fault` is what their source raised."""
+    """Sends chunks, if any, to a command in a thread of its own; `fault` is what their source raised."""
 
-    def __init__(self, connection: socket.socket, chunks: Iterable[bytes]) -> None:
-        self._connection, self._chunks = connection, chunks
+    def __init__(self, connection: socket.socket, chunks: Iterable[bytes] | None) -> None:
+        self._connection = connection
         self.fault: BaseException | None = None
-        threading.Thread(target=self._feed, name="standard input", daemon=True).start()
+        if chunks is not None:
+            threading.Thread(target=self._feed, args=(chunks,), name="standard input", daemon=True).start()
 
-    def _feed(self) -> None:
+    def _feed(self, chunks: Iterable[bytes]) -> None:
         try:
-            for chunk in self._chunks:
+            for chunk in chunks:
                 if not self._sent(chunk):
                     return
         except BaseException as fault:  # noqa: BLE001 - the reader raises it: this thread has nobody to tell
@@ -134,9 +134,20 @@ class _Feeder:
         return True
 
 
+def _output(connection: socket.socket, errors: bytearray) -> Iterator[bytes]:
+    """The standard output; the end of the standard error is kept in `errors`."""
+    with connection.makefile("rb") as response:
+        for name, chunk in _chunks(response):
+            if name == "stderr":
+                errors += chunk
+                del errors[:-ERRORS_KEPT_BYTES]
+            else:
+                yield chunk
+
+
 def _chunks(response: BinaryIO) -> Iterator[tuple[str, bytes]]:
     """(stream, at most `CHUNK_BYTES`) until the end; Unavailable when that comes within a frame."""
-    while header := response.read(FRAME_HEADER_BYTES):
+    while header := _header(response):
         left = int.from_bytes(header[4:], "big") if len(header) == FRAME_HEADER_BYTES else CHUNK_BYTES
         while left:
             chunk = response.read(min(left, CHUNK_BYTES))
@@ -144,3 +155,10 @@ def _chunks(response: BinaryIO) -> Iterator[tuple[str, bytes]]:
                 raise Unavailable("engine-down", "the Docker Engine broke off a command's output")
             left -= len(chunk)
             yield STREAMS.get(header[0], "stdout"), chunk
+
+
+def _header(response: BinaryIO) -> bytes:
+    try:
+        return response.read(FRAME_HEADER_BYTES)
+    except ConnectionResetError:  # the command has ended and left a part of its input unread
+        return b""

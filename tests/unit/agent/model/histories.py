@@ -205,7 +205,7 @@ class History:
         self.reconcile()
         self.passages += len(script.passed)
         assert broken_promises(self.machine, self.machine.agent()) == []
-        assert self.machine.docker.containers({"ferryman.schedule": ""}) == []
+        assert self.machine.docker.workloads({"ferryman.schedule": ""}) == []
         assert script.untrue == []
         self.check_outcome(app, order, request, before.get(app))
         if any(promised):
@@ -267,7 +267,7 @@ class History:
         found = self.machine.ledger.deployment(request)
         if isinstance(order, RemoveOrder) and self.machine.ledger.removal_result(request):
             assert self.machine.ledger.app(app) is None
-            assert self.machine.docker.containers({"ferryman.app": app}) == []
+            assert self.machine.docker.workloads({"ferryman.app": app}) == []
         elif found and found.state == "succeeded":
             assert self.serving()[app] == found.release
         else:
