@@ -164,7 +164,7 @@ def test_an_app_that_is_degraded_stands_there_until_it_is_healed(machine: FakeMa
 def test_so_does_one_that_a_restarted_agent_finds_so(machine: FakeMachine, server: Host) -> None:
     server.ledger.close()
     again = machine.agent()
-    machine.docker.containers = refuse  # type: ignore[method-assign]
+    machine.docker.workloads = refuse  # type: ignore[method-assign]
     recover(again)
     assert [code for code, _, _ in standing(again.ledger)] == [APP_DEGRADED]
 

@@ -112,7 +112,7 @@ def test_the_last_healthy_releases_stay_and_older_ones_go(machine: FakeMachine, 
 
 
 def test_bytes_are_not_known_where_the_engine_does_not_tell(machine: FakeMachine, cluttered: Host) -> None:
-    machine.docker.image_bytes = lambda: None  # type: ignore[method-assign]
+    machine.docker.image_usage = lambda: None  # type: ignore[method-assign]
 
     assert remove_unused(cluttered, shop(cluttered), is_dry=True)["bytes"] is None
     assert remove_unused(cluttered, shop(cluttered), is_dry=False)["bytes"] is None

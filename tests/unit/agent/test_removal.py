@@ -17,8 +17,6 @@ from ferryman_agent.transaction.steps.teardown.removal import what_goes
 
 APP, OTHER = "shop.production", "blog.production"
 DATABASE, MEDIA = f"ferryman.{APP}.postgres-17", f"ferryman.{APP}.volume.media"
-# The migration's container makes the volumes before they are labelled; goes with that fault.
-UNLABELLED = pytest.mark.xfail(strict=True, reason="volumes that a migration's container made carry no label")
 AWAY, AWAY_WITH_DATA = RemoveOrder(APP, with_data=False), RemoveOrder(APP, with_data=True)
 
 
@@ -52,7 +50,6 @@ def images(machine: FakeMachine) -> set[str]:
     return {name for name in machine.docker.images_here if name.startswith("acme/")}
 
 
-@UNLABELLED
 def test_everything_goes_but_the_data_and_what_others_use(machine: FakeMachine, server: Host, folder: Path) -> None:
     server.ledger.add_environment(APP, {"TOKEN": "t"}, "set TOKEN")
     slot = app_of(server).slot
@@ -85,14 +82,12 @@ def test_roles_stop_before_their_database_each_with_its_grace(machine: FakeMachi
     assert list(machine.edge.requests.values()) == []
 
 
-@UNLABELLED
 def test_the_data_goes_when_it_is_asked_for(machine: FakeMachine, server: Host) -> None:
     assert remove(server, AWAY_WITH_DATA)["volumes"] == [DATABASE, MEDIA]
     assert machine.docker.volumes({"ferryman.app": APP}) == []
     assert machine.docker.volumes({"ferryman.app": OTHER}) != []
 
 
-@UNLABELLED
 def test_a_later_deploy_finds_the_data_says_so_and_counts_on(machine: FakeMachine, server: Host) -> None:
     remove(server, AWAY)
     database = machine.docker.databases[DATABASE]
@@ -121,7 +116,6 @@ def test_a_stopped_app_can_be_removed(machine: FakeMachine, server: Host) -> Non
     assert broken_promises(machine, server) == []
 
 
-@UNLABELLED
 def test_what_can_not_be_removed_now_is_removed_later(machine: FakeMachine, server: Host) -> None:
     able, machine.docker.remove_network = machine.docker.remove_network, refuse  # type: ignore[method-assign]
     conduct(begin(server, AWAY, "away"))
@@ -141,7 +135,6 @@ def test_what_can_not_be_removed_now_is_removed_later(machine: FakeMachine, serv
     assert result["kept"] == [DATABASE, MEDIA]
 
 
-@UNLABELLED
 def test_a_removal_that_hangs_can_be_asked_for_again(machine: FakeMachine, server: Host) -> None:
     able, machine.docker.remove_network = machine.docker.remove_network, refuse  # type: ignore[method-assign]
     conduct(begin(server, AWAY, "away"))
@@ -161,7 +154,6 @@ def test_those_who_follow_a_removal_see_its_end(machine: FakeMachine, server: Ho
     assert done == ["preflight", "commit", "switch", "stop", "network", "images", "data", "files"]
 
 
-@UNLABELLED
 def test_harbour_is_told_that_an_app_is_gone(server: Host) -> None:
     remove(server, AWAY)
     last = server.ledger.outbox(10_000)[-1]
