@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 from django.db import connection
+from django.template import engines
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -186,6 +187,21 @@ def test_open_notices_are_shown_with_their_server_and_those_that_ended_are_not(w
         assert "Next: Run &lt;script&gt;" in shown
     assert text(world.client("staff").get("/servers/")).count("other.production") >= 2
     assert 'class="notices"' not in text(world.client("stranger").get("/"))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("run `ferryman doctor`, then wait", "run <code>ferryman doctor</code>, then wait"),
+        ("`<b>` & `x`", "<code>&lt;b&gt;</code> &amp; <code>x</code>"),
+        ("{} and `{0}`", "{} and <code>{0}</code>"),
+        ("a stray ` and <b>", "a stray ` and &lt;b&gt;"),
+        ("", ""),
+    ],
+)
+def test_what_stands_between_backticks_is_code(text: str, shown: str) -> None:
+    template = engines["django"].from_string("{% load fleet %}{{ text|with_code }}")
+    assert template.render({"text": text}) == shown
 
 
 def test_the_worst_notices_come_first_and_the_first_page_shows_a_few(world: World) -> None:

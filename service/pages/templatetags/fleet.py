@@ -5,7 +5,8 @@ from datetime import datetime
 from django import template
 from django.conf import settings
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from ground.configuration import Configuration
 from pages.fleet.timeline import ago, spoken
@@ -18,6 +19,16 @@ register.filter("spoken", spoken)
 def short(text: str | None) -> str:
     """Return the first characters of a revision or digest, as git shows it."""
     return (text or "").removeprefix("sha256:")[:8]
+
+
+@register.filter
+def with_code(text: str) -> SafeString | str:
+    """Return a text in which what stands between backticks is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return text
+    tags = ("{}", "<code>{}</code>")
+    return format_html_join("", "{}", ((format_html(tags[number % 2], part),) for number, part in enumerate(parts)))
 
 
 @register.simple_tag
