@@ -166,12 +166,10 @@ def test_harbour_declares_every_field_of_the_kinds_that_it_knows(machine: FakeMa
     assert undeclared(harbour, reports(played(machine))) - {DOWNTIME} == set()
 
 
-@pytest.mark.xfail(reason="Harbour does not read the downtime of a deployment yet", strict=True)
 def test_harbour_declares_the_downtime_of_a_deployment(machine: FakeMachine, harbour: Any) -> None:
     assert DOWNTIME not in undeclared(harbour, reports(played(machine)))
 
 
-@pytest.mark.xfail(reason="Harbour does not know notices yet", strict=True)
 def test_harbour_knows_notices(harbour: Any) -> None:
     assert "notice" in harbour.DETAILS
 
