@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 from ferryman_agent.engine import Endpoint, HealthCommand, Keep, Limits, Subnet, Workload
-from ferryman_agent.engine.docker.specification import workload_json  # old:
 from ferryman_agent.ledger import AccessoryRecord, App, Release, Run
 from ferryman_agent.manifest import Accessory, Manifest, Resources, Role, Schedule
 
@@ -201,33 +199,3 @@ def database_workload(app: App, version: int, password: str) -> Workload:
         stop_grace=60,
         keep=Keep.UP,
     )
-
-
-# old: from here on, for who writes Docker's JSON still
-
-
-def app_specification(
-    _: App, manifest: Manifest, release: Release, role: Role, environment: list[str]
-) -> dict[str, Any]:
-    """# old:"""
-    return {**workload_json(app_workload(manifest, release, role, environment)), "NetworkingConfig": {}}
-
-
-def run_specification(
-    _: App, manifest: Manifest, release: Release, schedule: Schedule, environment: list[str]
-) -> dict[str, Any]:
-    """# old:"""
-    return workload_json(run_workload(manifest, release, schedule, environment))
-
-
-def accessory_specification(
-    app: App, record: AccessoryRecord, accessory: Accessory, stored: dict[str, str]
-) -> dict[str, Any]:
-    """# old:"""
-    return workload_json(accessory_workload(app, record, accessory, stored))
-
-
-def at_address(specification: dict[str, Any], app: App, fixed: str, alias: str) -> dict[str, Any]:
-    """# old:"""
-    endpoint = {"IPAMConfig": {"IPv4Address": fixed}, "Aliases": [alias]}
-    return {**specification, "NetworkingConfig": {"EndpointsConfig": {network_name(app.id): endpoint}}}

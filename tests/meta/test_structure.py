@@ -232,8 +232,6 @@ def test_the_three_programs_do_not_import_each_other(package: str, strangers: tu
 
 
 DOCKER = ROOT / "src/ferryman_agent/engine/docker"
-# They go with engine/docker/old.py: whoever removes that file empties this set.
-STILL_IN_DOCKERS_WORDS = {"containers.py", "engine/port.py", "testing/old.py", "transaction"}
 DOCKERS_KEY = re.compile(r"[A-Z][A-Za-z]+")
 
 
@@ -256,9 +254,4 @@ def test_dockers_json_is_read_and_written_behind_the_engines_port_alone() -> Non
     package = ROOT / "src/ferryman_agent"
     modules = [path for path in package.rglob("*.py") if not path.is_relative_to(DOCKER)]
     reading = {path.relative_to(package): found for path in modules if (found := json_keys(path) & keys)}
-    left = {path: found for path, found in reading.items() if not _is_allowed(path)}
-    assert left == {}
-
-
-def _is_allowed(path: Path) -> bool:
-    return bool({str(path), path.parts[0]} & STILL_IN_DOCKERS_WORDS)
+    assert reading == {}

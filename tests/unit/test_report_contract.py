@@ -159,15 +159,8 @@ def undeclared(harbour: Any, events: list[dict[str, Any]]) -> set[tuple[str, str
     }
 
 
-DOWNTIME = ("deployment.finished", "downtime")
-
-
 def test_harbour_declares_every_field_of_the_kinds_that_it_knows(machine: FakeMachine, harbour: Any) -> None:
-    assert undeclared(harbour, reports(played(machine))) - {DOWNTIME} == set()
-
-
-def test_harbour_declares_the_downtime_of_a_deployment(machine: FakeMachine, harbour: Any) -> None:
-    assert DOWNTIME not in undeclared(harbour, reports(played(machine)))
+    assert undeclared(harbour, reports(played(machine))) == set()
 
 
 def test_harbour_knows_notices(harbour: Any) -> None:

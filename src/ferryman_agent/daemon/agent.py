@@ -18,7 +18,7 @@ from ferryman_agent.doctor.opening import open_ledger
 from ferryman_agent.doctor.report import lines
 from ferryman_agent.duties import Board
 from ferryman_agent.edge import Edge
-from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.engine import Engine, EngineError
 from ferryman_agent.errors import AgentError, BadRequest, Refused
 from ferryman_agent.host import Host
 from ferryman_agent.outbox import Outbox
@@ -37,14 +37,14 @@ class Agent:
     `begin` is called when it can act again, `lost` when the ledger was damaged under it.
     """
 
-    def __init__(self, folder: Path, docker: Docker) -> None:
+    def __init__(self, folder: Path, engine: Engine) -> None:
         self._folder = folder
-        self._docker = docker
+        self._engine = engine
         self._lock = threading.Lock()
         self._callers = Callers()
         self.board = Board()
-        self.edge = Edge(docker, folder / "edge", lambda image: docker.pull(image, None, lambda: False))
-        self.doctor = Doctor(folder, docker, self.edge, now)
+        self.edge = Edge(engine, folder / "edge", lambda image: engine.pull(image, None, lambda: False))
+        self.doctor = Doctor(folder, engine, self.edge, now)
         self.begin: Callable[[], None] = lambda: None
         self.lost: Callable[[], None] = lambda: None
         self.fault: AgentError | None = None
@@ -54,12 +54,12 @@ class Agent:
             self.fault = error
 
     def _open(self) -> None:
-        ledger = open_ledger(self._folder, self._docker, now)
-        self.server = Host(ledger, self._docker, self.edge, self._folder)
+        ledger = open_ledger(self._folder, self._engine, now)
+        self.host = Host(ledger, self._engine, self.edge, self._folder)
         self.outbox = Outbox(ledger)
-        self.server.report_added = ledger.report_added = self.outbox.wake
-        self.running = RunningTransactions(self.server)
-        self.scheduler = Scheduler(self.server)
+        self.host.report_added = ledger.report_added = self.outbox.wake
+        self.running = RunningTransactions(self.host)
+        self.scheduler = Scheduler(self.host)
 
     def resume(self) -> bool:
         """Act again, if the ledger can be used by now."""
@@ -82,7 +82,7 @@ class Agent:
             self.fault = fault
         sys.stderr.write(f"refusing to act: {fault.message}\n")
         try:
-            if self.server.ledger.write_again():
+            if self.host.ledger.write_again():
                 sys.stderr.write("the ledger was written again, from what the agent had open\n")
         except (OSError, sqlite3.Error) as error:
             sys.stderr.write(f"the ledger could not be written again: {error}\n")
@@ -90,7 +90,7 @@ class Agent:
 
     def consult(self, is_rebuilding: bool) -> dict[str, Any]:
         """What the doctor finds; when asked to, what came of the rebuild, after which the agent acts again."""
-        found = self.doctor.examine(None if self.fault else self.server.ledger, self.fault)
+        found = self.doctor.examine(None if self.fault else self.host.ledger, self.fault)
         found["duties"] = self.board.as_json()
         result = {**found, "lines": lines(found)}
         if is_rebuilding:
@@ -127,7 +127,7 @@ class Agent:
 
     def _fault_behind(self, error: sqlite3.Error) -> AgentError:
         """What the ledger's file or disk has; an unexpected fault otherwise."""
-        fault = None if self.fault else self.server.ledger.fault(error)
+        fault = None if self.fault else self.host.ledger.fault(error)
         if fault and fault.code == "ledger-damaged":
             self.lose(fault)
         if fault is None:
@@ -136,7 +136,7 @@ class Agent:
 
     def _check_ledger(self, kind: Any) -> None:
         """Raise why the agent does not act."""
-        fault = None if self.fault else self.server.ledger.fault()
+        fault = None if self.fault else self.host.ledger.fault()
         if fault and fault.code == "ledger-damaged":
             self.lose(fault)
         if self.fault and kind != "doctor":
@@ -167,4 +167,4 @@ class Agent:
         return known.answer(Call(self._parts(), self.consult, channel, role, identifier, params))
 
     def _parts(self) -> Parts | None:
-        return None if self.fault else Parts(self.server, self.running, self.outbox, self.scheduler, self.board)
+        return None if self.fault else Parts(self.host, self.running, self.outbox, self.scheduler, self.board)

@@ -15,7 +15,7 @@ from ferryman_agent.daemon.supervision import Supervision
 from ferryman_agent.daemon.systemd import notify, watchdog_seconds
 from ferryman_agent.daemon.watchdog import Watchdog
 from ferryman_agent.duties import Duty, Limits, Then
-from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.engine import Docker, Engine, EngineError
 from ferryman_agent.engine.docker import SOCKET as ENGINE
 from ferryman_agent.errors import Unavailable
 from ferryman_agent.transaction.keeping.keeper import Keeper
@@ -50,29 +50,29 @@ def run(folder: Path, path: Path, engine: str = ENGINE) -> int:
 
 def begin(agent: Agent) -> None:
     """Have the duties of an agent that can act done: first what was interrupted is recovered, then all else."""
-    keeper = Keeper(agent.server, agent.running)
+    keeper = Keeper(agent.host, agent.running)
     keeper.when_damaged = agent.lose
     keeper.claim(lambda: _prepare(agent))
     agent.board.take_on(
-        agent.outbox.duty, keeper.keeping, keeper.listening, Supervision(agent.board, agent.server.ledger).duty
+        agent.outbox.duty, keeper.keeping, keeper.listening, Supervision(agent.board, agent.host.ledger).duty
     )
 
 
 def _prepare(agent: Agent) -> None:
     """Before the apps are recovered: the engine is there, and scheduled commands that go on have somebody who waits."""
-    wait_for_engine(agent.server.docker, agent.server.stopwatch)
+    wait_for_engine(agent.host.engine, agent.host.stopwatch)
     try:
         agent.scheduler.adopt()
     finally:
         agent.board.take_on(agent.scheduler.duty)
 
 
-def wait_for_engine(docker: Docker, stopwatch: Stopwatch) -> None:
+def wait_for_engine(engine: Engine, stopwatch: Stopwatch) -> None:
     """After a reboot the engine may start later than the agent."""
     limit = stopwatch.seconds() + ENGINE_LIMIT_SECONDS
     while True:
         try:
-            docker.version()
+            engine.facts()
             return
         except (Unavailable, EngineError) as error:  # it may refuse while it starts
             if stopwatch.seconds() > limit:

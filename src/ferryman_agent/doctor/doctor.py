@@ -27,7 +27,7 @@ class Doctor:
     """Works on what outlives the ledger: the state's folder, the engine, the edge's files."""
 
     folder: Path
-    docker: Engine
+    engine: Engine
     edge: Edge
     clock: Callable[[], str]
 
@@ -54,7 +54,7 @@ class Doctor:
 
     def _look(self) -> Found:
         try:
-            return look(self.docker, self.edge, self.folder)
+            return look(self.engine, self.edge, self.folder)
         except EngineError as error:
             raise engine_refuses(error) from error
 

@@ -67,21 +67,21 @@ class Found:
         return [c for c in self.containers if c.app_id == app_id and role in (None, c.role)]
 
 
-def look(docker: Engine, edge: Edge, folder: Path) -> Found:
+def look(engine: Engine, edge: Edge, folder: Path) -> Found:
     """Look at the server; changes nothing."""
-    inspected = [docker.workload(listed.id) for listed in docker.workloads({"ferryman.app": ""})]
+    inspected = [engine.workload(listed.id) for listed in engine.workloads({"ferryman.app": ""})]
     containers = [_container(found) for found in inspected if found]
     copies = read_copies(folder)
     networks = {}
     for app_id in {c.app_id for c in containers} | {copy.app_id for copy in copies}:
-        subnet = docker.subnet(network_name(app_id))
+        subnet = engine.subnet(network_name(app_id))
         octet = octet_of(subnet.addresses) if subnet else None
         if octet is not None:
             networks[app_id] = octet
     return Found(containers, networks, written_slots(edge.written()), copies, read_removed(folder))
 
 
-def traces(docker: Engine, folder: Path) -> list[str]:
+def traces(engine: Engine, folder: Path) -> list[str]:
     """What says that this server carries apps, in words for a person; empty on a new server.
 
     Unavailable when there is no folder of an app and the engine can't be asked.
@@ -90,7 +90,7 @@ def traces(docker: Engine, folder: Path) -> list[str]:
     folders = [place.name for place in sorted(apps.iterdir())] if apps.is_dir() else []
     if folders:
         return [f"the folder{'s' if len(folders) > 1 else ''} of {', '.join(folders)}"]
-    names = sorted(container.name for container in docker.workloads({"ferryman.app": ""}))
+    names = sorted(container.name for container in engine.workloads({"ferryman.app": ""}))
     return [f"the container{'s' if len(names) > 1 else ''} {', '.join(names)}"] if names else []
 
 

@@ -38,8 +38,8 @@ class Edge:
     `pull` brings the edge's image when it is missing.
     """
 
-    def __init__(self, docker: Engine, folder: Path, pull: Callable[[str], None]) -> None:
-        self._docker = docker
+    def __init__(self, engine: Engine, folder: Path, pull: Callable[[str], None]) -> None:
+        self._engine = engine
         self._folder = folder
         self._pull = pull
 
@@ -59,9 +59,9 @@ class Edge:
         """
         for name, content in files(routes).items():
             self._write(name, content)
-        container = self._docker.workload(NAME)
+        container = self._engine.workload(NAME)
         if container and container.state is State.PAUSED:
-            self._docker.resume(NAME)
+            self._engine.resume(NAME)
         if container and container.is_up and self._answers():
             can_close = runtime.has_map(self._socket, CLOSED)
             is_able = can_close or not any(route.closed for route in routes)
@@ -80,7 +80,7 @@ class Edge:
 
     def ports_to_open(self, route: Route) -> set[int]:
         """The ports for which the edge has to be started (anew) before it can serve a route."""
-        container = self._docker.workload(NAME)
+        container = self._engine.workload(NAME)
         try:
             has = set(runtime.frontends(self._socket)) if container and container.is_up else set()
         except runtime.EdgeError:  # it may have any
@@ -89,12 +89,12 @@ class Edge:
 
     def prepare(self) -> None:
         """Have the edge's image here, so that nothing but its start is left to do later."""
-        if self._docker.image(IMAGE) is None:
+        if self._engine.image(IMAGE) is None:
             self._pull(IMAGE)
 
     def remove(self) -> None:
         """Nothing is left for it to route."""
-        self._docker.remove(NAME)
+        self._engine.remove(NAME)
 
     def is_written(self, routes: list[Route]) -> bool:
         """Whether the files say what a restart of the edge must find."""
@@ -149,7 +149,7 @@ class Edge:
 
     def state(self) -> dict[str, Any]:
         """Whether the edge runs, and since when."""
-        container = self._docker.workload(NAME)
+        container = self._engine.workload(NAME)
         if container is None:
             return {"state": "missing", "since": None}
         return {"state": container.state.value, "since": container.started_at or None}
@@ -169,10 +169,10 @@ class Edge:
     def _start(self, container: Inspected | None) -> None:
         self.prepare()
         if container:
-            self._docker.remove(NAME)
+            self._engine.remove(NAME)
         (self._folder / "run").mkdir(mode=0o755, exist_ok=True)
-        self._docker.create(NAME, self._workload())
-        self._docker.start(NAME)
+        self._engine.create(NAME, self._workload())
+        self._engine.start(NAME)
         self._wait_until_up()
 
     def _wait_until_up(self, seconds: float = START_LIMIT_SECONDS) -> None:
@@ -183,7 +183,7 @@ class Edge:
                 return
             except runtime.EdgeError:
                 if time.monotonic() > limit:
-                    lines = b"".join(chunk for _, chunk in self._docker.logs(NAME, tail=10)).decode(errors="replace")
+                    lines = b"".join(chunk for _, chunk in self._engine.logs(NAME, tail=10)).decode(errors="replace")
                     raise runtime.EdgeError(
                         "edge-failed", "the edge does not start", log=lines.splitlines(), hint="is its port in use?"
                     ) from None

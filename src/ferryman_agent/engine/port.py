@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from ferryman_agent.errors import AgentError
 
@@ -192,15 +192,6 @@ class Image:
     labels: Mapping[str, str] = field(default_factory=dict)
     digests: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-
-    def __getitem__(self, key: str) -> Any:  # old: for who reads Docker's JSON still
-        config = {"User": self.user, "Labels": self.labels}
-        names = {"RepoDigests": list(self.digests), "RepoTags": list(self.tags)}
-        known = {"Id": self.id, "Size": self.size, "Architecture": self.architecture, "Config": config, **names}
-        return known[key]
-
-    def get(self, key: str, _: Any = None) -> Any:  # old: for who reads Docker's JSON still
-        return self[key]
 
 
 @dataclass(frozen=True)

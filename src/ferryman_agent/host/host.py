@@ -12,13 +12,13 @@ from ferryman_agent.clock import Stopwatch, wall
 from ferryman_agent.edge import Edge
 from ferryman_agent.engine import Engine
 from ferryman_agent.host.images import Images
+from ferryman_agent.host.logins import Logins
+from ferryman_agent.host.probe import Answer, probe
+from ferryman_agent.host.resources import Filesystem, available_memory, filesystem, is_port_free
 from ferryman_agent.host.routing import Routing
 from ferryman_agent.host.secrets import Secrets
 from ferryman_agent.ledger import Ledger
 from ferryman_agent.ledger.copies import Copies
-from ferryman_agent.logins import Logins
-from ferryman_agent.probe import Answer, probe
-from ferryman_agent.resources import Filesystem, available_memory, filesystem, is_port_free
 
 
 @dataclass
@@ -49,7 +49,3 @@ class Host:
         self.routing = Routing(self.ledger, self.engine, self.edge)
         self.secrets = Secrets(self.ledger, self.folder)
         self.copies = Copies(self.folder)
-
-    @property
-    def docker(self) -> Engine:  # bridge
-        return self.engine

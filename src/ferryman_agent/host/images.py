@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ferryman_agent.engine import Engine, EngineError
 from ferryman_agent.errors import AgentError
+from ferryman_agent.host.logins import Logins, authentication, registry_of
 from ferryman_agent.ledger import Release, ReleaseState
-from ferryman_agent.logins import Logins, authentication, registry_of
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ferryman_agent.containers import variables
-from ferryman_agent.database import database_url
+from ferryman_agent.host.database import database_url
 from ferryman_agent.ledger import App, Ledger, Release
 from ferryman_agent.manifest import Manifest
 from ferryman_agent.secrets_file import read_secrets, write_private

@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ferryman_agent.containers import current_name, lane_endpoint
-from ferryman_agent.database import Postgres
 from ferryman_agent.engine import Endpoint
 from ferryman_agent.errors import Refused
+from ferryman_agent.host.database import Postgres
 from ferryman_agent.host.host import Host
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, Role, parse_manifest

@@ -18,7 +18,7 @@ from ferryman_agent.transaction.runs.running import RunningTransactions
 class Parts:
     """What an agent that can act is made of."""
 
-    server: Host
+    host: Host
     running: RunningTransactions
     outbox: Outbox
     scheduler: Scheduler
@@ -40,9 +40,9 @@ class Call:
     params: dict[str, Any]
 
     @property
-    def server(self) -> Host:
+    def host(self) -> Host:
         """The narrow objects of this server."""
-        return self._parts().server
+        return self._parts().host
 
     @property
     def running(self) -> RunningTransactions:

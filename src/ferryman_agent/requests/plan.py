@@ -17,12 +17,12 @@ from ferryman_agent.transaction.story import planned, story_of
 def plan(call: Call) -> dict[str, Any]:
     """What a deploy or a rollback would do."""
     if call.params.get("kind") == "rollback":
-        app = known_app(call.server.ledger, call.params)
-        facts = look(call.server, RollbackOrder(app.id, whole_number(call.params, "to"), None), app)
+        app = known_app(call.host.ledger, call.params)
+        facts = look(call.host, RollbackOrder(app.id, whole_number(call.params, "to"), None), app)
     else:
         order = parse_deploy(call.params)
-        facts = look(call.server, order, call.server.ledger.app(order.app_id))
-    facts = with_migrations(call.server, facts)
+        facts = look(call.host, order, call.host.ledger.app(order.app_id))
+    facts = with_migrations(call.host, facts)
     steps = planned(story_of(facts), facts)
     manifest, release, serving = facts.wanted, facts.release, facts.serving
     return {
@@ -39,5 +39,5 @@ def plan(call: Call) -> dict[str, Any]:
 
 def _missing(call: Call, facts: Facts) -> list[str]:
     version = facts.release.environment_version if facts.release else 0
-    _, stored = call.server.ledger.environment(facts.wanted.app_id, version)
+    _, stored = call.host.ledger.environment(facts.wanted.app_id, version)
     return missing_variables(facts.wanted, stored)

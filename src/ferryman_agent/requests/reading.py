@@ -22,7 +22,7 @@ PROBE_TIMEOUT_SECONDS = 2.0
 
 def hello(call: Call) -> dict[str, Any]:
     """Versions of agent, protocol and engine."""
-    engine = call.server.docker.facts()
+    engine = call.host.engine.facts()
     return {
         "agent": __version__,
         "protocols": list(SUPPORTED),
@@ -36,19 +36,19 @@ def hello(call: Call) -> dict[str, Any]:
 def status(call: Call) -> dict[str, Any]:
     """What serves: release, state, containers, health, since; for one app, or for all."""
     is_one = call.params.get("app") is not None
-    apps = [known_app(call.server.ledger, call.params)] if is_one else call.server.ledger.apps()
+    apps = [known_app(call.host.ledger, call.params)] if is_one else call.host.ledger.apps()
     return {
         "agent": __version__,
-        "edge": call.server.edge.state(),
+        "edge": call.host.edge.state(),
         "outbox": call.outbox.state(),
         "duties": call.board.as_json(),
-        "notices": [notice.as_json() for notice in call.server.ledger.notices(apps[0].id if is_one else None)],
+        "notices": [notice.as_json() for notice in call.host.ledger.notices(apps[0].id if is_one else None)],
         "apps": [_app_status(call, app) for app in apps],
     }
 
 
 def _app_status(call: Call, app: App) -> dict[str, Any]:
-    release = call.server.ledger.release(app.id, app.serving) if app.serving else None
+    release = call.host.ledger.release(app.id, app.serving) if app.serving else None
     found: dict[str, Any] = {
         "app": app.name,
         "environment": app.environment,
@@ -93,23 +93,23 @@ def _state(app: App, found: dict[str, Any]) -> str:
 def _accessories(call: Call, app: App, source: Source) -> dict[str, Any]:
     """What runs, its health, and how it differs from what the release that serves defines."""
     found = {}
-    for record in call.server.ledger.accessories(app.id):
+    for record in call.host.ledger.accessories(app.id):
         if record.is_committed:
             name = accessory_name(record)
-            container = call.server.docker.workload(name)
+            container = call.host.engine.workload(name)
             found[record.name] = {
                 **_told(name, container),
                 "health": container.health if container else None,
                 "image": record.definition["image"],
                 "release": record.release,
-                "definition": change_of(call.server, record, source) or "current",
+                "definition": change_of(call.host, record, source) or "current",
             }
     return found
 
 
 def _container(call: Call, app: App, release: Release, role: str) -> dict[str, Any]:
     name = current_name(app, role, release.number)
-    return _told(name, call.server.docker.workload(name))
+    return _told(name, call.host.engine.workload(name))
 
 
 def _told(name: str, container: Inspected | None) -> dict[str, Any]:
@@ -124,30 +124,30 @@ def _health(call: Call, app: App, manifest: Manifest) -> dict[str, Any]:
     if app.stopped:
         return {"healthy": False, "path": web.health, "status": None}
     address = lane_address(app, lane)
-    answer = call.server.probe(address, web.port, web.health, manifest.host_header, PROBE_TIMEOUT_SECONDS)
+    answer = call.host.probe(address, web.port, web.health, manifest.host_header, PROBE_TIMEOUT_SECONDS)
     return {"healthy": answer.is_healthy, "path": web.health, "status": answer.status}
 
 
 def releases(call: Call) -> dict[str, Any]:
     """All releases of an app that the ledger knows, newest first."""
-    app = known_app(call.server.ledger, call.params)
+    app = known_app(call.host.ledger, call.params)
     listed = [
         {
             **r.summary(),
             "state": r.state,
             "created_at": r.created_at,
             "serving": r.number == app.serving,
-            "image_here": "pruned" not in r.state and call.server.docker.image(r.reference) is not None,
+            "image_here": "pruned" not in r.state and call.host.engine.image(r.reference) is not None,
         }
-        for r in call.server.ledger.releases(app.id)
+        for r in call.host.ledger.releases(app.id)
     ]
     return {"app": app.name, "environment": app.environment, "releases": listed}
 
 
 def deployments(call: Call) -> dict[str, Any]:
     """The newest deployments of an app, newest first."""
-    app = known_app(call.server.ledger, call.params)
-    found = call.server.ledger.deployments(app.id, limit=min(whole_number(call.params, "limit") or 20, 500))
+    app = known_app(call.host.ledger, call.params)
+    found = call.host.ledger.deployments(app.id, limit=min(whole_number(call.params, "limit") or 20, 500))
     keys = ("id", "kind", "release", "previous", "sequence", "state", "started_at", "seconds", "downtime", "error")
     return {"deployments": [{key: getattr(deployment, key) for key in keys} for deployment in found]}
 
@@ -160,11 +160,11 @@ def outbox(call: Call) -> dict[str, Any]:
 def environment_list(call: Call) -> dict[str, Any]:
     """Names and versions of what `env set` stored; values only for the operator who asks for them."""
     app = app_id(call.params)
-    version, values = call.server.ledger.environment(app)
+    version, values = call.host.ledger.environment(app)
     shown = dict(values) if call.params.get("values") is True else dict.fromkeys(values)
     return {"version": version, "variables": dict(sorted(shown.items()))}
 
 
 def environment_history(call: Call) -> dict[str, Any]:
     """All environment versions: number, time, and which names changed."""
-    return {"versions": call.server.ledger.environment_history(app_id(call.params))}
+    return {"versions": call.host.ledger.environment_history(app_id(call.params))}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ferryman_agent.probe import Answer
+from ferryman_agent.host.probe import Answer
 
 
 @dataclass

@@ -7,13 +7,10 @@ from typing import Any, TypeVar, cast
 T = TypeVar("T")
 DOCKER_EFFECTS = frozenset(
     {"pull", "create", "start", "stop", "remove", "keep", "ensure_network", "ensure_volume", "run"}
-    | {"connect", "set_restart_policy"}
+    | {"connect"}
     | {"remove_image", "remove_network", "remove_volume"}
 )
-DOCKER_READS = frozenset(
-    {"workload", "workloads", "image", "images", "wait", "facts", "volume_folder", "volumes"}
-    | {"container", "containers", "version", "info", "volume"}  # old:
-)
+DOCKER_READS = frozenset({"workload", "workloads", "image", "images", "wait", "facts", "volume_folder", "volumes"})
 EDGE_EFFECTS = frozenset({"agree", "cut", "remove"})
 LEDGER_EFFECTS = frozenset(
     {"add_app", "add_release", "mark_releases", "commit", "set_degraded", "begin", "target", "finish", "add_event"}

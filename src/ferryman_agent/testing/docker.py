@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import queue
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ferryman_agent.engine import (
     Endpoint,
+    Engine,
     EngineError,
     Facts,
     Happened,
@@ -25,11 +27,10 @@ from ferryman_agent.engine import (
 )
 from ferryman_agent.engine.docker.commands import check_exit
 from ferryman_agent.errors import Unavailable
-from ferryman_agent.probe import Answer
+from ferryman_agent.host.probe import Answer
 from ferryman_agent.testing.behaviour import Behaviour, FakeDatabase
 from ferryman_agent.testing.clock import FakeStopwatch
 from ferryman_agent.testing.container import FakeContainer
-from ferryman_agent.testing.old import OldDocker
 
 
 def refuse(*_: object, **__: object) -> Any:
@@ -44,7 +45,7 @@ class Happenings(queue.Queue[Happened | None]):
         return Happenings, ()
 
 
-class FakeDocker(OldDocker):
+class FakeDocker(Engine):
     """An engine in memory. `registry` is what can be pulled: reference → behaviour; so are `images_here`.
 
     `tagged`: reference → tags that somebody gave the image here. `networks`: name → (id, subnet).
@@ -52,7 +53,6 @@ class FakeDocker(OldDocker):
     """
 
     def __init__(self, folder: Path, stopwatch: FakeStopwatch) -> None:
-        super().__init__("/nowhere")
         self.folder = folder
         self.stopwatch = stopwatch
         self.registry: dict[str, Behaviour] = {
@@ -165,7 +165,7 @@ class FakeDocker(OldDocker):
         """What somebody does by hand: the container runs on, and nobody reaches it."""
         self._found(workload).addresses.pop(network, None)
 
-    def _connect(self, endpoint: Endpoint, workload: str) -> None:
+    def connect(self, endpoint: Endpoint, workload: str) -> None:
         found = self._found(workload)
         found.addresses[endpoint.network] = endpoint.address or ""
         found.network = self.networks[endpoint.network][0]
@@ -192,7 +192,7 @@ class FakeDocker(OldDocker):
 
     # -- workloads
 
-    def _create(self, name: str, workload: Workload) -> str:
+    def create(self, name: str, workload: Workload) -> str:
         """A volume that is not there yet is made with it, without a label."""
         if name in self.by_name:
             raise EngineError(409, f"Conflict. The container name {name} is already in use")
@@ -312,6 +312,20 @@ class FakeDocker(OldDocker):
         return (lambda: None), self.logs(workload, tail=tail)
 
     # -- commands inside
+
+    def exec_create(self, workload: str, command: list[str], *, tty: bool, stdin: bool, user: str = "") -> str:
+        raise EngineError(
+            500, f"{workload} is in memory: {command[0]} has no terminal of {user or 'root'}, {tty=}, {stdin=}"
+        )
+
+    def exec_attach(self, identifier: str, *, tty: bool) -> socket.socket:
+        raise EngineError(404, f"no such exec: {identifier}, {tty=}")
+
+    def exec_resize(self, identifier: str, rows: int, columns: int) -> None:
+        raise EngineError(404, f"no such exec: {identifier}, {rows=}, {columns=}")
+
+    def exec_result(self, identifier: str) -> int:
+        raise EngineError(404, f"no such exec: {identifier}")
 
     def run(self, workload: str, command: list[str], user: str = "", stdin: bytes = b"") -> tuple[int, bytes, bytes]:
         """pg_isready and psql inside a PostgreSQL container."""

@@ -13,8 +13,8 @@ from typing import Any
 from ferryman_agent.containers import SUBNETS
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
+from ferryman_agent.host.resources import Filesystem
 from ferryman_agent.ledger import App, Deployment, Ledger, Outcome, Release
-from ferryman_agent.resources import Filesystem
 from ferryman_agent.testing.behaviour import Behaviour
 from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
 from ferryman_agent.testing.crash import DOCKER_EFFECTS, EDGE_EFFECTS, LEDGER_EFFECTS, Crash, CrashPoint, crashing

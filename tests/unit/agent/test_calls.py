@@ -16,8 +16,8 @@ from ferryman_agent import __version__
 from ferryman_agent.daemon.agent import Agent
 from ferryman_agent.duties import Duty, Then
 from ferryman_agent.errors import BadRequest
+from ferryman_agent.host.probe import Answer
 from ferryman_agent.ledger import Kind
-from ferryman_agent.probe import Answer
 from ferryman_agent.protocol import LINE_LIMIT_BYTES, Channel
 from ferryman_agent.requests import REQUESTS
 from ferryman_agent.testing import Behaviour, FakeMachine, digest, manifest, refuse
@@ -31,8 +31,8 @@ DEPLOY = {"manifest": manifest(), "digest": digest("one"), "revision": "0" * 40}
 @pytest.fixture
 def agent(machine: FakeMachine) -> Agent:
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = made.server.routing.edge = machine.edge
-    made.server.probe, made.server.stopwatch = machine.docker.probe, machine.stopwatch
+    made.host.edge = made.host.routing.edge = machine.edge
+    made.host.probe, made.host.stopwatch = machine.docker.probe, machine.stopwatch
     return made
 
 
@@ -72,7 +72,7 @@ def test_the_table_of_roles_is_what_the_design_says() -> None:
 def test_a_pipeline_or_a_stranger_may_not_ask_an_operators_request(agent: Agent, request_kind: str, role: Any) -> None:
     refused = ask(agent, request_kind, {**SHOP, "variables": {"A": "1"}}, role=role)
     assert code(refused) == ("not-allowed", 3)
-    assert agent.server.ledger.apps() == []
+    assert agent.host.ledger.apps() == []
 
 
 @pytest.mark.parametrize("role", ["stranger", None])
@@ -98,7 +98,7 @@ def test_a_caller_is_told_how_the_duties_are(agent: Agent, monkeypatch: pytest.M
 
 def test_a_caller_is_told_which_notices_stand(agent: Agent) -> None:
     ask(agent, "deploy", DEPLOY)
-    agent.server.ledger.set_degraded("shop.production", "worker does not stay up")
+    agent.host.ledger.set_degraded("shop.production", "worker does not stay up")
     for answer in (ask(agent, "status", SHOP, role="pipeline"), ask(agent, "status"), ask(agent, "doctor")):
         (found,) = answer["result"]["notices"]
         assert (found["code"], found["subject"], found["severity"]) == ("app-degraded", "shop.production", "warning")
@@ -195,7 +195,7 @@ def test_a_wrong_parameter_is_a_bad_request(agent: Agent, request_kind: str, par
 
 
 def test_a_fault_in_the_agent_is_an_answer_too(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
-    agent.server.ledger.close()
+    agent.host.ledger.close()
     answer = ask(agent, "status")
     assert code(answer) == ("internal-error", 1)
     assert "Traceback" in capsys.readouterr().err
@@ -231,7 +231,7 @@ def test_a_repeated_request_attaches_and_deploys_nothing(agent: Agent, machine: 
     again = converse(agent, "deploy", DEPLOY, identifier="one")
     assert again[:-1] == first[:-1]
     assert again[-1]["result"]["deployment"] == first[-1]["result"]["deployment"]
-    assert len(agent.server.ledger.deployments()) == 1
+    assert len(agent.host.ledger.deployments()) == 1
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_an_id_that_stands_for_something_else_is_refused(agent: Agent, kind: str
     answer = ask(agent, kind, params, identifier="one")
     assert code(answer) == ("bad-request", 2)
     assert "stands for a deploy of shop.production already" in answer["error"]["message"]
-    assert len(agent.server.ledger.deployments()) == 1
+    assert len(agent.host.ledger.deployments()) == 1
 
 
 def test_two_calls_with_one_id_at_once_begin_one_deployment(agent: Agent) -> None:
@@ -257,9 +257,9 @@ def test_two_calls_with_one_id_at_once_begin_one_deployment(agent: Agent) -> Non
         caller.start()
     for caller in callers:
         caller.join(30)
-    assert {answer["result"]["deployment"] for answer in answers} == {agent.server.ledger.deployments()[0].id}
+    assert {answer["result"]["deployment"] for answer in answers} == {agent.host.ledger.deployments()[0].id}
     assert len(answers) == 8
-    assert len(agent.server.ledger.deployments()) == 1
+    assert len(agent.host.ledger.deployments()) == 1
 
 
 class Gate:
@@ -267,7 +267,7 @@ class Gate:
 
     def __init__(self, agent: Agent) -> None:
         self.entered, self.leave = threading.Event(), threading.Event()
-        agent.server.probe = self.probe
+        agent.host.probe = self.probe
 
     def probe(self, *_: Any) -> Answer:
         self.entered.set()
@@ -284,7 +284,7 @@ def test_a_second_deploy_is_told_who_deploys_and_which_step(agent: Agent) -> Non
     busy = ask(agent, "deploy", DEPLOY)
     assert code(busy) == ("busy", 3)
     assert "in step healthy" in busy["error"]["message"]
-    assert busy["error"]["details"]["deployment"] == agent.server.ledger.deployments()[0].id
+    assert busy["error"]["details"]["deployment"] == agent.host.ledger.deployments()[0].id
     other = {**DEPLOY, "manifest": manifest(app="other", domain="other.example.com")}
     assert code(ask(agent, "rollback", SHOP)) == ("busy", 3)
     gate.leave.set()
@@ -338,8 +338,8 @@ def test_a_failed_deploy_can_be_followed_later_with_all_that_it_said(agent: Agen
 
 
 def test_what_no_outcome_was_recorded_of_is_no_success(agent: Agent) -> None:
-    app = agent.server.ledger.add_app("shop", "production", range(1, 9))
-    agent.server.ledger.begin(app, "lost", Kind.DEPLOY, None)
+    app = agent.host.ledger.add_app("shop", "production", range(1, 9))
+    agent.host.ledger.begin(app, "lost", Kind.DEPLOY, None)
     assert code(ask(agent, "follow", {"deployment": "lost"})) == ("outcome-not-recorded", 1)
 
 
@@ -368,7 +368,7 @@ def test_plans_change_nothing(agent: Agent, folder: Path) -> None:
     found = ask(agent, "plan", {**DEPLOY, "manifest": manifest(env={"required": ["T"], "values": {}})})["result"]
     assert found["refused"] == ["ferryman.toml requires T, which is not set"]
     assert found["steps"][2] == {"step": "pull", "detail": "pull acme/shop by digest"}
-    assert agent.server.ledger.apps() == []
+    assert agent.host.ledger.apps() == []
     assert sorted(path.name for path in folder.rglob("*")) == before
     ask(agent, "deploy", DEPLOY)
     assert ask(agent, "plan", DEPLOY)["result"]["unchanged"] is True

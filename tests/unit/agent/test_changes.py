@@ -10,8 +10,8 @@ import pytest
 from ferryman_agent.engine import State
 from ferryman_agent.errors import BadRequest, Refused
 from ferryman_agent.host import Host
+from ferryman_agent.host.probe import Answer
 from ferryman_agent.ledger import App, Maintenance
-from ferryman_agent.probe import Answer
 from ferryman_agent.testing import Behaviour, FakeMachine, broken_promises, carry_out, manifest, recover
 from ferryman_agent.transaction.keeping.reconciliation import settle
 from ferryman_agent.transaction.orders import MaintenanceOrder, RestartOrder, RollbackOrder, StartOrder, StopOrder

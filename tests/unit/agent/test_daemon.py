@@ -21,7 +21,7 @@ from ferryman_agent.daemon.daemon import begin, until_usable, wait_for_engine
 from ferryman_agent.daemon.socket import Socket
 from ferryman_agent.daemon.watchdog import Watchdog
 from ferryman_agent.duties import Board, Duty, Then
-from ferryman_agent.engine import EngineError
+from ferryman_agent.engine import EngineError, Facts
 from ferryman_agent.ledger import Ledger
 from ferryman_agent.testing import FakeMachine, FakeStopwatch, carry_out, interrupted
 
@@ -36,8 +36,8 @@ def agent(machine: FakeMachine) -> Agent:
 
 def made_agent(machine: FakeMachine) -> Agent:
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = machine.edge
-    made.server.probe = machine.docker.probe
+    made.host.edge = machine.edge
+    made.host.probe = machine.docker.probe
     return made
 
 
@@ -61,10 +61,10 @@ def test_an_agent_that_begins_has_all_duties_and_recovers_what_was_interrupted(m
     first.ledger.close()
     interrupted(machine, machine.order("two"), 40)
     agent = made_agent(machine)
-    assert agent.server.ledger.unfinished() != []
+    assert agent.host.ledger.unfinished() != []
     begin(agent)
     assert eventually(lambda: alive(agent) == ["keeper", "listener", "outbox", "scheduler", "supervision"])
-    assert eventually(lambda: agent.server.ledger.unfinished() == [])
+    assert eventually(lambda: agent.host.ledger.unfinished() == [])
     assert eventually(lambda: all(duty["last_success"] for duty in agent.board.as_json() if duty["name"] != "listener"))
 
 
@@ -88,23 +88,23 @@ def made_agent_without_ledger(machine: FakeMachine) -> Agent:
 
 
 def test_the_engine_is_waited_for_and_not_for_ever(machine: FakeMachine, stopwatch: FakeStopwatch) -> None:
-    version, calls = machine.docker.version, []
+    facts, calls = machine.docker.facts, []
 
-    def comes_late() -> dict[str, str]:
+    def comes_late() -> Facts:
         calls.append(1)
         if len(calls) < 5:
             raise EngineError(500, "it starts")
-        return version()
+        return facts()
 
-    machine.docker.version = comes_late  # type: ignore[method-assign]
+    machine.docker.facts = comes_late  # type: ignore[method-assign]
     wait_for_engine(machine.docker, stopwatch)
     assert (len(calls), stopwatch.now) == (5, 2.0)
-    machine.docker.version = refuse_version  # type: ignore[method-assign]
+    machine.docker.facts = refuse_version  # type: ignore[method-assign]
     wait_for_engine(machine.docker, stopwatch)
     assert stopwatch.now == 2.0 + 60.5
 
 
-def refuse_version() -> dict[str, str]:
+def refuse_version() -> Facts:
     raise EngineError(500, "it never starts")
 
 

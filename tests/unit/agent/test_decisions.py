@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from ferryman_agent.containers import app_workload, database_workload, lane_endpoint, subnet, variables
-from ferryman_agent.database import known_migrations, pending
 from ferryman_agent.engine import Endpoint, Image, Keep, Limits, Subnet, Workload
 from ferryman_agent.errors import AgentError, BadRequest, Refused
+from ferryman_agent.host.database import known_migrations, pending
+from ferryman_agent.host.logins import authentication, registry_of
 from ferryman_agent.ledger import App, Release, ReleaseState
-from ferryman_agent.logins import authentication, registry_of
 from ferryman_agent.manifest import parse_manifest
 from ferryman_agent.testing import digest, manifest
 from ferryman_agent.transaction.orders.deploying import parse_deploy, parse_rollback, rollback_target

@@ -33,7 +33,7 @@ class Agent:
     """A process of the agent whose keeper runs."""
 
     def __init__(self, server: Host) -> None:
-        self.server = server
+        self.host = server
         self.running = RunningTransactions(server)
         self.keeper = Keeper(server, self.running)
         self.keeper.claim(lambda: None)
@@ -74,7 +74,7 @@ def event(name: str, kind: str = "container") -> dict[str, Any]:
 def test_a_container_that_is_removed_is_back_at_once(machine: FakeMachine, agent: Agent) -> None:
     machine.docker.remove(WEB)
     machine.docker.happened.put(happened(WEB))
-    assert eventually(lambda: broken_promises(machine, agent.server) == [])
+    assert eventually(lambda: broken_promises(machine, agent.host) == [])
 
 
 @pytest.mark.parametrize(
@@ -97,15 +97,15 @@ def test_it_looks_again_when_the_engine_was_away(machine: FakeMachine, agent: Ag
     machine.docker.stop(WEB, 1)
     machine.docker.happened.put(None)
     agent.keeper.listening.wake()  # not after a second
-    assert eventually(lambda: broken_promises(machine, agent.server) == [])
+    assert eventually(lambda: broken_promises(machine, agent.host) == [])
 
 
 def test_it_looks_again_after_a_transaction(machine: FakeMachine, agent: Agent) -> None:
-    app = agent.server.ledger.app(APP)
+    app = agent.host.ledger.app(APP)
     assert app is not None
     create = machine.docker.create
 
-    def remove_postgres_meanwhile(name: str, workload: Workload | dict[str, Any]) -> str:
+    def remove_postgres_meanwhile(name: str, workload: Workload) -> str:
         machine.docker.remove(f"ferryman.{APP}.postgres")
         machine.docker.happened.put(happened(f"ferryman.{APP}.postgres"))
         return create(name, workload)
@@ -114,7 +114,7 @@ def test_it_looks_again_after_a_transaction(machine: FakeMachine, agent: Agent) 
     agent.running.begin("r", machine.order("two"), app)
     assert eventually(lambda: agent.running.of(APP) is None)
     machine.docker.create = create  # type: ignore[method-assign]
-    assert eventually(lambda: broken_promises(machine, agent.server) == [])
+    assert eventually(lambda: broken_promises(machine, agent.host) == [])
 
 
 def test_what_fails_before_the_recovery_leaves_no_app_claimed(server: Host) -> None:
@@ -160,7 +160,7 @@ def no_thread(_: threading.Thread) -> None:
 
 def test_the_pauses_grow_while_an_app_can_not_be_healed(machine: FakeMachine, agent: Agent) -> None:
     pauses: list[float] = []
-    agent.server.stopwatch.wait = pauses.append  # type: ignore[assignment,method-assign]
+    agent.host.stopwatch.wait = pauses.append  # type: ignore[assignment,method-assign]
     machine.docker.exit(WEB, 1)
     machine.docker.images_here.clear()
     machine.docker.registry.clear()
@@ -172,7 +172,7 @@ def test_the_pauses_grow_while_an_app_can_not_be_healed(machine: FakeMachine, ag
     assert max(pauses) <= module.PERIOD_SECONDS
 
     def why() -> str:
-        app = agent.server.ledger.app(APP)
+        app = agent.host.ledger.app(APP)
         return app.degraded if app else ""
 
     assert eventually(lambda: "not as the ledger says" in why())

@@ -139,11 +139,11 @@ def test_the_agent_refuses_until_the_doctor_has_rebuilt_it(
     assert [app["app"] for app in found["apps"]] == [APP]
     assert code(ask(agent, "status")) == (expected, 4)
     assert ask(agent, "doctor", {"rebuild": True})["result"]["rebuilt"]["apps"] == [APP]
-    agent.server.edge = agent.server.routing.edge = stopped.edge
-    agent.server.probe = stopped.docker.probe
+    agent.host.edge = agent.host.routing.edge = stopped.edge
+    agent.host.probe = stopped.docker.probe
     assert ask(agent, "status")["result"]["apps"][0]["release"]["number"] == 1
     assert {name: found.id for name, found in stopped.docker.by_name.items()} == before
-    assert broken_promises(stopped, agent.server) == []
+    assert broken_promises(stopped, agent.host) == []
 
 
 @pytest.mark.parametrize("name", ["ledger.db", "ledger.db-wal", "ledger.db-shm"])
@@ -251,8 +251,8 @@ def agent(machine: FakeMachine, server: Host) -> Agent:
     """An agent whose app serves."""
     server.ledger.close()
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = made.server.routing.edge = machine.edge
-    made.server.probe = machine.docker.probe
+    made.host.edge = made.host.routing.edge = machine.edge
+    made.host.probe = machine.docker.probe
     assert ask(made, "status")["result"]["apps"][0]["state"] == "serving"
     return made
 
@@ -289,7 +289,7 @@ def test_a_damaged_page_found_by_a_call_stops_the_agent(agent: Agent) -> None:
     def damaged() -> list[Any]:
         raise sqlite3.DatabaseError("database disk image is malformed")
 
-    agent.server.ledger.apps = damaged  # type: ignore[method-assign]
+    agent.host.ledger.apps = damaged  # type: ignore[method-assign]
     assert code(ask(agent, "status")) == ("ledger-damaged", 4)
     assert agent.fault is not None
 
@@ -298,7 +298,7 @@ def test_a_fault_of_ours_is_not_taken_for_damage(agent: Agent, capsys: pytest.Ca
     def locked() -> list[Any]:
         raise sqlite3.OperationalError("database is locked")
 
-    agent.server.ledger.apps = locked  # type: ignore[method-assign]
+    agent.host.ledger.apps = locked  # type: ignore[method-assign]
     assert code(ask(agent, "status")) == ("internal-error", 1)
     assert "Traceback" in capsys.readouterr().err
     assert agent.fault is None

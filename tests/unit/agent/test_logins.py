@@ -14,8 +14,8 @@ import pytest
 from ferryman_agent.daemon.agent import Agent
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
+from ferryman_agent.host.logins import Logins
 from ferryman_agent.ledger import Deployment
-from ferryman_agent.logins import Logins
 from ferryman_agent.protocol import Channel
 from ferryman_agent.testing import Behaviour, FakeMachine, broken_promises, carry_out, digest, manifest
 from ferryman_agent.transaction.keeping.reconciliation import settle
@@ -165,7 +165,7 @@ def code(answer: dict[str, Any]) -> tuple[str, int]:
 def agent(machine: FakeMachine, server: Host) -> Agent:
     server.ledger.close()
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = made.server.routing.edge = machine.edge
+    made.host.edge = made.host.routing.edge = machine.edge
     return made
 
 

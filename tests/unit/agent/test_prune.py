@@ -13,7 +13,7 @@ import pytest
 from ferryman_agent.daemon.agent import Agent
 from ferryman_agent.engine import Workload
 from ferryman_agent.host import Host
-from ferryman_agent.probe import Answer
+from ferryman_agent.host.probe import Answer
 from ferryman_agent.protocol import Channel
 from ferryman_agent.testing import Behaviour, FakeMachine, carry_out, digest, manifest
 from ferryman_agent.transaction.steps.teardown.unused import remove_unused, short_name, strays
@@ -149,8 +149,8 @@ def test_strays_of_an_image_named_with_its_registry_are_found(machine: FakeMachi
 @pytest.fixture
 def agent(machine: FakeMachine) -> Agent:
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = made.server.routing.edge = machine.edge
-    made.server.probe, made.server.stopwatch = machine.docker.probe, machine.stopwatch
+    made.host.edge = made.host.routing.edge = machine.edge
+    made.host.probe, made.host.stopwatch = machine.docker.probe, machine.stopwatch
     deploy = {"manifest": manifest(), "digest": digest("one"), "revision": "0" * 40}
     assert ask(made, "deploy", deploy)["result"]["outcome"] == "succeeded"
     put(machine, reference("stray"))
@@ -193,7 +193,7 @@ def test_nothing_is_removed_while_any_app_has_a_transaction(agent: Agent, machin
         assert leave.wait(20)
         return Answer(200)
 
-    agent.server.probe = probe
+    agent.host.probe = probe
     staging = manifest(environment="staging", domain="staging.example.com")
     deploy = {"manifest": staging, "digest": digest("two"), "revision": "1" * 40}
     thread = threading.Thread(target=ask, args=(agent, "deploy", deploy))
@@ -234,7 +234,7 @@ def test_a_deploy_that_comes_meanwhile_begins_when_the_pruning_is_over(agent: Ag
 
     shipping = threading.Thread(target=ship)
     shipping.start()
-    while agent.server.ledger.app("till.production") is None:  # it is known just before it wants to begin
+    while agent.host.ledger.app("till.production") is None:  # it is known just before it wants to begin
         shipping.join(0.01)
     assert agent.running.of("till.production") is None
     leave.set()

@@ -12,9 +12,9 @@ from ferryman_agent.edge import Route
 from ferryman_agent.engine import Keep
 from ferryman_agent.errors import BadRequest
 from ferryman_agent.host import Host
+from ferryman_agent.host.probe import Answer
 from ferryman_agent.ledger import Deployment
 from ferryman_agent.manifest import parse_manifest
-from ferryman_agent.probe import Answer
 from ferryman_agent.testing import (
     Behaviour,
     Crash,

@@ -16,9 +16,9 @@ import pytest
 
 from ferryman_agent.engine import EngineError
 from ferryman_agent.host import Host
+from ferryman_agent.host.resources import Filesystem, available_memory, filesystem
 from ferryman_agent.ledger import Deployment, Ledger, ReleaseState, Reserve
 from ferryman_agent.ledger import reserve as reserve_module
-from ferryman_agent.resources import Filesystem, available_memory, filesystem
 from ferryman_agent.testing import (
     CrashPoint,
     FakeMachine,

@@ -11,8 +11,8 @@ import pytest
 
 from ferryman_agent.edge.runtime import EdgeError
 from ferryman_agent.host import Host
+from ferryman_agent.host.probe import Answer
 from ferryman_agent.ledger import Deployment
-from ferryman_agent.probe import Answer
 from ferryman_agent.secrets_file import read_secrets
 from ferryman_agent.testing import (
     Behaviour,

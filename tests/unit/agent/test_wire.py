@@ -17,9 +17,9 @@ import pytest
 
 from ferryman_agent.engine import Docker, EngineError, Inspected, State
 from ferryman_agent.errors import Unavailable
-from ferryman_agent.probe import BODY_LIMIT_BYTES, probe
+from ferryman_agent.host.probe import BODY_LIMIT_BYTES, probe
+from ferryman_agent.host.volumes import own_volumes
 from ferryman_agent.relay import relay
-from ferryman_agent.volumes import own_volumes
 
 Talk = Callable[[socket.socket], None]
 
@@ -353,7 +353,7 @@ def test_an_empty_volume_goes_to_the_images_user(
     (folder / "full").mkdir()
     (folder / "full" / "file").touch()
     owned: dict[str, tuple[int, int]] = {}
-    monkeypatch.setattr("ferryman_agent.volumes.os.chown", lambda path, *who: owned.update({path.name: who}))
+    monkeypatch.setattr("ferryman_agent.host.volumes.os.chown", lambda path, *who: owned.update({path.name: who}))
     status = os.stat_result((0o40755, 1, 1, 2, 0, 0, 0, 0, 0, 0))
     monkeypatch.setattr(Path, "stat", lambda *_, **__: status)
     own_volumes(Image(folder, user, files), "x", {"media": "/app/media", "full": "/app/full"})

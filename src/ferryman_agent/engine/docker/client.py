@@ -12,7 +12,6 @@ from ferryman_agent.engine.docker.commands import Commands
 from ferryman_agent.engine.docker.containers import Containers
 from ferryman_agent.engine.docker.images import Images
 from ferryman_agent.engine.docker.networks import Networks
-from ferryman_agent.engine.docker.old import Old
 from ferryman_agent.engine.docker.reading import facts_of, happened
 from ferryman_agent.engine.docker.transport import call, unbroken
 from ferryman_agent.engine.docker.volumes import Volumes
@@ -21,7 +20,7 @@ from ferryman_agent.engine.port import Engine, Facts, Happened
 WATCHED = {"type": ["container", "network"], "event": ["die", "destroy", "disconnect", "pause"]}
 
 
-class Docker(Old, Images, Networks, Volumes, Containers, Commands, Engine):
+class Docker(Images, Networks, Volumes, Containers, Commands, Engine):
     """The engine behind `path`. Missing things are None or ignored; other faults raise EngineError."""
 
     def __init__(self, path: str = SOCKET) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ferryman_agent.containers import app_workload, container_name, database_name
-from ferryman_agent.database import known_migrations, pending
 from ferryman_agent.engine import Image
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
+from ferryman_agent.host.database import known_migrations, pending
 from ferryman_agent.host.lookups import tail
 from ferryman_agent.host.serving import postgres_of
 from ferryman_agent.ledger import App, Release

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.host import Host
 from ferryman_agent.host.network import prepare_network
+from ferryman_agent.host.resources import Filesystem
 from ferryman_agent.host.serving import committed, postgres_of, serving_state
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest
-from ferryman_agent.resources import Filesystem
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName
 from ferryman_agent.transaction.orders import DeployOrder

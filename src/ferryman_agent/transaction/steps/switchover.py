@@ -11,9 +11,9 @@ from ferryman_agent.edge.runtime import EdgeError
 from ferryman_agent.engine import Engine, EngineError, Keep, Observed, State
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host.lookups import role_containers
+from ferryman_agent.host.probe import LOOK_TIMEOUT_SECONDS
 from ferryman_agent.host.serving import Committed
 from ferryman_agent.manifest import Role
-from ferryman_agent.probe import LOOK_TIMEOUT_SECONDS
 from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName

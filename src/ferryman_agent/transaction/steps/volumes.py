@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ferryman_agent.containers import app_workload, container_name, labels, volume_names
 from ferryman_agent.host.lookups import app_volumes
+from ferryman_agent.host.volumes import own_volumes
 from ferryman_agent.manifest import Role
 from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName
 from ferryman_agent.transaction.steps.step import Step
 from ferryman_agent.transaction.transaction import Transaction
-from ferryman_agent.volumes import own_volumes
 
 
 def _plan(facts: Facts) -> str | None:

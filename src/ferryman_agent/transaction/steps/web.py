@@ -9,10 +9,10 @@ from ferryman_agent.engine import EngineError, Observed
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
 from ferryman_agent.host.lookups import role_containers, tail
+from ferryman_agent.host.probe import PROBE_TIMEOUT_SECONDS, Answer
 from ferryman_agent.host.serving import committed
 from ferryman_agent.ledger import App, Outcome
 from ferryman_agent.ledger.states import SERVED
-from ferryman_agent.probe import PROBE_TIMEOUT_SECONDS, Answer
 from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName

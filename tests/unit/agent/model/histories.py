@@ -14,8 +14,8 @@ from ferryman_agent.containers import SUBNETS
 from ferryman_agent.edge.configuration import DIRECT_KEY
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
+from ferryman_agent.host.probe import Answer
 from ferryman_agent.ledger import App, Ledger
-from ferryman_agent.probe import Answer
 from ferryman_agent.schedules import Scheduler
 from ferryman_agent.testing import (
     REDIS,

@@ -16,10 +16,10 @@ from ferryman_agent.engine import Inspected, Observed, State
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.host import Host
 from ferryman_agent.host.lookups import tail
+from ferryman_agent.host.volumes import own_volumes
 from ferryman_agent.ledger import AccessoryRecord, App, Release
 from ferryman_agent.manifest import Accessory, Manifest, parse_accessory
 from ferryman_agent.transaction.steps.switchover import have_running
-from ferryman_agent.volumes import own_volumes
 
 UP_LIMIT_SECONDS = 60.0
 STAY_UP_SECONDS = 2.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ferryman_agent.errors import AgentError
+from ferryman_agent.host.logins import registry_of
 from ferryman_agent.ledger import AccessoryRecord
-from ferryman_agent.logins import registry_of
 from ferryman_agent.manifest import Accessory, parse_accessory
 from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry

@@ -9,23 +9,23 @@ import tarfile
 from ferryman_agent.engine import Engine, EngineError
 
 
-def own_volumes(docker: Engine, container: str, volumes: dict[str, str]) -> None:
+def own_volumes(engine: Engine, container: str, volumes: dict[str, str]) -> None:
     """Give each empty volume that root owns to the user that the (created) container runs as."""
     if not volumes:
         return
-    user, group = _user_of(docker, container)
+    user, group = _user_of(engine, container)
     for name in volumes:
-        folder = docker.volume_folder(name)
+        folder = engine.volume_folder(name)
         status = folder.stat()
         if status.st_uid == 0 and user != 0 and not any(folder.iterdir()):
             os.chown(folder, user, group)
 
 
-def _user_of(docker: Engine, container: str) -> tuple[int, int]:
-    found = docker.workload(container)
+def _user_of(engine: Engine, container: str) -> tuple[int, int]:
+    found = engine.workload(container)
     user, _, group = (found.user if found else "").partition(":")
-    passwd = _lines(docker, container, "/etc/passwd")
-    groups = _lines(docker, container, "/etc/group")
+    passwd = _lines(engine, container, "/etc/passwd")
+    groups = _lines(engine, container, "/etc/group")
     entry = next((row for row in passwd if len(row) > 3 and user in (row[0], row[2])), None)
     uid = int(user) if user.isdigit() else int(entry[2]) if entry else 0
     if group:
@@ -34,9 +34,9 @@ def _user_of(docker: Engine, container: str) -> tuple[int, int]:
     return uid, int(entry[3]) if entry else uid
 
 
-def _lines(docker: Engine, container: str, path: str) -> list[list[str]]:
+def _lines(engine: Engine, container: str, path: str) -> list[list[str]]:
     try:
-        archive = docker.archive(container, path)
+        archive = engine.archive(container, path)
     except EngineError:
         return []
     try:

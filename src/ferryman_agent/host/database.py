@@ -44,9 +44,9 @@ class Postgres:
     """The PostgreSQL container beside an app. `folder` is the app's folder on the server."""
 
     def __init__(
-        self, docker: Engine, app: App, folder: Path, pull: Callable[[str], None], stopwatch: Stopwatch
+        self, engine: Engine, app: App, folder: Path, pull: Callable[[str], None], stopwatch: Stopwatch
     ) -> None:
-        self._docker = docker
+        self._engine = engine
         self._stopwatch = stopwatch
         self._app = app
         self._folder = folder
@@ -63,7 +63,7 @@ class Postgres:
 
         Refused `database-version` when the data belongs to another major version.
         """
-        container = self._docker.workload(self._name)
+        container = self._engine.workload(self._name)
         self._check_version(container, database.version)
         if container and container.is_up and self._is_complete(container):
             return False
@@ -81,7 +81,7 @@ class Postgres:
             found = {str(container.labels.get("ferryman.postgres"))}
         else:
             prefix = database_volume(self._app.id, 0)[:-1]
-            names = self._docker.volumes(labels(self._app.id, "postgres"))
+            names = self._engine.volumes(labels(self._app.id, "postgres"))
             found = {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
         if found and str(version) not in found:
             raise Refused(
@@ -97,38 +97,38 @@ class Postgres:
         return path.exists() and path.read_text() == container.id
 
     def _mark_complete(self) -> None:
-        container = self._docker.workload(self._name)
+        container = self._engine.workload(self._name)
         write_private(self._folder / COMPLETE, container.id if container else "")
 
     def _start(self, version: int) -> None:
         try:
-            self._docker.start(self._name)
+            self._engine.start(self._name)
         except EngineError:  # its network is gone, for instance; the data is on a volume
-            self._docker.remove(self._name)
+            self._engine.remove(self._name)
             self._create(version)
-            self._docker.start(self._name)
+            self._engine.start(self._name)
 
     def _create(self, version: int) -> None:
         image = f"postgres:{version}"
-        if self._docker.image(image) is None:
+        if self._engine.image(image) is None:
             self._pull(image)
-        self._docker.ensure_volume(database_volume(self._app.id, version), labels(self._app.id, "postgres"))
+        self._engine.ensure_volume(database_volume(self._app.id, version), labels(self._app.id, "postgres"))
         password = read_secrets(self._folder)["postgres"]
-        self._docker.create(self._name, database_workload(self._app, version, password))
+        self._engine.create(self._name, database_workload(self._app, version, password))
 
     def _wait_until_ready(self) -> None:
         # Over TCP: while the image initialises a new volume, PostgreSQL listens on the local socket alone
         limit = self._stopwatch.seconds() + READY_LIMIT_SECONDS
         while not self._is_ready():
             if self._stopwatch.seconds() > limit:
-                lines = b"".join(chunk for _, chunk in self._docker.logs(self._name, tail=20)).decode(errors="replace")
+                lines = b"".join(chunk for _, chunk in self._engine.logs(self._name, tail=20)).decode(errors="replace")
                 raise AgentError("database-failed", "PostgreSQL does not start", log=self._redacted(lines).splitlines())
             self._stopwatch.wait(POLL_SECONDS)
 
     def _is_ready(self) -> bool:
-        container = self._docker.workload(self._name)
+        container = self._engine.workload(self._name)
         try:
-            return bool(container and container.is_up) and self._docker.run(self._name, IS_READY)[0] == 0
+            return bool(container and container.is_up) and self._engine.run(self._name, IS_READY)[0] == 0
         except EngineError:  # it ended in this moment
             return False
 
@@ -150,7 +150,7 @@ class Postgres:
     def _query(self, database: str, statement: str) -> list[str]:
         """Rows of a statement run as PostgreSQL's superuser; the statement goes through standard input."""
         command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-f", "-"]
-        code, output, errors = self._docker.run(self._name, command, user="postgres", stdin=statement.encode() + b"\n")
+        code, output, errors = self._engine.run(self._name, command, user="postgres", stdin=statement.encode() + b"\n")
         if code == PSQL_NO_CONNECTION:
             raise NotConnected("database-down", f"PostgreSQL can't be reached: {self._complaint(errors)}")
         if code != 0:
