@@ -52,26 +52,28 @@ def test_a_workload_has_no_privilege_that_it_does_not_ask_for() -> None:
     }
 
 
+EVERYTHING = Workload(
+    image="acme/shop",
+    labels={"ferryman.app": "shop"},
+    endpoint=Endpoint("net", "10.213.7.10", "web"),
+    environment=("A=1",),
+    command=("serve", "--fast"),
+    user="0:0",
+    limits=Limits(memory=256 << 20, cpus=0.5, pids=128, shared_memory=128 << 20, open_files=16384),
+    capabilities=("CHOWN",),
+    is_read_only=True,
+    tmpfs=("/tmp",),
+    volumes={"media": "/app/media"},
+    folders={"/var/lib/edge": "/etc/edge"},
+    published={8000: 9000},
+    health=HealthCommand(("ping",), interval=10, first=60),
+    stop_grace=0.4,
+    keep=Keep.UP,
+)
+
+
 def test_everything_that_a_workload_asks_for_is_told() -> None:
-    workload = Workload(
-        image="acme/shop",
-        labels={"ferryman.app": "shop"},
-        endpoint=Endpoint("net", "10.213.7.10", "web"),
-        environment=("A=1",),
-        command=("serve", "--fast"),
-        user="0:0",
-        limits=Limits(memory=256 << 20, cpus=0.5, pids=128, shared_memory=128 << 20, open_files=16384),
-        capabilities=("CHOWN",),
-        is_read_only=True,
-        tmpfs=("/tmp",),
-        volumes={"media": "/app/media"},
-        folders={"/var/lib/edge": "/etc/edge"},
-        published={8000: 9000},
-        health=HealthCommand(("ping",), interval=10, first=60),
-        stop_grace=0.4,
-        keep=Keep.UP,
-    )
-    assert workload_json(workload) == {
+    assert workload_json(EVERYTHING) == {
         "Image": "acme/shop",
         "User": "0:0",
         "Env": ["A=1"],

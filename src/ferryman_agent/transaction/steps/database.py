@@ -15,7 +15,6 @@ from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName
 from ferryman_agent.transaction.steps.step import Step
-from ferryman_agent.transaction.steps.teardown.stopping import stop_all
 from ferryman_agent.transaction.steps.web import start
 from ferryman_agent.transaction.transaction import Transaction
 
@@ -98,12 +97,10 @@ def _run_once(transaction: Transaction, database: Database) -> None:
 
 
 def _take_back(transaction: Transaction) -> None:
-    """Migrations stay, and are told. PostgreSQL of a stopped app was needed for the candidate alone."""
+    """Migrations stay, and are told."""
     transaction.stayed = _migrations_that_stayed(transaction)
     if transaction.release:
         transaction.host.engine.remove(container_name(transaction.app.id, "migrate", transaction.release.number))
-    if transaction.app.stopped:
-        stop_all(transaction.host, transaction.app)
 
 
 def _migrations_that_stayed(transaction: Transaction) -> list[str]:

@@ -16,6 +16,7 @@ from ferryman_agent.transaction.names import StepName
 from ferryman_agent.transaction.orders import DeployOrder
 from ferryman_agent.transaction.steps.step import Step, always
 from ferryman_agent.transaction.steps.teardown.retention import prune
+from ferryman_agent.transaction.steps.teardown.stopping import stop_all
 from ferryman_agent.transaction.transaction import Transaction
 
 MIB = 1 << 20
@@ -208,5 +209,12 @@ def _room_to_restart(transaction: Transaction, entry: StepEntry) -> None:
     _have_ground(transaction)
 
 
-ROOM = Step(StepName.ROOM, always("check disk, inodes and memory"), _room_to_deploy)
-ROOM_TO_RESTART = Step(StepName.ROOM, always("check disk, inodes and memory"), _room_to_restart)
+def _stop_again(transaction: Transaction) -> None:
+    """PostgreSQL and accessories of a stopped app were needed for the candidate alone."""
+    if transaction.app.stopped:
+        stop_all(transaction.host, transaction.app)
+
+
+PLAN = always("check disk, inodes and memory")
+ROOM = Step(StepName.ROOM, PLAN, _room_to_deploy, undo=_stop_again)
+ROOM_TO_RESTART = Step(StepName.ROOM, PLAN, _room_to_restart, undo=_stop_again)

@@ -14,7 +14,6 @@ from ferryman_agent.transaction.names import StepName
 from ferryman_agent.transaction.steps.accessories import containers as accessories
 from ferryman_agent.transaction.steps.accessories.containers import Source
 from ferryman_agent.transaction.steps.step import Step, always
-from ferryman_agent.transaction.steps.teardown.stopping import stop_all
 from ferryman_agent.transaction.transaction import Transaction
 
 
@@ -38,10 +37,8 @@ def _make_missing(transaction: Transaction, entry: StepEntry) -> None:
 
 
 def _take_back(transaction: Transaction) -> None:
-    """Those that this made go; those of a stopped app were needed for the candidate alone."""
+    """Those that this made go."""
     accessories.remove_candidates(transaction.host, transaction.app)
-    if transaction.app.stopped:
-        stop_all(transaction.host, transaction.app)
 
 
 MAKE_MISSING = Step(StepName.ACCESSORIES, _plan, _make_missing, undo=_take_back)
@@ -75,7 +72,7 @@ PULL_ONE = Step(
     StepName.PULL,
     always("the accessory's image"),
     _pull_one,
-    undo=lambda transaction: accessories.remove_candidates(transaction.host, transaction.app),
+    undo=_take_back,
 )
 
 
