@@ -78,7 +78,7 @@ def test_a_deployment_comes_into_the_open_page_and_goes_on_step_by_step(
     assert (seen[0][1], seen[-1][1]) == ("running", "succeeded"), (seen, times(shipped), output)
     counts = [int(told[2]) for told in seen]
     assert counts == sorted(counts)
-    assert len(set(counts)) >= 3, seen
+    assert len(set(counts)) >= 2, seen
     assert page.evaluate("window.marker") == "still here"
     number = shipped.status()["release"]["number"]
     expect(page.locator("#serving .app").first).to_contain_text(f"release {number}")
