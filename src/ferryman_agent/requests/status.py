@@ -1,4 +1,4 @@
-"""hello, status, releases, deployments: requests that change nothing."""
+"""status: what serves, and how it is."""
 
 from __future__ import annotations
 
@@ -8,29 +8,13 @@ from typing import Any
 from ferryman_agent import __version__
 from ferryman_agent.containers import accessory_name, current_name, lane_address
 from ferryman_agent.engine import Inspected
+from ferryman_agent.host.probe import LOOK_TIMEOUT_SECONDS
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
-from ferryman_agent.protocol import SUPPORTED
 from ferryman_agent.requests.call import Call
-from ferryman_agent.requests.schedules import told
+from ferryman_agent.requests.run import told
 from ferryman_agent.transaction.orders.deploying import known_app
-from ferryman_agent.transaction.orders.parameters import app_id, whole_number
 from ferryman_agent.transaction.steps.accessories.containers import Source, change_of
-
-PROBE_TIMEOUT_SECONDS = 2.0
-
-
-def hello(call: Call) -> dict[str, Any]:
-    """Versions of agent, protocol and engine."""
-    engine = call.host.engine.facts()
-    return {
-        "agent": __version__,
-        "protocols": list(SUPPORTED),
-        "role": call.role,
-        "engine": engine.version,
-        "architecture": engine.architecture,
-        "duties": call.board.as_json(),
-    }
 
 
 def status(call: Call) -> dict[str, Any]:
@@ -124,47 +108,5 @@ def _health(call: Call, app: App, manifest: Manifest) -> dict[str, Any]:
     if app.stopped:
         return {"healthy": False, "path": web.health, "status": None}
     address = lane_address(app, lane)
-    answer = call.host.probe(address, web.port, web.health, manifest.host_header, PROBE_TIMEOUT_SECONDS)
+    answer = call.host.probe(address, web.port, web.health, manifest.host_header, LOOK_TIMEOUT_SECONDS)
     return {"healthy": answer.is_healthy, "path": web.health, "status": answer.status}
-
-
-def releases(call: Call) -> dict[str, Any]:
-    """All releases of an app that the ledger knows, newest first."""
-    app = known_app(call.host.ledger, call.params)
-    listed = [
-        {
-            **r.summary(),
-            "state": r.state,
-            "created_at": r.created_at,
-            "serving": r.number == app.serving,
-            "image_here": "pruned" not in r.state and call.host.engine.image(r.reference) is not None,
-        }
-        for r in call.host.ledger.releases(app.id)
-    ]
-    return {"app": app.name, "environment": app.environment, "releases": listed}
-
-
-def deployments(call: Call) -> dict[str, Any]:
-    """The newest deployments of an app, newest first."""
-    app = known_app(call.host.ledger, call.params)
-    found = call.host.ledger.deployments(app.id, limit=min(whole_number(call.params, "limit") or 20, 500))
-    keys = ("id", "kind", "release", "previous", "sequence", "state", "started_at", "seconds", "downtime", "error")
-    return {"deployments": [{key: getattr(deployment, key) for key in keys} for deployment in found]}
-
-
-def outbox(call: Call) -> dict[str, Any]:
-    """How many reports wait for Harbour, and whether it takes them."""
-    return call.outbox.state()
-
-
-def environment_list(call: Call) -> dict[str, Any]:
-    """Names and versions of what `env set` stored; values only for the operator who asks for them."""
-    app = app_id(call.params)
-    version, values = call.host.ledger.environment(app)
-    shown = dict(values) if call.params.get("values") is True else dict.fromkeys(values)
-    return {"version": version, "variables": dict(sorted(shown.items()))}
-
-
-def environment_history(call: Call) -> dict[str, Any]:
-    """All environment versions: number, time, and which names changed."""
-    return {"versions": call.host.ledger.environment_history(app_id(call.params))}

@@ -1,17 +1,14 @@
-"""deploy, rollback, follow, cancel: the requests that begin, watch or end a transaction."""
+"""follow: watch a transaction until it is over, and what came of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ferryman_agent.containers import SUBNETS
-from ferryman_agent.errors import AgentError, BadRequest, Refused
+from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import Deployment
-from ferryman_agent.protocol import is_id
 from ferryman_agent.requests.call import Call
-from ferryman_agent.transaction.orders.deploying import known_app, parse_deploy, parse_rollback
+from ferryman_agent.transaction.orders.deploying import known_app
 from ferryman_agent.transaction.orders.parameters import whole_number
-from ferryman_agent.transaction.orders.terms import parse_terms
 from ferryman_agent.transaction.runs.queue import Entry
 
 
@@ -22,26 +19,6 @@ class Failed(AgentError):
         super().__init__(error["code"], error["message"], state=error["state"], hint=error["hint"])
         self.details = error["details"]
         self.exit_status = error["exit"]
-
-
-def deploy(call: Call) -> dict[str, Any]:
-    """Deploy an image by digest; answers with events, then with the outcome."""
-    order, terms = parse_deploy(call.params), parse_terms(call.params, call.role)
-    found = call.running.repeated(call.id, order.kind, order.manifest.app_id)
-    if found:
-        return attend(call, found)
-    app = call.host.ledger.add_app(order.manifest.app, order.manifest.environment, SUBNETS)
-    return attend(call, call.running.enter(call.id, order, app, terms))
-
-
-def rollback(call: Call) -> dict[str, Any]:
-    """Go back to a retained release; the same transaction."""
-    order, terms = parse_rollback(call.params), parse_terms(call.params, call.role)
-    found = call.running.repeated(call.id, order.kind, order.app_id)
-    if found:
-        return attend(call, found)
-    app = known_app(call.host.ledger, call.params)
-    return attend(call, call.running.enter(call.id, order, app, terms))
 
 
 def follow(call: Call) -> dict[str, Any]:
@@ -126,28 +103,4 @@ def outcome(call: Call, deployment: Deployment) -> dict[str, Any]:
         "seconds": deployment.seconds if not running else round(running.journal.seconds, 3),
         "downtime": deployment.downtime,
         "degraded": app.degraded if app else "",
-    }
-
-
-def cancel(call: Call) -> dict[str, Any]:
-    """Ask a deployment to go back: one by its id or its request's, or the one of an app that runs.
-
-    After the commit there is nothing to cancel, and the answer says what serves.
-    """
-    identifier = call.params.get("deployment")
-    if identifier is None:
-        app = known_app(call.host.ledger, call.params)
-        transaction = call.running.of(app.id)
-        if transaction is None:
-            raise Refused("nothing-runs", f"no deployment of {app.id} runs", state="nothing was changed")
-        identifier = transaction.journal.deployment.id
-    if not is_id(identifier):
-        raise BadRequest("bad-request", "deployment: must be the id of a deployment or of its request")
-    found, will_go_back = call.running.cancel(identifier, is_coming=call.params.get("is_coming") is True)
-    deployment = call.host.ledger.deployment(found)
-    return {
-        "deployment": found,
-        "cancelled": will_go_back,
-        "outcome": deployment.state if deployment else None,
-        "release": deployment.release if deployment else None,
     }
