@@ -16,12 +16,14 @@ from pathlib import Path
 
 from bench.agent import agent_rows
 from bench.arena import Arena, Fleet
+from bench.commit import commit_rows
 from bench.link import link_rows
 from bench.loss import loss_row
 from bench.service import service_rows
 from bench.size import image_row, pushed_row
 from bench.speed import deploy_rows, rehearsal_row, rollback_rows
 from bench.stage import REPOSITORY, BenchFailed, Stage
+from bench.start import start_rows
 from bench.table import Row, as_markdown, show
 from ferryman.errors import FerrymanError
 from ferryman.rehearsal.engine import ensure_engine
@@ -31,6 +33,7 @@ from ferryman.rehearsal.engine import ensure_engine
 class Repeats:
     """How often each is measured."""
 
+    starts: int
     deploys: int
     links: int
     changes: int
@@ -43,6 +46,7 @@ class Repeats:
 
 
 FULL = Repeats(
+    starts=15,
     deploys=7,
     links=3,
     changes=10,
@@ -54,6 +58,7 @@ FULL = Repeats(
     fleet=Fleet(100_000, 5_000_000),
 )
 QUICK = Repeats(
+    starts=3,
     deploys=2,
     links=1,
     changes=2,
@@ -68,6 +73,7 @@ QUICK = Repeats(
 Measure = Callable[[Stage, Repeats], list[Row]]
 ROWS: dict[str, Measure] = {
     "deploy": lambda stage, repeats: deploy_rows(stage, repeats.deploys),
+    "commit": lambda stage, repeats: commit_rows(stage, repeats.deploys),
     "link": lambda stage, repeats: link_rows(stage, repeats.links),
     "load": lambda stage, repeats: [loss_row(stage, repeats.changes)],
     "rollback": lambda stage, repeats: rollback_rows(stage, repeats.deploys),
@@ -76,6 +82,7 @@ ROWS: dict[str, Measure] = {
     "image": lambda stage, _: [image_row(stage)],
 }
 REHEARSAL = "rehearsal"
+START = "start"
 SERVICE = "service"
 WORKFLOWS = "workflows"
 
@@ -151,7 +158,11 @@ def measure_workflows(stage: Stage, _: Repeats) -> list[Row]:
 
 
 # What ships no Harbour.
-APART: dict[str, Measure] = {SERVICE: measure_service, WORKFLOWS: measure_workflows}
+APART: dict[str, Measure] = {
+    START: lambda stage, repeats: start_rows(stage, repeats.starts),
+    SERVICE: measure_service,
+    WORKFLOWS: measure_workflows,
+}
 
 
 def _seconds(act: Callable[[], object]) -> float:

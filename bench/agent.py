@@ -11,8 +11,10 @@ from dataclasses import replace
 from bench.stage import REPOSITORY, BenchFailed, Stage, transact
 from bench.table import Row
 from ferryman.config import load_configuration, manifest
-from ferryman.deploy import DeployOptions, ShippedImage, deploy_parameters, ship_image
 from ferryman.destination import REHEARSAL, Destination
+from ferryman.shipping.images import ShippedImage, ship_image
+from ferryman.shipping.options import DeployOptions
+from ferryman.shipping.request import deploy_parameters
 
 RESIDENT_LIMIT_MB = 30
 GROWTH_LIMIT_MB = 2

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from bench.stage import REPOSITORY, BenchFailed, Log
+from bench.stage import BenchFailed, Log
 from ferryman.image.dockerfile import without_pins
 from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.stand_ins import HAPROXY, POSTGRES, PYTHON, Images
@@ -35,12 +35,11 @@ LOCKED_DOWN = ["--read-only", "--tmpfs", "/tmp", "--memory", "1g", "--cap-drop",
 TOKENS = """
 from access.models import Scope, User
 from access.tokens import create_server_token, create_token
-from fleet.models import Deployment, Server
+from fleet.models import Server
 staff = User.objects.create_user("bench@example.com", is_staff=True)
 print(create_token(staff, [Scope.READ])[1])
 for server in Server.objects.order_by("id")[:8]:
     print(create_server_token(server))
-print(Deployment.objects.order_by("-started_at").exclude(outcome="").values_list("id", flat=True)[0])
 """
 
 
@@ -54,20 +53,18 @@ class Fleet:
 
 @dataclass(frozen=True)
 class Contestant:
-    """What serves: an image, its command (None is the image's own), and what stands in its environment."""
+    """What serves: an image and its command; None is the image's own."""
 
     name: str
     image: str
     command: Sequence[str] | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Serving:
-    """A contestant that serves: its container, its own address and the edge's."""
+    """A contestant that serves: its container, and the edge's address."""
 
     container: str
-    app: str
     edge: str
 
 
@@ -82,22 +79,11 @@ class Arena:
     name: str = f"ferryman-bench-{os.getpid()}"
     reader: str = ""
     reporters: list[str] = field(default_factory=list)
-    deployment: str = ""
 
     @cached_property
     def harbour(self) -> str:
         """Harbour's image."""
-        return self._build(self.service, "harbour")
-
-    @cached_property
-    def harbour_with_granian(self) -> str:
-        """Harbour's image with granian beside gunicorn."""
-        return self._build(REPOSITORY / "bench" / "granian", "granian", self.harbour)
-
-    @cached_property
-    def peer(self) -> str:
-        """The same list in FastAPI with SQLAlchemy."""
-        return self._build(REPOSITORY / "bench" / "peer", "peer")
+        return self._build("harbour")
 
     def up(self) -> None:
         """Start PostgreSQL, fill it, make tokens."""
@@ -118,7 +104,7 @@ class Arena:
         sizes = [f"--deployments={self.fleet.deployments}", f"--events={self.fleet.events}"]
         self.manage("generate_load_data", *sizes)
         lines = self.manage("shell", "--verbosity=0", "--command", TOKENS).split()
-        self.reader, *self.reporters, self.deployment = lines
+        self.reader, *self.reporters = lines
 
     def down(self) -> None:
         """Remove all of it."""
@@ -137,10 +123,9 @@ class Arena:
     def serving(self, contestant: Contestant) -> Iterator[Serving]:
         """Start a contestant and an edge before it; both are removed at the end."""
         app, edge = f"{self.name}-app", f"{self.name}-edge"
-        environment = {**ENVIRONMENT, **contestant.environment}
         self.docker.run(
             [
-                *["run", "--detach", "--name", app, "--network", self.name, *LOCKED_DOWN, *_variables(environment)],
+                *["run", "--detach", "--name", app, "--network", self.name, *LOCKED_DOWN, *_variables(ENVIRONMENT)],
                 *[contestant.image, *(contestant.command or ())],
             ]
         )
@@ -149,7 +134,7 @@ class Arena:
             self.docker.run(["create", "--name", edge, "--network", self.name, "--user", "0", HAPROXY])
             self._configure(edge, address)
             self.docker.run(["start", edge])
-            serving = Serving(app, address, self._address(edge))
+            serving = Serving(app, self._address(edge))
             self._wait(serving)
             yield serving
         finally:
@@ -168,17 +153,17 @@ class Arena:
             total += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
         return total * 1024 / 1e6
 
-    def _build(self, folder: Path, name: str, base: str = "") -> str:
+    def _build(self, name: str) -> str:
         tag = f"{self.name}/{name}"
         self.log(f"building {name}")
         images = Images(self.log, self.docker)
         images.ensure(PYTHON)
         with tempfile.TemporaryDirectory(prefix="ferryman-bench-") as scratch:
             context = shutil.copytree(
-                folder, Path(scratch) / name, ignore=shutil.ignore_patterns("__pycache__", ".*_cache")
+                self.service, Path(scratch) / name, ignore=shutil.ignore_patterns("__pycache__", ".*_cache")
             )
             text, _ = without_pins((context / "Dockerfile").read_text(encoding="utf-8"), images.present_stand_ins())
-            (context / "Dockerfile").write_text(text.replace("FROM harbour", f"FROM {base}"), encoding="utf-8")
+            (context / "Dockerfile").write_text(text, encoding="utf-8")
             self.docker.build(context, tag, labels={})
         return tag
 

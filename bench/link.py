@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from bench.proxy import Connection, Proxy
@@ -92,8 +92,8 @@ def through_proxy(stage: Stage) -> Iterator[Proxy]:
     file, state, server = StateFile(stage.project), stage.state, stage.server
     assert stage.destination.link, "found once, and before the state names another port than sshd's"
     with Proxy(server.ssh_port).running() as proxy:
-        machine = server.model_copy(update={"ssh_port": proxy.port})
-        file.save(state.model_copy(update={"machine": machine}))
+        machine = replace(server, ssh_port=proxy.port)
+        file.save(replace(state, machine=machine))
         try:
             yield proxy
         finally:

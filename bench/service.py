@@ -1,4 +1,4 @@
-"""Rows about Harbour itself: its promised times and memory, and its rate beside gunicorn's default and a peer."""
+"""Rows about Harbour itself: its promised times and memory, and its rate beside gunicorn's default."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.wrk import Load, Measured, wrk
 
 LIST_LIMIT_MS = 15
 REPORT_LIMIT_MS = 60
-MEMORY_LIMIT_MB = 120
+MEMORY_LIMIT_MB = 135
 REPORT_EVENTS = 1000
 FIRST_SEQUENCE = 10**17
 LIST, REPORTS = "/api/v1/deployments/", "/api/v1/reports/"
@@ -25,7 +25,7 @@ DEFAULT = ["gunicorn", "--workers=1", "--worker-class=sync", "--threads=1"]
 
 
 def service_rows(arena: Arena, repeats: int, seconds: int) -> list[Row]:
-    """Harbour as it is shipped; then the same behind one sync worker; then the peer: one after the other."""
+    """Harbour as it is shipped; then the same behind one sync worker, after it."""
     with arena.serving(Contestant("Harbour", arena.harbour)) as serving:
         rows = [*timed_rows(arena, serving, repeats)]
         harbour = rate(arena, serving, seconds)
@@ -34,19 +34,12 @@ def service_rows(arena: Arena, repeats: int, seconds: int) -> list[Row]:
     with arena.serving(Contestant("one sync worker", arena.harbour, DEFAULT)) as serving:
         default = rate(arena, serving, seconds)
         default_reports = report_rate(arena, serving, seconds)
-    with arena.serving(Contestant("FastAPI", arena.peer)) as serving:
-        if page(arena, serving) == 0:
-            raise BenchFailed("bench-peer", "the peer's list is empty")
-        peer = rate(arena, serving, seconds)
     note = f"wrk, 16 connections through the edge, {seconds} s each after a second of warming up, one after the other"
     beside_default = f"{note}; the default is one sync worker serving the same image."
-    beside_peer = f"{note}; two uvicorn workers, asynchronous SQLAlchemy 2, the same rows and check of the token, "
-    beside_peer += "without ETag, request log, metrics and throttling."
     return [
         *rows,
         _rate_row("list of deployments, beside gunicorn's default", harbour, default, beside_default),
         _rate_row("  reports of 26 events, the same", reports, default_reports, f"{note}; eight servers' tokens."),
-        _rate_row("list of deployments, beside FastAPI with SQLAlchemy", harbour, peer, beside_peer),
     ]
 
 
@@ -101,11 +94,6 @@ def rate(arena: Arena, serving: Serving, seconds: int) -> Measured:
 def report_rate(arena: Arena, serving: Serving, seconds: int) -> Measured:
     """Reports under load."""
     return _loaded(serving, Load("report", REPORTS, arena.reporters), seconds)
-
-
-def page(arena: Arena, serving: Serving) -> int:
-    """How many deployments the list answers."""
-    return len(json.loads(_get(arena, serving, LIST))["results"])
 
 
 def _loaded(serving: Serving, load: Load, seconds: int) -> Measured:

@@ -13,18 +13,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ferryman.deploy import DeployOptions, ShippedImage, deploy_parameters, ship_image
-from ferryman.destination import REHEARSAL, Destination, find_destination
+from ferryman.destination import REHEARSAL, Destination
+from ferryman.environments import find_destination
 from ferryman.errors import FerrymanError
 from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.ground import Ground, ground_name
 from ferryman.rehearsal.machine import Machine
 from ferryman.rehearsal.state import GroundState, MachineState, StateFile
-from ferryman.spectator import ask_transaction
+from ferryman.shipping.images import ShippedImage, ship_image
+from ferryman.shipping.options import DeployOptions
+from ferryman.shipping.request import deploy_parameters
+from ferryman.watching.spectator import ask_transaction
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COMMAND_SECONDS = 900
-PAGE = Path("service/fleet/templates/layout.html")
+PAGE = Path("service/pages/templates/layout.html")
 Log = Callable[[str], None]
 
 

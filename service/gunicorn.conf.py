@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harbour.immortal import make_immortal
-from harbour.logs import logging_configuration
+from ground.telemetry.logs import logging_configuration
 
 if TYPE_CHECKING:
-    from harbour.configuration import Configuration
+    from ground.configuration import Configuration
 
 # The kernel drops a SIGTERM that process 1 has no handler for, so a stop during the start would wait for SIGKILL.
 # gunicorn replaces this handler when it begins to listen.
@@ -23,7 +22,7 @@ def _configuration() -> "Configuration":
     """Read the environment before anything else does, so that a mistake in it is one line and no traceback."""
     from django.core.exceptions import ImproperlyConfigured
 
-    from harbour.configuration import load
+    from ground.configuration import load
 
     try:
         return load()
@@ -55,9 +54,8 @@ logconfig_dict = logging_configuration(CONFIGURATION.log_level)
 
 
 def when_ready(_server: object) -> None:
-    """Keep counts and collector off what was imported: touching it would give each worker a copy of its own."""
+    """Keep the collector off what was imported: touching it would give each worker a copy of its own."""
     gc.collect()
-    make_immortal()
     gc.freeze()
     # Full collections come when a quarter of what the last one left has been added: without this one, of the frozen.
     gc.collect()

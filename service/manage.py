@@ -14,7 +14,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "harbour.settings")
     if sys.argv[1:2] == ["dev"]:
-        from harbour.local_postgresql import development_url
+        from ground.postgresql.local import development_url
 
         for name, value in {**DEVELOPMENT, "DATABASE_URL": development_url()}.items():
             os.environ.setdefault(name, value)

@@ -6,7 +6,7 @@ from django.template.loader import render_to_string
 from access.invitations import invite
 from access.links import invitation_link, password_link
 from access.models import Invitation, Role, User
-from harbour.mail import send
+from ground.mail import send
 
 
 def origin(request: HttpRequest) -> str:

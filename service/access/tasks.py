@@ -3,7 +3,7 @@
 from procrastinate.contrib.django import app
 
 from access import mail
-from harbour.jobs import PATIENCE
+from ground.jobs import PATIENCE
 
 
 @app.task(name="send_password_link", retry=PATIENCE)

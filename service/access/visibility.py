@@ -12,7 +12,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from access.models import Invitation, Membership, Role, Token, User
-from fleet.models import App, Deployment, DeploymentEvent, Environment, Release, Server
+from fleet.models import App, Deployment, DeploymentEvent, Environment, Notice, Release, Server
 
 Rows = TypeVar("Rows", Release, Deployment, DeploymentEvent)
 Asker = AbstractBaseUser | AnonymousUser
@@ -90,6 +90,14 @@ def visible_deployments(user: Asker) -> QuerySet[Deployment]:
 def visible_events(user: Asker) -> QuerySet[DeploymentEvent]:
     """Return the events of the apps that he may see; events of no app are a server's own and staff's alone."""
     return _in_visible_environments(DeploymentEvent.objects.all(), user)
+
+
+def visible_notices(user: Asker) -> QuerySet[Notice]:
+    """Return the notices about servers that he may see, without those about apps that he may not."""
+    if sees_all(user):
+        return Notice.objects.all()
+    about_visible = Q(environment=None) | Q(environment__in=visible_environments(user))
+    return Notice.objects.filter(about_visible, server__in=visible_servers(user))
 
 
 def visible_memberships(user: Asker) -> QuerySet[Membership]:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.contrib import admin
 from django.db import models
 
-from fleet.models import App, Deployment, Environment, Release, Server
+from fleet.models import App, Deployment, Environment, Notice, Release, Server
 
 
 class Records(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class takes no argument when it runs
@@ -52,3 +52,13 @@ class DeploymentAdmin(Records):
     list_display = ("id", "environment", "kind", "outcome", "started_at", "seconds")
     list_filter = ("outcome", "kind")
     raw_id_fields = ("environment", "release")
+
+
+@admin.register(Notice)
+class NoticeAdmin(Records):
+    """Notices."""
+
+    list_display = ("code", "subject", "server", "severity", "since", "ended_at")
+    list_filter = ("severity",)
+    list_select_related = ("server",)
+    raw_id_fields = ("environment",)

@@ -1,4 +1,4 @@
-"""An example fleet: two servers, four apps in their environments, and every way a deployment can end."""
+"""An example fleet: two servers, four apps in their environments, every way a deployment can end, and notices."""
 
 import hashlib
 import uuid
@@ -51,12 +51,6 @@ SUBJECTS = [
 ]
 
 
-SUBJECTS = [
-    *["Answer orders by their number", "Hold the price of a basket for an hour", "Drop the old invoice address"],
-    *["Ask for stock once, not per line", "Say why a payment was refused", "Renew the locks"],
-]
-
-
 @dataclass(frozen=True)
 class Run:
     """One deployment of the example: how long ago, of what, and how it went."""
@@ -99,9 +93,54 @@ FLEET = {
 }
 
 
+NOTICES: dict[str, list[tuple[int, tuple[str, str] | None, dict[str, Any]]]] = {
+    "vps-1.example.com": [
+        (
+            190,
+            ("shop-api", "production"),
+            {
+                "code": "backup-failed",
+                "subject": "shop-api.production",
+                "severity": "critical",
+                "message": "No backup since 2 days: the disk for backups is full",
+                "next": "Make room in /var/lib/ferryman/backups, then run `ferryman doctor`",
+            },
+        ),
+        (
+            2600,
+            None,
+            {
+                "code": "restart-needed",
+                "subject": "server",
+                "severity": "info",
+                "message": "A new kernel is installed and waits for a restart",
+                "next": "Restart the server when it suits you",
+            },
+        ),
+    ],
+    "vps-2.example.com": [
+        (
+            75,
+            ("newsletter", "production"),
+            {
+                "code": "certificate-expires",
+                "subject": "newsletter.production",
+                "severity": "warning",
+                "message": "The certificate of newsletter.example.com ends in 9 days and could not be renewed",
+                "next": "See whether newsletter.example.com still points at this server",
+            },
+        )
+    ],
+}
+
+
 def reports(now: datetime) -> dict[str, Report]:
     """Return one report per server; the fleet is the same each time, its clock ends at `now`."""
-    return {name: Report(agent="0.1.0", events=list(_events(name, runs, now))) for name, runs in FLEET.items()}
+    found = {}
+    for name, runs in FLEET.items():
+        events = list(_events(name, runs, now))
+        found[name] = Report(agent="0.1.0", events=[*events, *_notices(name, len(events), now)])
+    return found
 
 
 def _events(server: str, runs: list[Run], now: datetime) -> Iterator[Event]:
@@ -123,6 +162,14 @@ def _events(server: str, runs: list[Run], now: datetime) -> Iterator[Event]:
             )
         if run.outcome == "succeeded":
             serving[place] = run.release
+
+
+def _notices(server: str, last: int, now: datetime) -> Iterator[Event]:
+    for number, (minutes_ago, place, data) in enumerate(NOTICES[server], start=1):
+        since = now - timedelta(minutes=minutes_ago)
+        app, environment = place or (None, None)
+        told = {**data, "since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "ended": False}
+        yield Event(sequence=last + number, at=since, kind="notice", app=app, environment=environment, data=told)
 
 
 def _story(run: Run, begin: datetime, previous: int | None) -> Iterator[tuple[str, datetime, dict[str, Any]]]:
@@ -177,23 +224,6 @@ def _commits(run: Run, begin: datetime, previous: int | None) -> list[dict[str, 
 
 def _revision(app: str, release: int) -> str:
     return hashlib.sha256(f"{app} {release}".encode()).hexdigest()[:40]
-
-
-def _brought(run: Run, begin: datetime) -> dict[str, Any]:
-    """Two or three commits of the hours before, the newest the one that was deployed; a rollback brings none."""
-    if run.kind == "rollback":
-        return {}
-    count = 2 + run.release % 2
-    commits = [
-        {
-            "revision": hashlib.sha256(f"{run.app} {run.release}{'' if age == 0 else -age}".encode()).hexdigest()[:40],
-            "subject": SUBJECTS[(run.release + age) % len(SUBJECTS)],
-            "author": ("Ada", "Anna")[(run.release + age) % 2],
-            "at": f"{begin - timedelta(minutes=12 + 47 * age):%Y-%m-%dT%H:%M:%SZ}",
-        }
-        for age in range(count)
-    ]
-    return {"commits": commits, "commits_complete": True}
 
 
 def _wobble(seed: str) -> float:

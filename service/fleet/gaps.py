@@ -24,11 +24,6 @@ def close(gaps: Sequence[Range], last: int, reported: Sequence[int]) -> tuple[li
     return _at_most(list(_without(known, list(_runs(reported))))), max(last, reported[-1])
 
 
-def missing(gaps: Iterable[Range]) -> int:
-    """Return how many numbers the gaps hold."""
-    return sum(last - first + 1 for first, last in gaps)
-
-
 def _runs(numbers: Iterable[int]) -> Iterator[Range]:
     """Put neighbours together: 1, 2, 3, 7 are [1, 3] and [7, 7]."""
     run: Range = []

@@ -64,6 +64,7 @@ def _finish(deployment: Deployment, event: Event, finished: Finished) -> None:
     deployment.outcome = finished.outcome
     deployment.finished_at = event.at
     deployment.seconds = finished.seconds
+    deployment.downtime = finished.downtime
     deployment.error = finished.error
     deployment.stayed = finished.stayed or []
 

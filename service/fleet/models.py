@@ -6,6 +6,9 @@ from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
+# The name of an app or a server, where an address has it.
+SLUG = "[A-Za-z0-9._-]{1,63}"
+
 
 class App(models.Model):
     """What is shipped."""
@@ -119,6 +122,9 @@ class Deployment(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     seconds = models.FloatField(null=True, blank=True)
+    downtime = models.FloatField(
+        null=True, blank=True, help_text="seconds in which the app did not answer because of it"
+    )
     steps = models.JSONField(default=list, blank=True)
     error = models.JSONField(null=True, blank=True)
     stayed = models.JSONField(default=list, blank=True, help_text="migrations that a failure left applied")
@@ -188,3 +194,39 @@ class DeploymentEvent(models.Model):
     def __str__(self) -> str:
         """Return kind and sequence number."""
         return f"{self.kind} {self.sequence}"
+
+
+class Severity(models.TextChoices):
+    """How bad it is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class Notice(models.Model):
+    """What a person should know about a server or an app on it, as its agent told it last; open until it has ended."""
+
+    server = models.ForeignKey(Server, models.CASCADE, related_name="notices", db_index=False)
+    environment = models.ForeignKey(Environment, models.CASCADE, null=True, blank=True, related_name="notices")
+    code = models.CharField(max_length=100)
+    subject = models.CharField(max_length=200, blank=True, help_text="the app or the part of the server")
+    severity = models.CharField(max_length=8, choices=Severity.choices)
+    message = models.TextField(max_length=2000, blank=True)
+    next = models.CharField(max_length=500, blank=True, help_text="what to do about it")
+    since = models.DateTimeField()
+    sequence = models.BigIntegerField(help_text="number of the event that told it last")
+    told_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """Newest first; told again, a notice is the same one."""
+
+        ordering: ClassVar = ["-since", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["server", "code", "subject"], name="notice_once_per_code_and_subject"),
+        ]
+
+    def __str__(self) -> str:
+        """Return code and subject."""
+        return f"{self.code} {self.subject}".rstrip()

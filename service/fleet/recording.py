@@ -7,10 +7,10 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from fleet import history
+from fleet import history, notices
 from fleet.gaps import close
 from fleet.models import App, Deployment, Environment, Release, Server
-from fleet.report import Event, Receipt, Report, Started
+from fleet.report import Event, OfDeployment, Receipt, Report, Started
 from fleet.rows import insert_events, known_sequences, upsert_deployments
 
 Place = tuple[str, str]
@@ -26,7 +26,7 @@ def record(server: Server, report: Report) -> Receipt:
 
     1. Lock the server's row: reports of one server are stored one after another.
     2. Leave out the events that are known.
-    3. Store apps, environments, releases, deployments, events, and what serves now.
+    3. Store apps, environments, releases, deployments, events, notices, and what serves now.
     4. Note in the server's row what has come and what is missing.
     """
     sequences = [event.sequence for event in report.events]
@@ -54,6 +54,7 @@ def _store(server: Server, events: list[Event], now: datetime) -> None:
     releases = _releases(environments, events)
     deployments = _deployments(server, environments, releases, events)
     insert_events(server.pk, events, environments, deployments, now)
+    notices.store(server, environments, events)
     _serve(environments.values(), deployments.values())
 
 
@@ -115,7 +116,7 @@ def _deployments(
         raise ForeignDeployment
     told = set[UUID]()
     for event in events:
-        if event.details is None or event.place is None or event.deployment is None:
+        if not isinstance(event.details, OfDeployment) or event.place is None or event.deployment is None:
             continue
         environment = environments[event.place]
         deployment = known.get(event.deployment)

@@ -119,20 +119,43 @@ class Finished(Part):
 
     outcome: Literal["succeeded", "failed", "cancelled", "unchanged", "interrupted"]
     seconds: Seconds | None = None
+    downtime: Seconds | None = None
     error: dict[str, Any] | None = None
     stayed: list[str] | None = None
 
 
-Details = Started | Step | Finished
-DETAILS: dict[str, type[Started] | type[Step] | type[Finished]] = {
+class ReportedNotice(Part):
+    """Data of notice: what a person should know about an app or a part of the server, until it is told as ended.
+
+    A notice is known by its server, `code` and `subject`; told again, it is the same one as it is now.
+    """
+
+    code: Annotated[str, Meta(pattern=LINE, min_length=1, max_length=100)]
+    subject: Annotated[str, Meta(pattern=LINE, max_length=200)]
+    severity: Literal["info", "warning", "critical"]
+    since: Annotated[datetime, Meta(tz=True)]
+    message: Annotated[str, Meta(max_length=2000)] = ""
+    next: Annotated[str, Meta(max_length=500)] = ""
+    ended: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a time that the database can't hold in any zone. Raises ValueError."""
+        if not EARLIEST <= self.since <= LATEST:
+            raise ValueError(f"Expected `since` between {EARLIEST.year} and {LATEST.year}")
+
+
+OfDeployment = Started | Step | Finished
+Details = OfDeployment | ReportedNotice
+DETAILS: dict[str, type[Started] | type[Step] | type[Finished] | type[ReportedNotice]] = {
     "deployment.started": Started,
     "deployment.step": Step,
     "deployment.finished": Finished,
+    "notice": ReportedNotice,
 }
 
 
 class Event(Part, dict=True):
-    """One event; `app`, `environment` and `deployment` may be left out of kinds that Harbour does not know."""
+    """One event; `app`, `environment` and `deployment` may be left out of kinds that are not about a deployment."""
 
     sequence: Annotated[int, Meta(ge=1, le=MAX_BIGINT)]
     at: Annotated[datetime, Meta(tz=True)]
@@ -159,14 +182,12 @@ class Event(Part, dict=True):
             raise Wrong(("at",), f"Expected a time between {EARLIEST.year} and {LATEST.year}")
         if problem := _unstorable(self.data):
             raise Wrong(("data",), problem)
-        if self.kind not in DETAILS:
-            return
-        if self.place is None or self.deployment is None:
-            raise Wrong((), f"{self.kind} needs app, environment and deployment")
         try:
-            _ = self.details
+            details = self.details
         except ValidationError as error:
             raise Wrong.told(error, "data") from None
+        if isinstance(details, OfDeployment) and (self.place is None or self.deployment is None):
+            raise Wrong((), f"{self.kind} needs app, environment and deployment")
 
 
 class Report(Part):

@@ -25,7 +25,7 @@ FROM json_to_recordset(%s::json) AS event (
 DEPLOYMENTS = Deployment._meta.db_table
 # What reports tell. What people write, the note, is theirs.
 TOLD = [
-    *["release_id", "kind", "sequence", "previous", "outcome", "started_at", "finished_at", "seconds"],
+    *["release_id", "kind", "sequence", "previous", "outcome", "started_at", "finished_at", "seconds", "downtime"],
     *["steps", "error", "stayed", "commits", "commits_complete"],
 ]
 UPSERT = f"""

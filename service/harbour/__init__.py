@@ -1,1 +1,1 @@
-"""The Django project: settings, URLs, logs, health and error answers."""
+"""The project: settings, addresses, WSGI, the commands and the checks of Harbour as a whole."""

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from harbour.deprecation import deprecated
-from harbour.schema_views import OldSchemaView, SchemaView, documentation
+from api.deprecation import deprecated
+from api.description.views import DocumentationView, OldSchemaView, SchemaView
 
 VERSION_1: list[URLPattern | URLResolver] = [
     path("schema/", SchemaView.as_view(), name="schema"),
-    path("", include("access.urls")),
-    path("", include("fleet.urls")),
+    path("", include("api.people.urls")),
+    path("", include("api.fleet.urls")),
 ]
 OLD_SCHEMA = deprecated(
     OldSchemaView.as_view(),
@@ -22,5 +22,5 @@ OLD_SCHEMA = deprecated(
 urlpatterns = [
     path("v1/", include((VERSION_1, "v1"))),
     path("schema/", OLD_SCHEMA, name="schema"),
-    path("docs/", documentation, name="docs"),
+    path("docs/", DocumentationView.as_view(), name="docs"),
 ]

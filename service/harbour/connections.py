@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.db import connections
 
-from harbour.configuration import Configuration
+from ground.configuration import Configuration
 
 # Old and new release stand side by side during a deploy.
 RELEASES = 2

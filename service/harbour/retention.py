@@ -5,17 +5,31 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
+from procrastinate import JobContext
+from procrastinate.contrib.django import app
 
 from access.models import Invitation, RequestCount, Token
-from fleet.models import DeploymentEvent
+from fleet.models import DeploymentEvent, Notice
+from ground.web import released_static
 
 BATCH = 5_000
 BUDGET_SECONDS = 50.0
 INVITATION_DAYS = 30
 TOKEN_DAYS = 90
+log = structlog.get_logger("harbour.jobs")
+
+
+@app.periodic(cron="11 * * * *")
+@app.task(name="retention", queueing_lock="retention", pass_context=True)
+def retention(context: JobContext, timestamp: int) -> None:  # noqa: ARG001  # when it was due
+    """Delete what is too old, hourly."""
+    deleted = tidy(settings.CONFIGURATION.event_days, context.should_abort)
+    log.info("tidied", **deleted, static_files=released_static.tidy())
 
 
 def tidy(event_days: int, should_stop: Callable[[], bool], *, seconds: float = BUDGET_SECONDS) -> dict[str, int]:
@@ -27,7 +41,8 @@ def tidy(event_days: int, should_stop: Callable[[], bool], *, seconds: float = B
     deadline = time.monotonic() + seconds
     now = timezone.now()
     batches = {"events": _old_events(now - timedelta(days=event_days))}
-    batches |= {name: _all_of(rows) for name, rows in _outdated(now).items()}
+    ended_notices = Notice.objects.filter(ended_at__lt=now - timedelta(days=event_days))
+    batches |= {name: _all_of(rows) for name, rows in {"notices": ended_notices, **_outdated(now)}.items()}
     deleted = dict.fromkeys(batches, 0)
     for name, counts in batches.items():
         for count in counts:

@@ -1,15 +1,12 @@
 """Django's settings, derived from the typed configuration."""
 
-from pathlib import Path
-
-from harbour import static
+from ground import static
+from ground.configuration import database, load
+from ground.mail import email
+from ground.telemetry.logs import configure_structlog, logging_configuration
 from harbour.api_settings import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401  # Django reads them here
-from harbour.configuration import database, load
-from harbour.logs import configure_structlog, logging_configuration
-from harbour.mail import email
 
 CONFIGURATION = load()
-BASE_DIR = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = CONFIGURATION.secret_key
 DEBUG = CONFIGURATION.debug
@@ -32,18 +29,20 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "fleet",
     "access",
+    "api",
+    "pages",
     "harbour",
 ]
 
 MIDDLEWARE = [
-    "harbour.metrics.MetricsMiddleware",
+    "ground.telemetry.metrics.MetricsMiddleware",
     # Early, so that a health check needs no valid Host header, no TLS and no session.
-    "harbour.health.HealthMiddleware",
-    "harbour.request_log.RequestLogMiddleware",
+    "ground.web.health.HealthMiddleware",
+    "ground.telemetry.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "harbour.content_security.ContentSecurityMiddleware",
-    "harbour.released_static.StaticMiddleware",
-    "harbour.api_answers.ApiAnswersMiddleware",
+    "ground.web.content_security.ContentSecurityMiddleware",
+    "ground.web.released_static.StaticMiddleware",
+    "api.answers.ApiAnswersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -78,7 +77,7 @@ LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "fleet"
 LOGOUT_REDIRECT_URL = "sign-in"
 PASSWORD_RESET_TIMEOUT = 4 * 3600
-CSRF_FAILURE_VIEW = "harbour.problems.forged"
+CSRF_FAILURE_VIEW = "pages.errors.forged"
 
 USE_I18N = False
 TIME_ZONE = "UTC"
@@ -103,7 +102,7 @@ CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 
-PROCRASTINATE_IMPORT_PATHS = ["harbour.jobs"]
+PROCRASTINATE_IMPORT_PATHS = ["ground.jobs", "harbour.retention"]
 globals().update(email(CONFIGURATION.email_url, CONFIGURATION.email_from))
 
 LOGGING = logging_configuration(CONFIGURATION.log_level, is_readable=DEBUG, stream="stderr")

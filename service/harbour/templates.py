@@ -5,7 +5,7 @@ from pathlib import Path
 from django.apps import apps
 from django.template import engines
 
-OURS = frozenset({"access", "fleet", "harbour"})
+OURS = frozenset({"access", "api", "pages"})
 
 
 def load_templates() -> None:

@@ -1,6 +1,6 @@
 """Settings that collect only the static files of others, for an image layer that a change of our code leaves alone."""
 
-from harbour import static
+from ground import static
 
 SECRET_KEY = "used to collect static files, never to serve"  # noqa: S105
 INSTALLED_APPS = [

@@ -1,7 +1,7 @@
 """Settings of the processes that answer requests: as everywhere, with a pool of connections."""
 
-from harbour.configuration import database
-from harbour.logs import logging_configuration
+from ground.configuration import database
+from ground.telemetry.logs import logging_configuration
 from harbour.settings import *  # noqa: F403
 from harbour.settings import CONFIGURATION, DEBUG
 

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from harbour.released_static import share
-from harbour.slow_bodies import SlowBodies
+from ground.web.released_static import share
+from ground.web.slow_bodies import SlowBodies
 from harbour.templates import load_templates
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "harbour.web_settings")

@@ -4,6 +4,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 Role = Literal["owner", "member", "viewer"]
 Scope = Literal["read", "write", "report", "metrics"]
+Severity = Literal["info", "warning", "critical"]
 Outcome = Literal["succeeded", "failed", "cancelled", "unchanged", "interrupted"]
 
 
@@ -48,6 +49,23 @@ class Server(TypedDict):
     last_sequence: int
     gaps: list[list[int]]
     environments: list[Environment]
+
+
+class Notice(TypedDict):
+    """What a person should know about a server or an app on it; `app` and `environment` are null for the former."""
+
+    id: int
+    server: str
+    app: str | None
+    environment: str | None
+    code: str
+    subject: str
+    severity: Severity
+    message: str
+    next: str
+    since: str
+    told_at: str
+    ended_at: str | None
 
 
 class Release(TypedDict, total=False):
@@ -97,6 +115,7 @@ class Deployment(TypedDict, total=False):
     started_at: str
     finished_at: str | None
     seconds: float | None
+    downtime: float | None
     steps: list[Step]
     error: dict[str, Any] | None
     stayed: list[str]

@@ -93,6 +93,17 @@ class Harbour:
         """Return an environment."""
         return cast("answers.Environment", self._get("environments", number))
 
+    def notices(self, **filters: Filter) -> Iterator[answers.Notice]:
+        """Yield notices.
+
+        Filters: server, app, environment, code, subject, severity, state (open, ended), ordering, page_size.
+        """
+        return self._list("notices", filters)
+
+    def notice(self, number: int) -> answers.Notice:
+        """Return a notice."""
+        return cast("answers.Notice", self._get("notices", number))
+
     def releases(self, *, fields: Sequence[str] | None = None, **filters: Filter) -> Iterator[answers.Release]:
         """Yield releases; filters: app, environment, server, revision, digest, search, ordering, page_size."""
         return self._list("releases", {**filters, "fields": _joined(fields)})
@@ -196,6 +207,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "servers_create": Harbour.add_server,
     "environments_list": Harbour.environments,
     "environments_retrieve": Harbour.environment,
+    "notices_list": Harbour.notices,
+    "notices_retrieve": Harbour.notice,
     "releases_list": Harbour.releases,
     "releases_retrieve": Harbour.release,
     "deployments_list": Harbour.deployments,

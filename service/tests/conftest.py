@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from access.models import User
 from access.tokens import create_server_token
 from fleet.models import Server
-from harbour import local_postgresql
+from ground.postgresql import local
 from tests.people import PASSWORD
 from tests.settings import CLUSTER, OWN_CLUSTER
 
@@ -69,6 +69,17 @@ class Agent:
         self.tell("deployment.finished", number, {"outcome": outcome, "seconds": 0.8, "error": None}, second + 0.8)
         return number
 
+    def notice(self, code: str, /, place: bool = True, **told: Any) -> dict[str, Any]:
+        """Put a notice into the outbox, about the app or about the server."""
+        subject = f"{self.app}.{self.environment}" if place else "disk"
+        usual = {"code": code, "subject": subject, "severity": "warning", "since": AT.format(0), "ended": False}
+        self.sequence += 1
+        event = {"sequence": self.sequence, "at": AT.format(1), "kind": "notice", "data": usual | told}
+        if place:
+            event |= {"app": self.app, "environment": self.environment}
+        self.events.append(event)
+        return event
+
     def send(self, events: list[dict[str, Any]] | None = None) -> Any:
         """Send the outbox, or the events given, and return the answer."""
         body = {"agent": "0.1.0", "events": self.events if events is None else events}
@@ -86,7 +97,7 @@ def django_db_modify_db_settings() -> Iterator[None]:
     if not OWN_CLUSTER:
         yield
         return
-    with local_postgresql.running(CLUSTER):
+    with local.running(CLUSTER):
         yield
     shutil.rmtree(CLUSTER)
 

@@ -9,12 +9,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fleet import representations, serializers
-from fleet.models import Deployment, Release
+from api.fleet import representations, serializers
+from fleet.models import Deployment, Notice, Release
 from tests.conftest import Agent
 from tests.world import World, make_world
 
-LISTS = ["apps", "servers", "environments", "releases", "deployments", "events"]
+LISTS = ["apps", "servers", "environments", "releases", "deployments", "events", "notices"]
 pytestmark = pytest.mark.django_db
 
 
@@ -161,6 +161,16 @@ def test_deployments_are_filtered(world: World, query: str, expected: int) -> No
         ("apps/?search=SHO", 1),
         ("servers/?search=vps", 2),
         ("servers/?search=2", 1),
+        ("notices/", 5),
+        ("notices/?state=open", 4),
+        ("notices/?state=ended", 1),
+        ("notices/?server=vps-1", 4),
+        ("notices/?app=other", 2),
+        ("notices/?app=other&server=vps-2", 1),
+        ("notices/?environment=staging", 0),
+        ("notices/?severity=critical", 1),
+        ("notices/?code=backup-failed", 3),
+        ("notices/?subject=shop.production", 1),
         ("memberships/?app=shop&role=owner", 1),
         ("memberships/?email=Owner@example.com", 1),
         ("invitations/?app=shop&email=anna@example.com", 1),
@@ -225,6 +235,17 @@ def test_an_unchanged_answer_is_a_304(world: World) -> None:
 def test_head_is_answered_like_get_without_a_body(world: World) -> None:
     answer = world.ask("viewer", "head", "apps/")
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_notices_show_those_about_visible_apps_and_their_servers(world: World) -> None:
+    def subjects(who: str) -> list[str]:
+        return sorted(item["subject"] for item in world.ask(who, "get", "notices/").json()["results"])
+
+    assert subjects("viewer") == ["disk", "server", "shop.production"]
+    assert subjects("stranger") == []
+    assert subjects("staff") == ["disk", "other.production", "other.production", "server", "shop.production"]
+    other = Notice.objects.filter(subject="other.production")[0]
+    assert world.ask("viewer", "get", f"notices/{other.pk}/").status_code == 404
 
 
 def test_a_note_is_kept_with_who_wrote_it_and_when(world: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from access.models import Scope
 from access.tokens import create_token
-from harbour.schema_views import described
+from api.description.views import described
 from harbour_client import Conflict, Forbidden, Harbour, NotFound, NotValid, TryLater, Unauthorized, answers
 from harbour_client.client import OPERATIONS
 from harbour_client.errors import NoAnswer
@@ -70,6 +70,7 @@ def test_the_client_covers_every_operation_of_the_schema() -> None:
     [
         *[("App", answers.App), ("Server", answers.Server), ("Environment", answers.Environment)],
         *[("Release", answers.Release), ("ReleaseSummary", answers.ReleaseSummary), ("Step", answers.Step)],
+        ("Notice", answers.Notice),
         *[("Deployment", answers.Deployment), ("StoredEvent", answers.Event), ("Me", answers.Me)],
         *[("MembershipOfMe", answers.MyMembership), ("Membership", answers.Membership), ("Person", answers.Person)],
         *[("NewInvitation", answers.Invitation), ("NewToken", answers.Token), ("Receipt", answers.Receipt)],

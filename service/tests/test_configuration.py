@@ -11,7 +11,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from harbour.configuration import TAKEN_PATHS, database, load
+from ground.configuration import TAKEN_PATHS, database, load
 
 SERVICE = Path(__file__).resolve().parent.parent
 PRODUCTION = {

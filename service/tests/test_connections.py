@@ -6,8 +6,8 @@ import pytest
 from django.conf import settings
 from django.core.checks import run_checks
 
+from ground.configuration import Configuration
 from harbour import connections
-from harbour.configuration import Configuration
 
 
 def with_settings(**changes: Any) -> Configuration:

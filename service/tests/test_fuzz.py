@@ -31,7 +31,7 @@ from schemathesis.specs.openapi.checks import (
 
 from access.models import Scope
 from access.tokens import create_token
-from harbour.schema_views import described
+from api.description.views import described
 from harbour_client.client import OPERATIONS
 from tests.conftest import Agent
 from tests.world import World, make_world

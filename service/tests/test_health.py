@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from harbour import health
+from ground.web import health
 
 
 def test_live_asks_nothing(client: Client) -> None:

@@ -15,8 +15,8 @@ from django.test import Client
 
 from access.models import Scope, User
 from access.tokens import create_token
-from harbour import local_postgresql
-from harbour.metrics import registry
+from ground.postgresql import local
+from ground.telemetry.metrics import registry
 from tests.conftest import Agent
 from tests.running import Running, environment, gunicorn, manage
 
@@ -104,7 +104,7 @@ def test_reports_jobs_and_the_release_are_told(client: Client, agent: Agent, rea
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     folder = Path(f"/var/tmp/harbour-metrics-{threading.get_native_id()}")  # noqa: S108
-    with local_postgresql.running(folder) as url:
+    with local.running(folder) as url:
         variables = environment(url, WEB_CONCURRENCY="2", FERRYMAN_RELEASE="7")
         manage(variables, "migrate", "--noinput", "--verbosity=0")
         token = manage(variables, "shell", "--no-imports", "-c", MAKE_READER).strip()

@@ -13,8 +13,8 @@ import httpx
 import psycopg
 import pytest
 
-from harbour import local_postgresql
-from harbour.postgresql.gate import REMINDER_SECONDS, RETRY_SECONDS, DatabaseLost, Gate
+from ground.postgresql import local
+from ground.postgresql.gate import REMINDER_SECONDS, RETRY_SECONDS, DatabaseLost, Gate
 from tests.running import Running, environment, gunicorn, manage
 
 # Signing in over and over meets its limit.
@@ -75,7 +75,7 @@ def test_a_trial_that_breaks_off_leaves_its_turn_to_the_next() -> None:
 
 def test_the_log_tells_a_long_outage_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setattr("harbour.postgresql.gate.log.warning", lambda event, **_: told.append(event), raising=False)
+    monkeypatch.setattr("ground.postgresql.gate.log.warning", lambda event, **_: told.append(event), raising=False)
     clock = Clock()
     gate = Gate(clock)
     for _ in range(int(2 * REMINDER_SECONDS / RETRY_SECONDS)):
@@ -143,7 +143,7 @@ def cluster() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def running(cluster: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with local_postgresql.running(cluster) as url:
+    with local.running(cluster) as url:
         variables = environment(url, HARBOUR_PUBLIC_READ="true")
         manage(variables, "migrate", "--noinput", "--verbosity=0")
         make = f"from access.models import User; User.objects.create_superuser(**{PERSON!r})"
@@ -175,11 +175,11 @@ def test_a_stopped_database_costs_503_and_nothing_else(
     workers, load = running.workers(), Load(running)
     load.begin(requests)
     time.sleep(1)
-    local_postgresql.stop(cluster, mode)
+    local.stop(cluster, mode)
     lost = time.monotonic()
     time.sleep(outage_seconds)
     starting = time.monotonic()
-    local_postgresql.start(cluster)
+    local.start(cluster)
     back, at_back = time.monotonic(), time.time()
     while not load.is_well(requests, back) and time.monotonic() < back + BACK_SECONDS:
         time.sleep(0.05)

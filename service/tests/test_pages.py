@@ -134,7 +134,7 @@ def test_the_example_fleet_needs_no_inline_style_or_script_and_few_queries(clien
     call_command("load_example_data", verbosity=0)
     with CaptureQueriesContext(connection) as captured:
         answer = client.get("/")
-    assert len(captured) == 2
+    assert len(captured) == 3  # environments, deployments, notices
     text = answer.content.decode()
     assert not re.search(r"<style|<script(?! type=\"module\" src=)|\sstyle=|\son\w+=", text)
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
@@ -152,7 +152,7 @@ def test_queries_do_not_grow_with_deployments(world: World, who: str) -> None:
         with CaptureQueriesContext(connection) as captured:
             page(client)
         counts.append(len(captured))
-    assert counts == [4, 4]  # session, person, environments, deployments
+    assert counts == [5, 5]  # session, person, environments, deployments, notices
 
 
 @pytest.mark.usefixtures("public_read")

@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from access import throttling
 from access.links import password_link
 from access.models import Token, User
+from access.requests import throttling
 from access.tokens import find_token
 from tests.people import PASSWORD, link_of_the_mail, sign_in, signed_in, text, work
 

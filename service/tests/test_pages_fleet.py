@@ -5,10 +5,12 @@ import uuid
 
 import pytest
 from django.db import connection
+from django.template import engines
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from access.models import Invitation, Membership, Role, User
-from fleet.models import App, Deployment, Server
+from fleet.models import App, Deployment, Notice, Server
 from tests.conftest import Agent
 from tests.people import text
 from tests.world import World, make_world
@@ -170,7 +172,53 @@ def test_queries_of_servers_do_not_grow(world: World) -> None:
     Server.objects.bulk_create(Server(name=f"vps-{number}") for number in range(10, 40))
     with CaptureQueriesContext(connection) as captured:
         text(client.get("/servers/"))
-    assert len(captured) == 4  # session, person, servers, environments
+    assert len(captured) == 5  # session, person, servers, environments, notices
+
+
+def test_open_notices_are_shown_with_their_server_and_those_that_ended_are_not(world: World) -> None:
+    Notice.objects.update(message=HOSTILE, next=f"Run {HOSTILE}")
+    for page in ("/servers/", "/"):
+        shown = text(world.client("viewer").get(page))
+        assert f'id="notice-{world.notice.pk}"' in shown
+        assert "disk-full" in shown
+        assert "reboot-needed" not in shown
+        assert "other.production" not in shown
+        assert "<script>alert" not in shown
+        assert "Next: Run &lt;script&gt;" in shown
+    assert text(world.client("staff").get("/servers/")).count("other.production") >= 2
+    assert 'class="notices"' not in text(world.client("stranger").get("/"))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("run `ferryman doctor`, then wait", "run <code>ferryman doctor</code>, then wait"),
+        ("`<b>` & `x`", "<code>&lt;b&gt;</code> &amp; <code>x</code>"),
+        ("{} and `{0}`", "{} and <code>{0}</code>"),
+        ("a stray ` and <b>", "a stray ` and &lt;b&gt;"),
+        ("", ""),
+    ],
+)
+def test_what_stands_between_backticks_is_code(text: str, shown: str) -> None:
+    template = engines["django"].from_string("{% load fleet %}{{ text|with_code }}")
+    assert template.render({"text": text}) == shown
+
+
+def test_the_worst_notices_come_first_and_the_first_page_shows_a_few(world: World) -> None:
+    shown = text(world.client("staff").get("/"))
+    assert shown.index("disk-full") < shown.index("backup-failed")
+    told = {"severity": "info", "since": timezone.now(), "told_at": timezone.now(), "sequence": 1}
+    Notice.objects.bulk_create(Notice(server=world.server, code=f"odd-{number}", **told) for number in range(20))
+    shown = text(world.client("staff").get("/"))
+    assert shown.count('id="notice-') == 8
+    assert "and 16 more" in shown
+
+
+def test_a_deployment_tells_for_how_long_the_app_did_not_answer(world: World) -> None:
+    assert "down for" not in text(world.client("viewer").get(address(world)))
+    Deployment.objects.update(downtime=2.125)
+    for page in (address(world), "/"):
+        assert "down for 2.12 s" in text(world.client("viewer").get(page))
 
 
 # An app

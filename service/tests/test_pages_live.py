@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from access.models import Membership, Role
+from access.tokens import create_server_token
 from fleet.models import App, Server
 from tests.conftest import Agent
 from tests.world import World, make_world
@@ -59,6 +60,29 @@ def test_a_report_ends_304(world: World) -> None:
     world.agent.deploy(release=4, second=30)
     world.agent.send()
     assert poll(client, etag).status_code == 200
+
+
+@pytest.mark.parametrize("who", ["owner", "staff"])
+def test_a_notice_ends_304(world: World, who: str) -> None:
+    client = world.client(who)
+    etag = poll(client).headers["ETag"]
+    world.agent.app, world.agent.events = "shop", []
+    world.agent.sequence += 1
+    world.agent.notice("certificate-expires", place=False)
+    world.agent.send()
+    answer = poll(client, etag)
+    assert answer.status_code == 200
+    assert "certificate-expires" in answer.content.decode()
+
+
+def test_a_notice_of_a_server_without_an_app_ends_304_of_who_sees_all(world: World) -> None:
+    client = world.client("staff")
+    server = Server.objects.create(name="vps-3")
+    etag = poll(client).headers["ETag"]
+    fresh = Agent(world.agent.client, server, create_server_token(server))
+    fresh.notice("disk-full", place=False)
+    assert fresh.send().status_code == 200
+    assert "vps-3" in poll(client, etag).content.decode()
 
 
 def test_a_report_of_a_server_that_he_does_not_see_does_not_end_304(world: World) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec.structs import fields
 
-from harbour.configuration import Configuration
+from ground.configuration import Configuration
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 NEEDED_OR_EMPTY = {"required", "empty", "set by the agent", "as many as threads"}

@@ -9,8 +9,8 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
-from harbour import released_static
-from harbour.released_static import KEEP_SECONDS, StaticMiddleware, share, tidy
+from ground.web import released_static
+from ground.web.released_static import KEEP_SECONDS, StaticMiddleware, share, tidy
 
 DAY = 24 * 3600
 

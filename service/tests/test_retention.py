@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from access.models import Invitation, RequestCount, Role, Scope, Token, User
 from access.tokens import create_token
-from fleet.models import App, Deployment, DeploymentEvent
+from fleet.models import App, Deployment, DeploymentEvent, Notice
 from harbour import retention
 from tests.conftest import Agent
 
@@ -47,12 +47,22 @@ def test_a_deployment_outlives_its_events(agent: Agent) -> None:
     assert Deployment.objects.get(pk=deployment).steps
 
 
+def test_notices_go_some_time_after_they_have_ended_and_open_ones_stay(agent: Agent) -> None:
+    now = timezone.now()
+    for code, days_ago in (("long-ended", 91), ("just-ended", 89), ("open", None)):
+        ended_at = None if days_ago is None else now - days_ago * DAY
+        told = {"severity": "info", "since": now - 300 * DAY, "told_at": now, "sequence": 1, "ended_at": ended_at}
+        Notice.objects.create(server=agent.server, code=code, **told)
+    assert retention.tidy(90, never)["notices"] == 1
+    assert set(Notice.objects.values_list("code", flat=True)) == {"just-ended", "open"}
+
+
 def test_many_go_in_batches_of_constant_cost(
     agent: Agent, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
 ) -> None:
     monkeypatch.setattr(retention, "BATCH", 10)
     make_events(agent, 95, days_ago=100)
-    with django_assert_max_num_queries(2 * 10 + 2 * 4):
+    with django_assert_max_num_queries(2 * 10 + 2 * 5):
         assert retention.tidy(90, never)["events"] == 95
 
 
@@ -90,7 +100,7 @@ def test_what_has_expired_goes_and_what_may_still_be_of_use_stays() -> None:
             expires_at=expires,
             accepted_at=accepted,
         )
-    expected = {"events": 0, "request_counts": 1, "sessions": 1, "invitations": 2, "tokens": 2}
+    expected = {"events": 0, "notices": 0, "request_counts": 1, "sessions": 1, "invitations": 2, "tokens": 2}
     assert retention.tidy(90, never) == expected
     assert set(Token.objects.values_list("name", flat=True)) == {"expired 10", "revoked 10", "lasting"}
     left = set(Invitation.objects.values_list("email", flat=True))

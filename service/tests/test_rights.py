@@ -9,8 +9,8 @@ from django.urls import resolve
 from access.invitations import invite
 from access.models import Invitation, Membership, Role
 from access.tokens import create_server_token
+from api.description.views import described
 from fleet.models import Server
-from harbour.schema_views import described
 from tests.conftest import Agent
 from tests.world import EVERYBODY, World, make_world
 
@@ -26,6 +26,8 @@ NO_METHOD = (405, 405, 405, 405, 405, 405, 405)
 Case = tuple[str, str, Any, tuple[int, ...]]
 READS: list[Case] = [
     *[("get", f"{name}/", None, LISTED) for name in ("apps", "servers", "environments", "releases", "deployments")],
+    ("get", "notices/", None, LISTED),
+    ("get", "notices/{notice}/", None, READ),
     *[("get", f"{name}/", None, LISTED) for name in ("events", "memberships", "invitations", "tokens", "me")],
     ("get", "schema/", None, LISTED),
     ("get", "apps/{app}/", None, READ),

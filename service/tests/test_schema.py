@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from harbour.schema_views import described
+from api.description.views import described
 
 pytestmark = pytest.mark.django_db
 ANY = {"400", "401", "403", "406", "429", "500", "503"}

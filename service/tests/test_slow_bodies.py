@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harbour.slow_bodies import BODY_SECONDS, FAIR_SECONDS, Body, CutOff, SlowBodies, overdue
+from ground.web.slow_bodies import BODY_SECONDS, FAIR_SECONDS, Body, CutOff, SlowBodies, overdue
 
 NOW = 1000.0
 
@@ -61,7 +61,7 @@ def test_a_whole_body_is_read_as_it_came() -> None:
 
 
 def test_the_watcher_cuts_what_is_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harbour.slow_bodies.BODY_SECONDS", 0.1)
+    monkeypatch.setattr("ground.web.slow_bodies.BODY_SECONDS", 0.1)
     client, server = socket.socketpair()
 
     def application(environ: dict[str, object], _: object) -> list[bytes]:

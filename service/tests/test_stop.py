@@ -11,7 +11,7 @@ import httpx
 import psycopg
 import pytest
 
-from harbour import local_postgresql
+from ground.postgresql import local
 from tests.running import Running, environment, gunicorn, manage
 
 OPEN_SECONDS = 2.0
@@ -21,7 +21,7 @@ REPORT = {"agent": "1", "events": [{"sequence": 1, "at": "2026-11-23T08:00:00Z",
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     folder = Path(f"/var/tmp/harbour-stop-{threading.get_native_id()}")  # noqa: S108
-    with local_postgresql.running(folder) as url:
+    with local.running(folder) as url:
         variables = environment(url)
         manage(variables, "migrate", "--noinput", "--verbosity=0")
         token = manage(variables, "create_server_token", "--server", "vps-1").strip()

@@ -11,8 +11,8 @@ from django.db import connections
 from django.test import Client, RequestFactory
 from msgspec.structs import replace
 
-from access import throttling
 from access.models import RequestCount, Scope, User
+from access.requests import throttling
 from access.tokens import create_token
 from tests.conftest import Agent
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fleet.models import Deployment
-from fleet.timeline import ago, spoken, waterfall
+from pages.fleet.timeline import ago, spoken, waterfall
 
 BEGIN = datetime(2026, 11, 23, 8, tzinfo=UTC)
 

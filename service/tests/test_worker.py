@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import signal
 import socketserver
@@ -17,13 +18,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from harbour import local_postgresql
-from harbour.mail import email
+from ground.mail import email
+from ground.postgresql import local
 from tests.running import SERVICE, environment, manage
 
 # What README.md promises.
 STOP_SECONDS = 10
-SECRET = "https://harbour.example.com/invitations/a-secret-that-nobody-logs"
+ORIGIN = "https://harbour.example.com"
+SECRET = re.compile(r"link=[^\s]{20,}")
 
 
 class MailServer(socketserver.ThreadingTCPServer):
@@ -92,7 +94,7 @@ def mail_server() -> Iterator[MailServer]:
 def cluster() -> Iterator[Path]:
     """A PostgreSQL that tests may stop, if they start it again."""
     folder = Path(f"/var/tmp/harbour-worker-{threading.get_native_id()}")  # noqa: S108
-    with local_postgresql.running(folder) as url:
+    with local.running(folder) as url:
         manage(environment(url), "migrate", "--noinput", "--verbosity=0")
         yield folder
     shutil.rmtree(folder, ignore_errors=True)
@@ -101,7 +103,7 @@ def cluster() -> Iterator[Path]:
 @pytest.fixture
 def variables(cluster: Path, mail_server: MailServer) -> dict[str, str]:
     """What a worker with an empty queue is started with."""
-    url = local_postgresql.url(cluster)
+    url = local.url(cluster)
     with psycopg.connect(url) as connection:
         connection.execute("TRUNCATE procrastinate_jobs CASCADE")
     return environment(url, EMAIL_URL=f"smtp://127.0.0.1:{mail_server.server_address[1]}/")
@@ -120,8 +122,13 @@ def worker(variables: dict[str, str], log: Path) -> Iterator[Worker]:
 
 
 def hand_over_a_mail(variables: dict[str, str], to: str) -> None:
-    code = f"from harbour.jobs import mail_later; mail_later({to!r}, 'Welcome', {SECRET!r})"
-    manage(variables, "shell", "--no-imports", "-c", code)
+    """Have a link to set a password sent, as the page for those who forgot theirs does."""
+    lines = [
+        "from access import tasks; from access.models import User; from ground.jobs import hand_over",
+        f"User.objects.filter(email={to!r}).exists() or User.objects.create_user({to!r})",
+        f"hand_over(tasks.send_password_link, email={to!r}, origin={ORIGIN!r})",
+    ]
+    manage(variables, "shell", "--no-imports", "-c", "\n".join(lines))
 
 
 def jobs(url: str) -> list[tuple[str, str]]:
@@ -135,12 +142,15 @@ def test_a_mail_is_sent_and_nothing_of_it_is_logged_or_kept(
     hand_over_a_mail(variables, "ada@example.com")
     with worker(variables, tmp_path / "log") as running:
         wait_for(lambda: mail_server.mails)
-        wait_for(lambda: not [job for job in jobs(variables["DATABASE_URL"]) if job[0] == "send_mail"])
-        assert SECRET in mail_server.mails[0]
-        done = [line for line in running.told("job done") if line["task"] == "send_mail"]
+        wait_for(lambda: not [job for job in jobs(variables["DATABASE_URL"]) if job[0] == "send_password_link"])
+        secret = SECRET.search(mail_server.mails[0])
+        assert secret
+        done = [line for line in running.told("job done") if line["task"] == "send_password_link"]
         assert done[0]["job"]
         status, seconds = running.stop()
-    assert (status, SECRET in running.log.read_text()) == (0, False)
+    assert status == 0
+    log = running.log.read_text()
+    assert (secret[0] in log, ORIGIN in log, "ada@" in log) == (False, False, False)
     assert seconds < STOP_SECONDS
 
 
@@ -151,9 +161,10 @@ def test_a_mail_that_fails_is_tried_again_and_not_told_to_the_log(
     nobody_listens = {**variables, "EMAIL_URL": "smtp://127.0.0.1:1/"}
     with worker(nobody_listens, tmp_path / "log") as running:
         wait_for(lambda: running.told("job failed"))
-        wait_for(lambda: jobs(variables["DATABASE_URL"])[0] == ("send_mail", "todo"))
+        wait_for(lambda: jobs(variables["DATABASE_URL"])[0] == ("send_password_link", "todo"))
         assert "Connection refused" in running.told("job failed")[0]["exception"]
-    assert SECRET not in running.log.read_text()
+    log = running.log.read_text()
+    assert (SECRET.search(log), ORIGIN in log, "ada@" in log) == (None, False, False)
     assert mail_server.mails == []
 
 
@@ -163,11 +174,11 @@ def test_the_worker_outlives_an_outage_without_a_traceback(
     with worker(variables, tmp_path / "log") as running:
         hand_over_a_mail(variables, "ada@example.com")
         wait_for(lambda: len(mail_server.mails) == 1)
-        local_postgresql.stop(cluster, "fast")
+        local.stop(cluster, "fast")
         wait_for(lambda: running.told("database lost"))
         time.sleep(3)
         assert running.process.poll() is None
-        local_postgresql.start(cluster)
+        local.start(cluster)
         wait_for(lambda: running.told("database back"))
         hand_over_a_mail(variables, "anna@example.com")
         wait_for(lambda: len(mail_server.mails) == 2)
@@ -177,13 +188,13 @@ def test_the_worker_outlives_an_outage_without_a_traceback(
 
 
 def test_a_worker_stops_while_the_database_is_away(variables: dict[str, str], cluster: Path, tmp_path: Path) -> None:
-    local_postgresql.stop(cluster, "fast")
+    local.stop(cluster, "fast")
     try:
         with worker(variables, tmp_path / "log") as running:
             wait_for(lambda: running.told("database lost"))
             status, seconds = running.stop()
     finally:
-        local_postgresql.start(cluster)
+        local.start(cluster)
     assert (status, seconds < STOP_SECONDS) == (0, True)
 
 

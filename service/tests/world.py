@@ -1,15 +1,17 @@
 """A small fleet with everybody who could ask about it: two apps, and people in every role in one of them."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.test import Client
+from django.utils import timezone
 
 from access.invitations import invite
 from access.models import Invitation, Membership, Role, Scope, Token, User
 from access.tokens import create_server_token, create_token
-from fleet.models import App, Deployment, DeploymentEvent, Environment, Release, Server
+from fleet.models import App, Deployment, DeploymentEvent, Environment, Notice, Release, Server
 from tests.conftest import Agent
 
 EVERYBODY = ["owner", "member", "viewer", "stranger", "staff", "anonymous", "server"]
@@ -27,6 +29,7 @@ class World:
     release: Release
     deployment: Deployment
     event: DeploymentEvent
+    notice: Notice
     invitation: Invitation
     clients: dict[str, Client] = field(default_factory=dict)
 
@@ -54,6 +57,7 @@ class World:
             "release": self.release.pk,
             "deployment": self.deployment.pk,
             "event": self.event.pk,
+            "notice": self.notice.pk,
             "invitation": self.invitation.pk,
             "membership": Membership.objects.get(user=self.people["viewer"], app=self.app).pk,
             "ownership": Membership.objects.get(user=self.people["owner"], app=self.app).pk,
@@ -88,6 +92,7 @@ def make_world(agent: Agent, other_agent: Agent) -> World:
         Membership(user=people[role], app=app, role=role) for role in (Role.OWNER, Role.MEMBER, Role.VIEWER)
     )
     deployment = Deployment.objects.get(pk=uuid.UUID(str(number)))
+    notices = _make_notices(deployment.environment, Environment.objects.filter(app__name="other"))
     create_server_token(agent.server)  # one that is not the agent's own, to be revoked
     return World(
         people=people,
@@ -98,5 +103,20 @@ def make_world(agent: Agent, other_agent: Agent) -> World:
         release=Release.objects.get(environment=deployment.environment),
         deployment=deployment,
         event=DeploymentEvent.objects.filter(deployment=deployment).earliest("sequence"),
+        notice=notices[0],
         invitation=invite(app, "anna@example.com", Role.VIEWER, people["owner"])[0],
     )
+
+
+def _make_notices(shop: Environment, others: Iterable[Environment]) -> list[Notice]:
+    """One about the shop, one about its server, one for each place of the other app; and one that has ended."""
+    at = timezone.now()
+    told = {"severity": "warning", "since": at, "told_at": at, "sequence": 1}
+    about_shop = Notice(server=shop.server, environment=shop, code="backup-failed", subject="shop.production", **told)
+    about_server = Notice(server=shop.server, code="disk-full", subject="disk", **told | {"severity": "critical"})
+    ended = Notice(server=shop.server, code="reboot-needed", subject="server", ended_at=at, **told)
+    about_others = [
+        Notice(server=place.server, environment=place, code="backup-failed", subject="other.production", **told)
+        for place in others
+    ]
+    return Notice.objects.bulk_create([about_shop, about_server, ended, *about_others])

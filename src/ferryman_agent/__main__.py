@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from typing import TYPE_CHECKING
 
-from ferryman_agent import __version__
-
+TYPE_CHECKING = False  # as type checkers know it; the real one comes with a module that every call would load
 if TYPE_CHECKING:
     import argparse
 
 SOCKET_PATH = "/run/ferryman/agent.sock"
 STATE_DIRECTORY = "/var/lib/ferryman"
 COMMAND = "ferryman-agent relay"
+FORCED = (["relay", "--role", "pipeline"], ["relay", "--role", "operator"])
 OLDEST_PYTHON = (3, 10)
 
 
 def main() -> int:
     """Run one subcommand; return its exit status. Must stay readable for Python 3.7, to say that it is too old."""
     if sys.version_info < OLDEST_PYTHON:
-        sys.stdout.write(json.dumps({"error": _too_old()}) + "\n")
-        return 3
+        return _refuse(_too_old())
+    if sys.argv[1:] in FORCED:  # what each key's line calls: no parser is loaded for it
+        return _relay(sys.argv[3], SOCKET_PATH)
     import argparse
 
     parser = argparse.ArgumentParser(prog="ferryman-agent", description="Ferryman's agent on this server")
@@ -45,21 +44,14 @@ def main() -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "relay":
-        asked_for = os.environ.get("SSH_ORIGINAL_COMMAND", COMMAND)
-        if COMMAND not in asked_for:
-            sys.stderr.write("this key speaks to Ferryman's agent and runs no other command\n")
-            sys.stdout.write(json.dumps({"error": _other_command(asked_for)}) + "\n")
-            return 3
-        from ferryman_agent.relay import relay
-
-        return relay(arguments.role, arguments.socket)
+        return _relay(arguments.role, arguments.socket)
     if arguments.command == "daemon":
         from pathlib import Path
 
         from ferryman_agent.openssl import import_http_client
 
         import_http_client()
-        from ferryman_agent.daemon import run
+        from ferryman_agent.daemon.daemon import run
 
         return run(Path(arguments.state), Path(arguments.socket))
     if arguments.command == "doctor":
@@ -71,8 +63,27 @@ def _run(arguments: argparse.Namespace) -> int:
         from ferryman_agent.install import install
 
         return install(sys.stdin, sys.stdout, sys.argv[0])
+    from ferryman_agent import __version__
+
     sys.stdout.write(__version__ + "\n")
     return 0
+
+
+def _relay(role: str, path: str) -> int:
+    asked_for = os.environ.get("SSH_ORIGINAL_COMMAND", COMMAND)
+    if COMMAND not in asked_for:
+        sys.stderr.write("this key speaks to Ferryman's agent and runs no other command\n")
+        return _refuse(_other_command(asked_for))
+    from ferryman_agent.relay import relay
+
+    return relay(role, path)
+
+
+def _refuse(error: dict[str, object]) -> int:
+    import json
+
+    sys.stdout.write(json.dumps({"error": error}) + "\n")
+    return 3
 
 
 def _other_command(asked_for: str) -> dict[str, object]:

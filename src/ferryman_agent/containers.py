@@ -1,11 +1,12 @@
-"""Pure: what containers an app has, how they are named and addressed, and how they are fenced in."""
+"""Pure: what containers an app has, how they are named and reached, and how they are fenced in."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
 
-from ferryman_agent.engine.docker import stop_seconds
+from ferryman_agent.engine import Endpoint, HealthCommand, Keep, Limits, Subnet, Workload
 from ferryman_agent.ledger import AccessoryRecord, App, Release, Run
 from ferryman_agent.manifest import Accessory, Manifest, Resources, Role, Schedule
 
@@ -15,13 +16,12 @@ LANE_ADDRESS = {"a": 10, "b": 11}
 DATABASE_ADDRESS = 2
 ACCESSORY_ADDRESSES = range(20, 100)
 # as of PostgreSQL: images that begin as root, take their volume over and go on as a user of their own
-OWN_VOLUME_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
+OWN_VOLUME_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
 HEALTH_SECONDS = 10
 FIRST_HEALTH_SECONDS = 60
 HOST_PORT = 8000  # of an app without a domain: the edge's, or Docker's own with the strategy recreate
 # Docker's own limit: an engine that restarts waits for its slowest container, and nothing serves meanwhile.
 ENGINE_STOP_SECONDS = 10
-LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 
 
 def network_name(app_id: str) -> str:
@@ -29,10 +29,10 @@ def network_name(app_id: str) -> str:
     return f"ferryman.{app_id}"
 
 
-def subnet(app: App) -> dict[str, str]:
+def subnet(app: App) -> Subnet:
     """The app's own subnet, so that its addresses never move; the engine gives out the upper half alone."""
     network = f"{NETWORK_PREFIX}.{app.subnet}"
-    return {"Subnet": f"{network}.0/24", "IPRange": f"{network}.128/25"}
+    return Subnet(f"{network}.0/24", f"{network}.128/25")
 
 
 def address(app: App, last: int) -> str:
@@ -43,6 +43,21 @@ def address(app: App, last: int) -> str:
 def lane_address(app: App, lane: str) -> str:
     """Where the web container of a lane listens."""
     return address(app, LANE_ADDRESS[lane])
+
+
+def lane_endpoint(app: App, lane: str) -> Endpoint:
+    """Where the web container of a lane is reached."""
+    return Endpoint(network_name(app.id), lane_address(app, lane), "web")
+
+
+def accessory_endpoint(app: App, record: AccessoryRecord) -> Endpoint:
+    """Where an accessory is reached."""
+    return Endpoint(network_name(app.id), address(app, record.address), record.name)
+
+
+def database_endpoint(app: App) -> Endpoint:
+    """Where the app's PostgreSQL is reached."""
+    return Endpoint(network_name(app.id), address(app, DATABASE_ADDRESS), "postgres")
 
 
 def container_name(app_id: str, role: str, number: int, turn: int = 0) -> str:
@@ -109,63 +124,41 @@ def variables(app: App, manifest: Manifest, release: Release, stored: dict[str, 
     return [f"{name}={value}" for name, value in sorted(merged.items())]
 
 
-def app_specification(
-    app: App, manifest: Manifest, release: Release, role: Role, environment: list[str]
-) -> dict[str, Any]:
-    """The container of a role: limits, no privileges, read-only root; no restart policy before the commit."""
-    specification: dict[str, Any] = {
-        "Image": release.reference,
-        "Env": environment,
-        "Labels": labels(app.id, role.name, release.number),
-        "HostConfig": {
-            "NetworkMode": network_name(app.id),
-            "RestartPolicy": {"Name": "no"},
-            **_limits(Resources(manifest.memory, manifest.cpus, manifest.pids)),
-            "CapDrop": ["ALL"],
-            "SecurityOpt": ["no-new-privileges"],
-            "ReadonlyRootfs": manifest.read_only,
-            "Tmpfs": dict.fromkeys(manifest.tmpfs, "rw,noexec,nosuid,nodev,size=64m,mode=1777"),
-            "Mounts": _mounts(volume_names(manifest)),
-            "LogConfig": LOG,
-            "Init": False,
-        },
-        "StopTimeout": min(stop_seconds(role.stop_grace), ENGINE_STOP_SECONDS),
-    }
-    if role.command:
-        specification["Cmd"] = list(role.command)
-    if role.name == "web" and manifest.is_published:
-        port = f"{role.port}/tcp"
-        specification["ExposedPorts"] = {port: {}}
-        specification["HostConfig"]["PortBindings"] = {port: [{"HostPort": str(HOST_PORT)}]}
-    return specification
+def app_workload(
+    manifest: Manifest, release: Release, role: Role, environment: Iterable[str], endpoint: Endpoint | None = None
+) -> Workload:
+    """What a role of a release runs: limits, no privileges, read-only root. `endpoint` None: anywhere on its network.
+
+    The engine keeps nothing up before the commit: `keep` is set at it, or by who makes a committed container anew.
+    """
+    is_published = role.name == "web" and manifest.is_published
+    return Workload(
+        image=release.reference,
+        labels=labels(release.app, role.name, release.number),
+        endpoint=endpoint or Endpoint(network_name(release.app), None, ""),
+        environment=tuple(environment),
+        command=tuple(role.command),
+        limits=_limits(Resources(manifest.memory, manifest.cpus, manifest.pids)),
+        is_read_only=manifest.read_only,
+        tmpfs=tuple(manifest.tmpfs),
+        volumes=volume_names(manifest),
+        published={HOST_PORT: role.port} if is_published else {},
+        stop_grace=min(role.stop_grace, ENGINE_STOP_SECONDS),
+    )
 
 
-def _limits(resources: Resources) -> dict[str, Any]:
-    return {
-        "Memory": resources.memory,
-        "MemorySwap": resources.memory,
-        "NanoCpus": int(resources.cpus * 1e9),
-        "PidsLimit": resources.pids,
-    }
+def _limits(resources: Resources) -> Limits:
+    return Limits(memory=resources.memory, cpus=resources.cpus, pids=resources.pids)
 
 
-def _mounts(volumes: dict[str, str]) -> list[dict[str, str]]:
-    return [{"Type": "volume", "Source": name, "Target": path} for name, path in volumes.items()]
-
-
-def run_specification(
-    app: App, manifest: Manifest, release: Release, schedule: Schedule, environment: list[str]
-) -> dict[str, Any]:
-    """The container of a scheduled command: that of a role, marked so that nobody looks after it as one."""
+def run_workload(manifest: Manifest, release: Release, schedule: Schedule, environment: Iterable[str]) -> Workload:
+    """A scheduled command: as a role, marked so that nobody looks after it as one."""
     role = Role(schedule.name, schedule.command, schedule.stop_grace)
-    specification = app_specification(app, manifest, release, role, environment)
-    specification["Labels"]["ferryman.schedule"] = schedule.name
-    return specification
+    workload = app_workload(manifest, release, role, environment)
+    return replace(workload, labels={**workload.labels, "ferryman.schedule": schedule.name})
 
 
-def accessory_specification(
-    app: App, record: AccessoryRecord, accessory: Accessory, stored: dict[str, str]
-) -> dict[str, Any]:
+def accessory_workload(app: App, record: AccessoryRecord, accessory: Accessory, stored: dict[str, str]) -> Workload:
     """An accessory: on the app's network at an address of its own, without a published port.
 
     Its labels hold what the ledger knows of it, but for values of secrets.
@@ -177,60 +170,32 @@ def accessory_specification(
         "ferryman.defined-by": str(record.release),
         "ferryman.environment": str(record.environment_version),
     }
-    specification: dict[str, Any] = {
-        "Image": accessory.image,
-        "Env": [f"{name}={value}" for name, value in sorted(variables.items())],
-        "Labels": {**labels(app.id, record.name), **known},
-        "HostConfig": {
-            "NetworkMode": network_name(app.id),
-            "RestartPolicy": {"Name": "unless-stopped"},
-            **_limits(accessory.resources),
-            "CapDrop": ["ALL"],
-            "CapAdd": OWN_VOLUME_CAPABILITIES,
-            "SecurityOpt": ["no-new-privileges"],
-            "Mounts": _mounts(accessory_volumes(app.id, accessory)),
-            "LogConfig": LOG,
-        },
-        "StopTimeout": stop_seconds(accessory.stop_grace),
-    }
-    if accessory.command:
-        specification["Cmd"] = list(accessory.command)
-    if accessory.health:
-        seconds = 10**9
-        specification["Healthcheck"] = {
-            "Test": ["CMD", *accessory.health],
-            "Interval": HEALTH_SECONDS * seconds,
-            "Timeout": HEALTH_SECONDS * seconds,
-            "Retries": 3,
-            "StartPeriod": FIRST_HEALTH_SECONDS * seconds,
-            "StartInterval": seconds // 2,  # an engine before 25 does not know it, and asks every 10 s
-        }
-    return at_address(specification, app, address(app, record.address), record.name)
+    health = HealthCommand(tuple(accessory.health), HEALTH_SECONDS, FIRST_HEALTH_SECONDS) if accessory.health else None
+    return Workload(
+        image=accessory.image,
+        labels={**labels(app.id, record.name), **known},
+        endpoint=accessory_endpoint(app, record),
+        environment=tuple(f"{name}={value}" for name, value in sorted(variables.items())),
+        command=tuple(accessory.command),
+        limits=_limits(accessory.resources),
+        capabilities=OWN_VOLUME_CAPABILITIES,
+        volumes=accessory_volumes(app.id, accessory),
+        health=health,
+        stop_grace=accessory.stop_grace,
+        keep=Keep.UP,
+    )
 
 
-def at_address(specification: dict[str, Any], app: App, fixed: str, alias: str) -> dict[str, Any]:
-    """The same container with a fixed address and a name on the app's network."""
-    endpoint = {"IPAMConfig": {"IPv4Address": fixed}, "Aliases": [alias]}
-    return {**specification, "NetworkingConfig": {"EndpointsConfig": {network_name(app.id): endpoint}}}
-
-
-def database_specification(app: App, version: int, password: str) -> dict[str, Any]:
+def database_workload(app: App, version: int, password: str) -> Workload:
     """The app's PostgreSQL: private network, named volume, no published port."""
-    specification = {
-        "Image": f"postgres:{version}",
-        "Env": [f"POSTGRES_PASSWORD={password}", "PGDATA=/var/lib/postgresql/data/pgdata"],
-        "Labels": {**labels(app.id, "postgres"), "ferryman.postgres": str(version)},
-        "HostConfig": {
-            "NetworkMode": network_name(app.id),
-            "RestartPolicy": {"Name": "unless-stopped"},
-            "ShmSize": 128 << 20,
-            "PidsLimit": 1024,
-            "CapDrop": ["ALL"],
-            "CapAdd": OWN_VOLUME_CAPABILITIES,
-            "SecurityOpt": ["no-new-privileges"],
-            "Mounts": _mounts({database_volume(app.id, version): "/var/lib/postgresql/data"}),
-            "LogConfig": LOG,
-        },
-        "StopTimeout": 60,
-    }
-    return at_address(specification, app, address(app, DATABASE_ADDRESS), "postgres")
+    return Workload(
+        image=f"postgres:{version}",
+        labels={**labels(app.id, "postgres"), "ferryman.postgres": str(version)},
+        endpoint=database_endpoint(app),
+        environment=(f"POSTGRES_PASSWORD={password}", "PGDATA=/var/lib/postgresql/data/pgdata"),
+        limits=Limits(pids=1024, shared_memory=128 << 20),
+        capabilities=OWN_VOLUME_CAPABILITIES,
+        volumes={database_volume(app.id, version): "/var/lib/postgresql/data"},
+        stop_grace=60,
+        keep=Keep.UP,
+    )

@@ -15,6 +15,7 @@ class AgentError(Exception):
      └─ Cancelled         1  the caller cancelled; the previous release serves
 
     `details` is JSON: `exit_code`, `log` (lines), `http_status`, `http_body`, `stayed` (migrations), `choices`.
+    `reason` is the message, without who refused where the sentence around it tells.
     """
 
     exit_status = 1
@@ -22,7 +23,7 @@ class AgentError(Exception):
     def __init__(self, code: str, message: str, *, state: str = "", hint: str = "", **details: Any) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message
+        self.message = self.reason = message
         self.state = state
         self.hint = hint
         self.details = details

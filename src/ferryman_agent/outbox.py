@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from ferryman_agent import __version__
-from ferryman_agent.ledger import Ledger
+from ferryman_agent.clock import Stopwatch
+from ferryman_agent.duties import Duty, Limits, Then
+from ferryman_agent.ledger import Ledger, Notice, Severity
+from ferryman_agent.ledger.notices import REPORTS_NOT_TAKEN
 from ferryman_agent.openssl import secure_connection
 
 BATCH_EVENTS = 500
 TIMEOUT_SECONDS = 20.0
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 60.0
+LONG_SECONDS = 3600.0
+LIMITS = Limits(first_pause=0.5, longest_pause=60.0, patience=300.0)
 REFUSED_FOR_GOOD = (400, 409, 413, 422)
+
+SUBJECT = "outbox"
+NEXT = "check that Harbour answers; `ferryman server reports` tells the agent its address and a new token"
 
 Post = Callable[[dict[str, str], bytes], int]
 
@@ -40,40 +45,48 @@ def post(target: dict[str, str], body: bytes) -> int:
 
 
 class Outbox:
-    """Delivers what the ledger's outbox holds from a thread of its own."""
+    """Delivers what the ledger's outbox holds, which is its duty; pauses grow while Harbour does not take reports."""
 
-    def __init__(self, ledger: Ledger, post: Post = post) -> None:
+    def __init__(self, ledger: Ledger, post: Post = post, stopwatch: Stopwatch | None = None) -> None:
         self._ledger = ledger
         self._post = post
-        self._wake = threading.Event()
         self._last = ""
         self._batch = BATCH_EVENTS
+        self._stopwatch = stopwatch or Stopwatch()
+        self._not_taken_since: float | None = None
+        self.duty = Duty("outbox", self._act, LIMITS, self._stopwatch)
 
     def wake(self) -> None:
         """There is something new to deliver, or somewhere new to deliver it to."""
-        self._wake.set()
+        self.duty.wake()
 
     def state(self) -> dict[str, Any]:
         """How many reports wait, where they go, and what came of the last try."""
         target = self._ledger.setting("reports")
         return {"waiting": self._ledger.outbox_size(), "url": target["url"] if target else None, "last": self._last}
 
-    def run(self) -> None:
-        """Deliver for ever; pauses grow while Harbour does not take reports."""
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            delivered = self._try_to_deliver()
-            pause = FIRST_PAUSE_SECONDS if delivered is not False else min(pause * 2, LONGEST_PAUSE_SECONDS)
-            if delivered is not True:
-                self._wake.wait(None if delivered is None else pause)
-                self._wake.clear()
-
-    def _try_to_deliver(self) -> bool | None:
+    def _act(self) -> float | Then:
+        """One batch; what is left follows at once."""
         try:
-            return self.deliver()
-        except Exception as error:  # noqa: BLE001 - reports wait; the thread that delivers them must not end
+            is_taken = self.deliver()
+        except Exception as error:
             self._last = f"not delivered: {error!r}"
-            return False
+            raise
+        self._notice(is_refused=is_taken is False)
+        return Then.WHEN_WOKEN if is_taken is None else 0.0 if is_taken else Then.RETRY
+
+    def _notice(self, *, is_refused: bool) -> None:
+        """That Harbour took nothing for long stands among the notices until it takes something, or nothing waits."""
+        if not is_refused:
+            self._not_taken_since = None
+            self._ledger.clear_notice(REPORTS_NOT_TAKEN, SUBJECT)
+            return
+        now = self._stopwatch.seconds()
+        if self._not_taken_since is None:
+            self._not_taken_since = now
+        if now - self._not_taken_since > LONG_SECONDS:
+            message = f"Harbour has taken no report for over an hour: {self._last}"
+            self._ledger.put_notice(Notice(REPORTS_NOT_TAKEN, SUBJECT, message, Severity.WARNING, NEXT))
 
     def deliver(self) -> bool | None:
         """One batch. True: taken; False: not taken, try again; None: nothing to do."""

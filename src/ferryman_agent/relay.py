@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import socket
 import sys
 
-from ferryman_agent.errors import Unavailable
-from ferryman_agent.protocol import SOCKET
-
 CHUNK_BYTES = 65536
 
 
-def relay(role: str, path: str = SOCKET) -> int:
-    """Copy until the agent ends the conversation; returns the exit status."""
+def relay(role: str, path: str) -> int:
+    """Copy until the agent ends the conversation; returns the exit status.
+
+    It starts once for each call over the link, so it loads no module that only an error needs.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.connect(path)
         except OSError as error:
-            sys.stdout.write(json.dumps({"error": _not_running(error).as_json()}) + "\n")
-            return 4
-        connection.sendall(json.dumps({"role": role}).encode() + b"\n")
+            return _not_running(error)
+        connection.sendall(b'{"role": "%s"}\n' % role.encode())
         _copy(connection)
     return 0
 
 
-def _not_running(error: OSError) -> Unavailable:
-    return Unavailable(
+def _not_running(error: OSError) -> int:
+    import json
+
+    from ferryman_agent.errors import Unavailable
+
+    told = Unavailable(
         "agent-not-running",
         f"the agent does not answer: {error.strerror}",
         state="what serves goes on serving",
         hint="on the server: systemctl status ferryman-agent",
     )
+    sys.stdout.write(json.dumps({"error": told.as_json()}) + "\n")
+    return 4
 
 
 def _copy(connection: socket.socket) -> None:

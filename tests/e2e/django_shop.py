@@ -18,10 +18,11 @@ from outer_registry import OuterRegistry
 from shop import Prepared
 
 from ferryman.config import load_configuration
-from ferryman.image import Credentials, manifest_digest
-from ferryman.project import write_project
+from ferryman.image.credentials import Credentials
+from ferryman.image.registry import manifest_digest
+from ferryman.project.plan import plan_workflows
+from ferryman.project.writing import write_files, write_project
 from ferryman.rehearsal.stand_ins import PYTHON
-from ferryman.workflows.writing import write_workflows
 
 REQUIREMENTS = "django~=5.2.0\ndj-database-url\npsycopg[binary]\ngunicorn\nwhitenoise\n"
 WORKFLOWS = {"main": "production-ci-cd.yaml", "develop": "develop-ci.yaml"}
@@ -169,7 +170,7 @@ def make_django_shop(prepared: Prepared, folder: Path, key: str, outer: OuterReg
     runner = Runner(folder, folder.parent / f"{folder.name}-runner", secrets)
     shop = DjangoShop(folder, prepared, runner, outer)
     _configure(shop)
-    write_workflows(load_configuration(folder / "ferryman.toml"), None)
+    write_files(plan_workflows(load_configuration(folder / "ferryman.toml")), None)
     shop.git("init", "--quiet", "--initial-branch=main")
     shop.git("remote", "add", "origin", "https://github.com/acme/shop.git")
     return shop

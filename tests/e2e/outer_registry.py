@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from ferryman.image import Credentials
+from ferryman.image.credentials import Credentials
 from ferryman.rehearsal.ground import Ground
 from ferryman.rehearsal.local_registry import GROUND_LABEL
 from ferryman.rehearsal.machine import Machine

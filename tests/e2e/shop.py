@@ -15,13 +15,16 @@ import httpx
 import tomlkit
 from command import FERRYMAN, Call
 
-from ferryman.config import load_configuration
-from ferryman.deploy import DeployOptions, deploy_parameters, published_image
-from ferryman.destination import Destination, find_destination
+from ferryman.config import load_configuration, resolve_environment
+from ferryman.destination import Destination
+from ferryman.environments import find_destination
 from ferryman.link import PublicKey
 from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.local_registry import LocalRegistry
 from ferryman.rehearsal.machine import Machine
+from ferryman.shipping.images import published_image
+from ferryman.shipping.options import DeployOptions
+from ferryman.shipping.request import deploy_parameters
 
 PROBE_APP = Path(__file__).parent / "probe_app"
 FORWARDER = {
@@ -248,7 +251,7 @@ def prepare(server: Machine, registry: LocalRegistry, folder: Path, program: Pat
     key = PublicKey.parse(server.state.host_key)
     options = ["--identity", str(server.state.identity), "--fingerprint", key.fingerprint]
     shop.ferryman("server", "setup", "--to", "production", *options).succeeded()
-    pinned = load_configuration(folder / "ferryman.toml").environment("production", {})
+    pinned = resolve_environment(load_configuration(folder / "ferryman.toml"), "production", {})
     assert pinned.host_key == key.text
     return Prepared(server, registry, folder / ".ferryman" / "production" / "pipeline_key")
 

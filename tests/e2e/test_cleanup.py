@@ -13,8 +13,8 @@ from github_stand_in import GitHubStandIn, Pull, World, sha
 from shop import Settings, Shop
 
 from ferryman.errors import Refused
-from ferryman.image import manifest_digest, split_reference
-from ferryman.image.registry import Manifest, Registry
+from ferryman.image.reference import split_reference
+from ferryman.image.registry import Manifest, Registry, manifest_digest
 from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.polling import wait_until
 from ferryman.rehearsal.ports import LOOPBACK, free_port

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 from shipped import Shipped, commit
 
-STYLE = Path("service/fleet/static/fleet/page.css")
+STYLE = Path("service/pages/static/fleet/page.css")
 
 
 def style_of(page: str) -> str:

@@ -13,17 +13,11 @@ import pytest
 from shop import remove_images
 
 from ferryman.errors import DeployFailed, FerrymanError, Refused, UsageError
-from ferryman.image import (
-    BuildRequest,
-    Credentials,
-    build_cache,
-    build_image,
-    manifest_digest,
-    push,
-    set_tag,
-    split_reference,
-)
-from ferryman.image.registry import Registry
+from ferryman.image.build import BuildRequest, build_cache, build_image
+from ferryman.image.credentials import Credentials
+from ferryman.image.push import push
+from ferryman.image.reference import split_reference
+from ferryman.image.registry import Registry, manifest_digest, set_tag
 from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.local_registry import LocalRegistry
 from ferryman.rehearsal.stand_ins import PYTHON, Images

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ferryman.project import write_project
+from ferryman.project.writing import write_project
 from ferryman.rehearsal.stand_ins import Images
 
 FERRYMAN = Path(sys.executable).with_name("ferryman")

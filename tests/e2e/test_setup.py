@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.config import load_configuration
+from ferryman.config import load_configuration, resolve_environment
 from ferryman.errors import FerrymanError, Refused
 from ferryman.link import PublicKey, SshLink, Target
 from ferryman.rehearsal.ground import Ground
@@ -101,14 +101,14 @@ def test_bare_server_gets_engine_agent_user_and_keys(set_up: SetUp) -> None:
     assert server.run(["stat", "-c", "%a %U %G", "/run/ferryman/agent.sock"]).strip() == "660 root ferryman"
     assert server.run(["id", "-nG", "ferryman"]).strip() == "ferryman"
     assert server.run(["getent", "shadow", "ferryman"]).split(":")[1] == "*"
-    assert set_up.outcome.engine == server.run(["docker", "version", "--format", "{{.Server.Version}}"]).strip()
+    assert set_up.outcome.engine == server.run(["docker", "version", "--format", "{{.Host.Version}}"]).strip()
 
 
 def test_host_key_was_asked_for_and_stands_in_the_configuration(set_up: SetUp) -> None:
     key = PublicKey.parse(set_up.server.state.host_key)
     assert [question.fingerprint for question in set_up.asked] == [key.fingerprint]
     assert set_up.request.configuration is not None
-    environment = load_configuration(set_up.request.configuration).environment("production", {})
+    environment = resolve_environment(load_configuration(set_up.request.configuration), "production", {})
     assert environment.host_key == key.text
     assert "# a comment that stays" in set_up.request.configuration.read_text()
 

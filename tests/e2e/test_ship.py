@@ -11,7 +11,7 @@ from shipped import AUTHOR, Shipped, commit, rehearse, run
 
 from ferryman.rehearsal.polling import wait_until
 
-TEMPLATE = Path("service/fleet/templates/fleet/fleet.html")
+TEMPLATE = Path("service/pages/templates/fleet/fleet.html")
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 
 

@@ -12,7 +12,7 @@ from django_shop import DjangoShop
 from github_stand_in import REPOSITORY, GitHubStandIn, Pull, World, sha
 
 from ferryman.errors import Refused
-from ferryman.image import manifest_digest
+from ferryman.image.registry import manifest_digest
 
 HOSTILE = (
     "$(touch pwned) `touch pwned` \"; touch pwned; rm -rf ~/nothing # a' || touch pwned; '\n\n"

@@ -10,16 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
 import ferryman
 import ferryman_agent
-from ferryman.cli.main import app
+from ferryman.cli import app
+from ferryman_agent.ledger.notices import CODES
 from ferryman_agent.requests import REQUESTS
+from ferryman_agent.transaction.names import StepName
 
 ROOT = Path(__file__).resolve().parents[2]
+STORY_LINES = 80
 DOCS = ROOT / "docs"
 HELP_TARGETS = 10
+DESIGN_LINES = 200
+DECISION_LINES = 3
+PROSE_COLUMNS = 120
+# Three lines for each decision, so they are longer.
+DECISION_COLUMNS = 160
+PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/*.md", "service/*.md", "bench/*.md")
+DECISION_PAGES = ("docs/decisions.md", "service/docs/decisions.md")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 # A registry of packages or a mirror of one; in parts, so that this file passes its own test
@@ -56,7 +65,9 @@ def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield from commands(found, f"{name} {child}")
 
 
-COMMANDS = dict(commands(typer.main.get_command(app), "ferryman"))
+COMMANDS = {
+    name: found for known in app.COMMANDS for name, found in commands(app.load_command(known), f"ferryman {known}")
+}
 
 
 def section(text: str, heading: str) -> str:
@@ -66,7 +77,7 @@ def section(text: str, heading: str) -> str:
     return rest.partition("\n## ")[0]
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"ferryman"}))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_a_command_and_its_options_stand_in_the_commands_page(name: str) -> None:
     described = section(text_of("docs/commands.md"), name)
     options = [parameter.opts for parameter in COMMANDS[name].params if parameter.param_type_name == "option"]
@@ -77,7 +88,12 @@ def test_a_command_and_its_options_stand_in_the_commands_page(name: str) -> None
 
 def test_the_commands_page_has_no_command_that_is_gone() -> None:
     described = re.findall(r"^## (ferryman .*)$", text_of("docs/commands.md"), re.MULTILINE)
-    assert sorted(described) == sorted(set(COMMANDS) - {"ferryman"})
+    assert sorted(described) == sorted(COMMANDS)
+
+
+def test_the_list_of_commands_says_what_their_own_help_says() -> None:
+    first = {name: app.load_command(name).help.split("\n\n")[0].replace("\n", " ") for name in app.COMMANDS}
+    assert first == app.COMMANDS
 
 
 def test_no_option_is_described_that_is_gone() -> None:
@@ -102,10 +118,49 @@ def test_every_request_stands_in_the_protocol_with_its_role() -> None:
     assert rows == roles
 
 
+def test_every_notice_stands_in_the_page_of_the_server_and_none_that_is_gone() -> None:
+    section = text_of("docs/server.md").partition("\n## Notices\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z-]+)` \| (info|warning|critical) \|", section, re.MULTILINE)
+    assert sorted(code for code, _ in rows) == sorted(CODES)
+
+
 def anchors(page: str) -> set[str]:
     """The anchors that GitHub gives to a page's headings."""
     headings = re.findall(r"^#+ (.*)$", CODE_BLOCK.sub("", page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_design_fits_its_page() -> None:
+    assert len(text_of("docs/design.md").splitlines()) <= DESIGN_LINES
+
+
+def test_each_promise_says_whether_it_is_built() -> None:
+    design = text_of("docs/design.md")
+    listed = re.findall(r"^\d+\. (.*)$", section(design, "Promises"), re.MULTILINE)
+    holes = [row for row in design.partition("\n## ")[0].splitlines() if row.startswith("| ")][1:]
+    assert listed
+    assert holes
+    assert [promise for promise in listed if not re.match(r"\*\*(not )?built\*\*: ", promise)] == []
+    assert [row for row in holes if not re.search(r"\| \*\*(not )?built\*\* \|$", row)] == []
+
+
+@pytest.mark.parametrize("page", tracked(*DECISION_PAGES))
+def test_a_decision_has_at_most_three_lines(page: str) -> None:
+    decisions = re.findall(r"^- .*\n(?:  .*\n)*", text_of(page), re.MULTILINE)
+    assert decisions
+    assert [decision for decision in decisions if decision.count("\n") > DECISION_LINES] == []
+
+
+def test_a_decision_begins_with_its_month_and_what_was_chosen() -> None:
+    decisions = re.findall(r"^- .*$", text_of("docs/decisions.md"), re.MULTILINE)
+    assert [decision for decision in decisions if not re.match(r"- \d{4}-\d{2} Chose: ", decision)] == []
+
+
+@pytest.mark.parametrize("page", tracked(*PAGES))
+def test_prose_fits_its_columns(page: str) -> None:
+    columns = DECISION_COLUMNS if page in DECISION_PAGES else PROSE_COLUMNS
+    prose = [line for line in CODE_BLOCK.sub("", text_of(page)).splitlines() if not line.lstrip().startswith("|")]
+    assert [line for line in prose if len(line) > columns] == []
 
 
 @pytest.mark.parametrize("page", tracked("*.md"))
@@ -147,3 +202,14 @@ def test_no_file_names_a_package_registry_or_a_path_of_one_machine() -> None:
         if b"\0" not in content and (match := PACKAGE_HOSTS.search(content.decode("utf-8", errors="replace"))):
             found.append(f"{name}: {match[0]}")
     assert found == []
+
+
+def test_every_step_of_a_transaction_is_explained_and_none_that_is_gone() -> None:
+    table = (
+        (ROOT / "docs/commands.md").read_text().partition("| step | when | what it does |\n")[2].partition("\n\n")[0]
+    )
+    assert list(dict.fromkeys(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE))) == [str(name) for name in StepName]
+
+
+def test_the_story_of_a_deploy_fits_a_screen() -> None:
+    assert (ROOT / "src/ferryman_agent/transaction/story.py").read_text().count("\n") <= STORY_LINES

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ferryman.checks import Finding, lint_project, read_project
-from ferryman.cli.main import app
+from ferryman.checks.finding import Finding
+from ferryman.checks.linter import lint_project
+from ferryman.checks.project import read_project
+from ferryman.cli.app import app
 from ferryman.config import load_configuration
-from ferryman.project import write_project
-from ferryman.workflows.writing import Drift, State, write_workflows
+from ferryman.project.drift import Drift, State
+from ferryman.project.plan import plan_workflows
+from ferryman.project.writing import write_files, write_project
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 GOOD: Mapping[str, str] = {
@@ -297,7 +300,7 @@ def test_a_project_that_init_has_taken_in_has_no_mistake(tmp_path: Path) -> None
     for advice in report.advice:
         path = folder / advice.path
         path.write_text(path.read_text() + "\n" + "\n".join(advice.lines) + "\n")
-    write_workflows(load_configuration(folder / "ferryman.toml"), None)
+    write_files(plan_workflows(load_configuration(folder / "ferryman.toml")), None)
     assert [(finding.code, finding.level) for finding in found_in(folder)] == [("unpinned-host-key", "warning")]
 
 

@@ -22,7 +22,7 @@ from ferryman.cleanup.cleanup import Order, Surroundings
 from ferryman.cleanup.names import escaped, shown
 from ferryman.cleanup.report import Report
 from ferryman.cleanup.summary import lines, markdown, size
-from ferryman.cli.main import app
+from ferryman.cli.app import app
 from ferryman.errors import DeployFailed, UsageError
 
 HOSTILE = "x`]($(id))|<b>\x1b[31m\N{RIGHT-TO-LEFT OVERRIDE}@team #1 https://evil.example _a_ \n## gone"

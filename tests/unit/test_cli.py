@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
-from ferryman.cli import options
+from ferryman.cli.app import app
 from ferryman.cli.display import Steps
 from ferryman.cli.failure import print_failure
-from ferryman.cli.main import app
-from ferryman.config import load_configuration, manifest
-from ferryman.deploy import ShippedImage
+from ferryman.cli.messages import Messages, messages
+from ferryman.config import load_configuration, manifest, resolve_environment
 from ferryman.destination import Destination
 from ferryman.errors import (
     ConfigurationError,
@@ -30,6 +28,7 @@ from ferryman.errors import (
     Unreachable,
     UsageError,
 )
+from ferryman.shipping.images import ShippedImage
 from ferryman.testing import FakeLink
 
 CONFIGURATION = """\
@@ -78,11 +77,11 @@ def link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeLink:
     path.write_text(CONFIGURATION)
     fake = FakeLink()
     configuration = load_configuration(path)
-    told = manifest(configuration, "production", configuration.environment("production", {}))
+    told = manifest(configuration, "production", resolve_environment(configuration, "production", {}))
     destination = Destination(configuration, "production", told, fake)
-    monkeypatch.setattr(options, "find_destination", lambda *_: destination)
-    monkeypatch.setattr("ferryman.cli.reading.latest_drift", lambda *_: False)
-    monkeypatch.setattr("ferryman.cli.shipping.move_latest", lambda *_: "moved")
+    monkeypatch.setattr("ferryman.environments.find_destination", lambda *_: destination)
+    monkeypatch.setattr("ferryman.shipping.latest.latest_drift", lambda *_: False)
+    monkeypatch.setattr("ferryman.shipping.latest.move_latest", lambda *_: "moved")
     return fake
 
 
@@ -163,7 +162,7 @@ COMMITS = [
 
 def test_a_plan_of_a_deploy_prints_the_commits_that_it_brings(link: FakeLink, monkeypatch: pytest.MonkeyPatch) -> None:
     image = ShippedImage("c0ffee" + "0" * 34, DIGEST, 0, 0, was_there=True)
-    monkeypatch.setattr("ferryman.deploy.planned_image", lambda *_: image)
+    monkeypatch.setattr("ferryman.shipping.images.planned_image", lambda *_: image)
     plan = {
         **APP,
         "serving": {**RELEASE, "number": 2},
@@ -194,7 +193,7 @@ def test_a_plan_of_a_deploy_prints_the_commits_that_it_brings(link: FakeLink, mo
 )
 def test_a_deploy_says_how_many_commits_it_brings(told: dict[str, Any], line: str) -> None:
     output = io.StringIO()
-    with Steps(Console(file=output)) as steps:
+    with Steps(Messages(output)) as steps:
         steps.show({"kind": "deployment", "what": "deploy", "release": RELEASE, "previous": 2, **told})
     assert output.getvalue() == line
 
@@ -259,17 +258,15 @@ def test_releases_are_a_table_with_the_serving_one_marked(link: FakeLink) -> Non
     ],
 )
 def test_each_kind_of_error_has_its_exit_status(error: FerrymanError, status: int) -> None:
-    assert print_failure(error, options.messages) == status
+    assert print_failure(error, messages) == status
 
 
 def test_an_error_says_what_failed_the_state_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    from rich.console import Console
-
     details: dict[str, object] = {"exit_code": 3, "http_status": None, "log": ["no module [named] shop"]}
     error = DeployFailed(
         "container-exited", "it exited", state="release 2 goes on serving", hint="look", details=details
     )
-    print_failure(error, Console(stderr=True, no_color=True))
+    print_failure(error, messages)
     assert capsys.readouterr().err.splitlines() == [
         "error: it exited [container-exited]",
         "exit code: 3",
@@ -282,7 +279,7 @@ def test_an_error_says_what_failed_the_state_and_what_to_do(capsys: pytest.Captu
 
 def test_what_an_app_logged_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     details: dict[str, Any] = {"log": ["\x1b]0;title\x07\x1b[2Jtext\r"], "http_body": "a\tb\nc\x9b"}
-    print_failure(DeployFailed("container-exited", "m", details=details), options.messages)
+    print_failure(DeployFailed("container-exited", "m", details=details), messages)
     shown = capsys.readouterr().err
     assert "  | \ufffd]0;title\ufffd\ufffd[2Jtext\ufffd\n" in shown
     assert "c\ufffd" in shown
@@ -290,7 +287,7 @@ def test_what_an_app_logged_does_not_steer_the_terminal(capsys: pytest.CaptureFi
 
 def test_a_command_goes_on_when_nobody_reads_its_messages() -> None:
     program = (
-        "import sys; from ferryman.cli.options import messages\n"
+        "import sys; from ferryman.cli.messages import messages\n"
         "for line in range(3): messages.print('a step')\n"
         "print('the outcome'); sys.exit(5)"
     )
@@ -359,11 +356,11 @@ def test_a_rollback_may_wait_or_cancel_what_runs(link: FakeLink) -> None:
 
 
 def test_who_waits_is_shown_for_whom(link: FakeLink) -> None:
-    console = Console(file=io.StringIO(), width=200)
-    with Steps(console) as steps:
+    output = io.StringIO()
+    with Steps(Messages(output)) as steps:
         steps.show({"kind": "waiting", "before": 2, "running": {"kind": "rollback", "step": "pull", "by": "ada@a"}})
         steps.show({"kind": "waiting", "before": 0, "running": None})
-    assert console.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
+    assert output.getvalue().splitlines() == [
         "waiting for rollback, in step pull, asked for by ada@a, and 2 more before this one",
         "waiting",
     ]

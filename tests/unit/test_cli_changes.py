@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ferryman.cli import changing, options
-from ferryman.cli.main import app
-from ferryman.config import load_configuration, manifest
+from ferryman.cli import remove
+from ferryman.cli.app import app
+from ferryman.config import load_configuration, manifest, resolve_environment
 from ferryman.destination import Destination
 from ferryman.errors import FerrymanError, Refused, UsageError
 from ferryman.testing import FakeLink
@@ -49,9 +49,9 @@ def link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeLink:
     path.write_text(CONFIGURATION)
     fake = FakeLink()
     configuration = load_configuration(path)
-    told = manifest(configuration, "production", configuration.environment("production", {}))
+    told = manifest(configuration, "production", resolve_environment(configuration, "production", {}))
     destination = Destination(configuration, "production", told, fake)
-    monkeypatch.setattr(options, "find_destination", lambda *_: destination)
+    monkeypatch.setattr("ferryman.environments.find_destination", lambda *_: destination)
     return fake
 
 
@@ -148,10 +148,10 @@ def test_a_person_types_the_name(link: FakeLink, monkeypatch: pytest.MonkeyPatch
     link.answer("remove", REMOVED)
     answers = ["shop", "production"]
     monkeypatch.setattr("typer.prompt", lambda *_, **__: answers.pop(0))
-    changing.remove()
+    remove.remove()
     assert asked(link)[1]["confirm"] == "shop"
     with pytest.raises(Refused, match="not the app's name"):
-        changing.remove()
+        remove.remove()
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ferryman.cli import options
-from ferryman.cli.main import app
-from ferryman.config import load_configuration, manifest
+from ferryman.cli.app import app
+from ferryman.config import load_configuration, manifest, resolve_environment
 from ferryman.destination import Destination
 from ferryman.errors import Refused
 from ferryman.rehearsal.state import StateFile
@@ -40,8 +39,9 @@ def link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeLink:
     path.write_text(CONFIGURATION)
     fake = FakeLink()
     configuration = load_configuration(path)
-    told = manifest(configuration, "production", configuration.environment("production", {}))
-    monkeypatch.setattr(options, "find_destination", lambda *_: Destination(configuration, "production", told, fake))
+    told = manifest(configuration, "production", resolve_environment(configuration, "production", {}))
+    destination = Destination(configuration, "production", told, fake)
+    monkeypatch.setattr("ferryman.environments.find_destination", lambda *_: destination)
     return fake
 
 

@@ -1,4 +1,4 @@
-"""How status tells what runs beside web: accessories and schedules."""
+"""How status tells what runs beside web: accessories, schedules, duties and notices of the agent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ferryman.cli import reading
+from ferryman.cli import notices
+from ferryman.cli import status as reading
 
 RUN = {"number": 7, "release": 3, "by_hand": False, "started_at": "2026-11-24T03:00:00.123Z", "log": []}
 RUNNING = {**RUN, "state": "running", "seconds": None, "exit_code": None, "skipped": 0}
@@ -55,3 +56,25 @@ def test_a_schedule_is_told_with_its_last_run_and_its_next_time(
 ) -> None:
     reading.show_schedules({"sweep": schedule})
     assert capsys.readouterr().out == f"sweep        {told}\n"
+
+
+def test_only_a_duty_that_is_not_alive_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    alive = {"name": "outbox", "alive": True, "last_success": None, "since": "2026-11-23T08:00:00Z", "error": None}
+    ended = {**alive, "name": "keeper", "alive": False, "error": "its thread ended"}
+    notices.show_duties([alive, ended])
+    line = "duty         keeper is not alive since 2026-11-23T08:00:00Z: its thread ended\n"
+    assert capsys.readouterr().out == line
+
+
+def test_a_notice_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {
+        "code": "reports-not-taken",
+        "subject": "outbox",
+        "message": "Harbour takes nothing",
+        "severity": "warning",
+    }
+    notices.show_notices([{**found, "since": "2026-11-23T08:00:00Z", "next": "check that it answers"}])
+    assert capsys.readouterr().out == (
+        "notice       warning since 2026-11-23T08:00:00Z: outbox: Harbour takes nothing\n"
+        "             next: check that it answers\n"
+    )

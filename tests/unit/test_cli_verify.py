@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from ferryman.cli import options
-from ferryman.cli.main import app
-from ferryman.config import load_configuration, manifest
+from ferryman.cli.app import app
+from ferryman.config import load_configuration, manifest, resolve_environment
 from ferryman.destination import Destination
 from ferryman.errors import DeployFailed, FerrymanError, Unreachable, UsageError
-from ferryman.outside import Answer
+from ferryman.shipping.outside import Answer
 from ferryman.testing import FakeLink
 
 CONFIGURATION = """\
@@ -36,9 +36,9 @@ def link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeLink:
     path = tmp_path / "ferryman.toml"
     path.write_text(CONFIGURATION)
     fake, configuration = FakeLink(), load_configuration(path)
-    told = manifest(configuration, "production", configuration.environment("production", {}))
+    told = manifest(configuration, "production", resolve_environment(configuration, "production", {}))
     target = Destination(configuration, "production", told, fake, address="http://shop.example.com")
-    monkeypatch.setattr(options, "find_destination", lambda *_: target)
+    monkeypatch.setattr("ferryman.environments.find_destination", lambda *_: target)
     return fake
 
 
@@ -68,9 +68,9 @@ def test_latest_moves_only_after_the_service_answered_from_outside(
         return "moved"
 
     committed(link)
-    monkeypatch.setattr("ferryman.cli.shipping.move_latest", latest)
+    monkeypatch.setattr("ferryman.shipping.latest.move_latest", latest)
     monkeypatch.setattr(
-        "ferryman.cli.shipping.check_from_outside",
+        "ferryman.shipping.outside.check_from_outside",
         asked,
     )
     invoke("rollback", "--verify")
@@ -94,8 +94,8 @@ def test_latest_stays_when_another_release_was_committed_meanwhile(
     result = {"deployment": "d", "outcome": "succeeded", "release": RELEASE, "previous": 4, "seconds": 2.34}
     link.answer("rollback", {**result, "degraded": ""})
     link.answer("status", status)
-    monkeypatch.setattr("ferryman.cli.shipping.check_from_outside", lambda *_, **__: Answer("http://x", 200, 0.01))
-    monkeypatch.setattr("ferryman.cli.shipping.move_latest", lambda *_: pytest.fail("latest was moved"))
+    monkeypatch.setattr("ferryman.shipping.outside.check_from_outside", lambda *_, **__: Answer("http://x", 200, 0.01))
+    monkeypatch.setattr("ferryman.shipping.latest.move_latest", lambda *_: pytest.fail("latest was moved"))
 
     assert json.loads(invoke("rollback", "--verify", "--json"))["latest"] == told
 
@@ -105,7 +105,7 @@ def test_without_an_address_nothing_is_asked_of_the_server(
     link: FakeLink, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     target = replace(options.destination(Path(), None), address="")
-    monkeypatch.setattr(options, "find_destination", lambda *_: target)
+    monkeypatch.setattr("ferryman.environments.find_destination", lambda *_: target)
 
     with pytest.raises(UsageError, match="no address from outside"):
         invoke(command, "--verify")
@@ -120,8 +120,8 @@ def test_a_service_that_is_not_reached_leaves_latest_and_says_what_serves(
         raise DeployFailed("not-served-outside", "no answer", hint="check the firewall")
 
     committed(link)
-    monkeypatch.setattr("ferryman.cli.shipping.check_from_outside", fails)
-    monkeypatch.setattr("ferryman.cli.shipping.move_latest", lambda *_: pytest.fail("latest was moved"))
+    monkeypatch.setattr("ferryman.shipping.outside.check_from_outside", fails)
+    monkeypatch.setattr("ferryman.shipping.latest.move_latest", lambda *_: pytest.fail("latest was moved"))
     with pytest.raises(DeployFailed) as failed:
         invoke("rollback", "--verify")
     assert "release 3 is committed and serves; latest was not moved" in failed.value.state
@@ -130,8 +130,8 @@ def test_a_service_that_is_not_reached_leaves_latest_and_says_what_serves(
 
 def test_an_interrupted_call_moves_no_latest(link: FakeLink, monkeypatch: pytest.MonkeyPatch) -> None:
     committed(link)
-    monkeypatch.setattr("ferryman.cli.shipping.check_from_outside", lambda *_, **__: None)
-    monkeypatch.setattr("ferryman.cli.shipping.move_latest", lambda *_: pytest.fail("latest was moved"))
+    monkeypatch.setattr("ferryman.shipping.outside.check_from_outside", lambda *_, **__: None)
+    monkeypatch.setattr("ferryman.shipping.latest.move_latest", lambda *_: pytest.fail("latest was moved"))
     assert json.loads(invoke("rollback", "--verify", "--json"))["latest"].startswith(
         "not moved: the call was interrupted"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from ferryman.config import load_configuration, manifest, set_host_key
+from ferryman.config import load_configuration, manifest, resolve_environment, set_host_key
 from ferryman.config.positions import key_lines
 from ferryman.config.schema import schema_text
 from ferryman.errors import ConfigurationError, UsageError
@@ -104,7 +104,7 @@ def test_the_manifest_is_plain_json_with_seconds_and_bytes(tmp_path: Path) -> No
         '[app.env]\nrequired = ["STRIPE_KEY"]\nvalues = { DEBUG = "0" }\n'
     )
     configuration = load_configuration(write(tmp_path, text))
-    environment = configuration.environment("production", {"VPS_HOST": "203.0.113.7", "VPS_USERNAME": "root"})
+    environment = resolve_environment(configuration, "production", {"VPS_HOST": "203.0.113.7", "VPS_USERNAME": "root"})
 
     result = manifest(configuration, "production", environment)
 
@@ -168,7 +168,7 @@ TWO_ENVIRONMENTS = (
 def test_only_the_environment_in_use_needs_its_variables(tmp_path: Path) -> None:
     configuration = load_configuration(write(tmp_path, TWO_ENVIRONMENTS))
 
-    staging = configuration.environment("staging", {})
+    staging = resolve_environment(configuration, "staging", {})
 
     assert (staging.name, staging.host, staging.user, staging.port) == ("staging", "staging.example.com", "ship", 22)
     assert staging.identity == str(tmp_path / "keys/staging")
@@ -178,14 +178,14 @@ def test_a_variable_may_hold_a_port(tmp_path: Path) -> None:
     configuration = load_configuration(write(tmp_path, TWO_ENVIRONMENTS))
     variables = {"VPS_HOST": "203.0.113.7", "VPS_USERNAME": "root", "VPS_PORT": "2222"}
 
-    assert configuration.environment("production", variables).port == 2222
+    assert resolve_environment(configuration, "production", variables).port == 2222
 
 
 def test_all_missing_variables_are_listed_and_an_empty_one_is_missing(tmp_path: Path) -> None:
     configuration = load_configuration(write(tmp_path, TWO_ENVIRONMENTS))
 
     with pytest.raises(ConfigurationError) as caught:
-        configuration.environment("production", {"VPS_PORT": "22", "VPS_USERNAME": ""})
+        resolve_environment(configuration, "production", {"VPS_PORT": "22", "VPS_USERNAME": ""})
 
     assert caught.value.code == "variable-missing"
     assert caught.value.exit_status == 2
@@ -223,7 +223,7 @@ def test_what_a_variable_holds_is_checked_like_what_is_written(
     configuration = load_configuration(write(tmp_path, TWO_ENVIRONMENTS))
 
     with pytest.raises(ConfigurationError) as caught:
-        configuration.environment("production", variables)
+        resolve_environment(configuration, "production", variables)
 
     assert caught.value.message == message
 
@@ -232,21 +232,21 @@ def test_a_doubled_dollar_is_no_variable(tmp_path: Path) -> None:
     text = MINIMAL + '[environments.production]\nhost = "a.example"\nidentity = "/keys/$${NAME}"\n'
     configuration = load_configuration(write(tmp_path, text))
 
-    assert configuration.environment("production", {}).identity == "/keys/${NAME}"
+    assert resolve_environment(configuration, "production", {}).identity == "/keys/${NAME}"
 
 
 def test_a_host_key_that_is_cut_off_is_refused_on_use(tmp_path: Path) -> None:
     configuration = load_configuration(write(tmp_path, EXAMPLE))
 
     with pytest.raises(ConfigurationError, match="is not a whole public key"):
-        configuration.environment("production", {"VPS_HOST": "203.0.113.7", "VPS_USERNAME": "root"})
+        resolve_environment(configuration, "production", {"VPS_HOST": "203.0.113.7", "VPS_USERNAME": "root"})
 
 
 def test_an_unknown_environment_lists_those_there_are(tmp_path: Path) -> None:
     configuration = load_configuration(write(tmp_path, TWO_ENVIRONMENTS))
 
     with pytest.raises(UsageError) as caught:
-        configuration.environment("prod", {})
+        resolve_environment(configuration, "prod", {})
 
     assert caught.value.code == "unknown-environment"
     assert caught.value.message == 'ferryman.toml has no environment "prod"'
@@ -329,6 +329,9 @@ def test_the_example_fits_the_published_schema_and_a_typing_mistake_does_not() -
     validator = jsonschema.Draft202012Validator(schema)
 
     validator.validate(tomllib.loads(EXAMPLE))
+    schedule = '[app.schedules.sweep]\ncommand = ["sweep"]\ncron = "{}"\n'
+    for cron, fits in (("30 3 * * mon-fri", True), ("@daily", True), ("30 3 *", False)):
+        assert validator.is_valid(tomllib.loads(EXAMPLE + schedule.format(cron))) is fits
     assert not validator.is_valid(tomllib.loads(EXAMPLE.replace("health =", "heath =")))
 
 

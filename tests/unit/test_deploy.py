@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.config import load_configuration, manifest
-from ferryman.deploy import DeployOptions, ShippedImage, deploy_parameters
-from ferryman.destination import Destination, find_destination
+from ferryman.config import load_configuration, manifest, resolve_environment
+from ferryman.destination import Destination
+from ferryman.environments import find_destination
 from ferryman.errors import ConfigurationError, UsageError
-from ferryman.image.source import resolve_revision
+from ferryman.git.repository import resolve_revision
+from ferryman.shipping.images import ShippedImage
+from ferryman.shipping.options import DeployOptions
+from ferryman.shipping.request import deploy_parameters
 from ferryman.testing import FakeLink
 
 CONFIGURATION = """\
@@ -47,7 +50,7 @@ def test_the_log_travels_with_a_deploy_unless_it_is_to_stay(
     revision = resolve_revision(tmp_path, "HEAD")
     image = ShippedImage(f"{revision}-dirty-01234567", "sha256:1", 0, 0, was_there=True)
     told = manifest(
-        configuration, "production", configuration.environment("production", {"SHOP_HOST": "shop.example.com"})
+        configuration, "production", resolve_environment(configuration, "production", {"SHOP_HOST": "shop.example.com"})
     )
     target = Destination(configuration, "production", told, link)
     commits = deploy_parameters(target, image, DeployOptions(), {})["commits"]

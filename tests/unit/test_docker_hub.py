@@ -12,8 +12,9 @@ from docker_hub_stand_in import PASSWORD, USERNAME, DockerHubStandIn, HubTag
 from ferryman.cleanup.images import Retained, Rules, StoredImage, plan_images
 from ferryman.cleanup.stores import HubStore
 from ferryman.errors import FerrymanError, Refused, Unreachable
-from ferryman.image import Credentials, split_reference
+from ferryman.image.credentials import Credentials
 from ferryman.image.docker_hub import DockerHub
+from ferryman.image.reference import split_reference
 
 LOGIN = Credentials(USERNAME, PASSWORD)
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

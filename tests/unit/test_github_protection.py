@@ -11,7 +11,7 @@ from answering import Fault
 from github_stand_in import GitHubStandIn, World, sha
 from typer.testing import CliRunner
 
-from ferryman.cli.main import app
+from ferryman.cli.app import app
 from ferryman.errors import FerrymanError, Refused, Unreachable
 from ferryman.github.protection import Rules, lacks
 

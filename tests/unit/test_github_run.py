@@ -14,16 +14,17 @@ from pathlib import Path
 import pytest
 
 from ferryman.cli.failure import print_failure
-from ferryman.cli.options import Messages
-from ferryman.config import load_configuration, manifest
-from ferryman.destination import Destination, find_destination
+from ferryman.cli.messages import Messages
+from ferryman.config import load_configuration, manifest, resolve_environment
+from ferryman.destination import Destination
+from ferryman.environments import find_destination
 from ferryman.errors import DeployFailed, FerrymanError, Refused, UsageError
+from ferryman.github.run import annotation, cell, code
 from ferryman.link.private_key import key_in_memory
-from ferryman.outside import check_from_outside
-from ferryman.retained import release_number
+from ferryman.shipping.outside import check_from_outside
+from ferryman.shipping.report import reported
+from ferryman.shipping.retained import release_number
 from ferryman.testing import FakeLink
-from ferryman.workflows.run import annotation, cell, code
-from ferryman.workflows.shipping import reported
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
 CONFIGURATION = f"""\
@@ -47,7 +48,7 @@ def path(tmp_path: Path) -> Path:
 
 def destination(path: Path, address: str = "", link: FakeLink | None = None) -> Destination:
     configuration = load_configuration(path)
-    told = manifest(configuration, "production", configuration.environment("production", {}))
+    told = manifest(configuration, "production", resolve_environment(configuration, "production", {}))
     return Destination(configuration, "production", told, link or FakeLink(), address=address)
 
 
@@ -163,8 +164,8 @@ def test_text_of_others_in_a_log_is_no_command(
 ) -> None:
     def told() -> str:
         error = DeployFailed("unhealthy", text, state=text, details={"log": [text], "http_body": text})
-        print_failure(error, Messages(stderr=True))
-        Messages(stderr=True).print(text, markup=False, soft_wrap=True)
+        print_failure(error, Messages())
+        Messages().print(text)
         return capsys.readouterr().err
 
     monkeypatch.setenv("GITHUB_ACTIONS", "true")

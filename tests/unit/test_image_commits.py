@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.image import commits
-from ferryman.image.commits import read_commits
-from ferryman_agent.ledger import Release
-from ferryman_agent.transaction.commits import brought, parse_commits
+from ferryman.git import commits
+from ferryman.git.commits import read_commits
+from ferryman_agent.ledger import Release, ReleaseState
+from ferryman_agent.transaction.orders.commits import brought, parse_commits
 
 AT = "2026-11-23T07:41:09Z"
 SECONDS = "1795419669 +0530"
@@ -177,7 +177,7 @@ def test_what_is_brought_is_what_git_itself_says(repository: Path, seed: int) ->
 
 
 def served(revision: str) -> Release:
-    return Release("shop.production", 1, "acme/shop", "sha256:1", revision, {}, 1, None, "healthy", AT)
+    return Release("shop.production", 1, "acme/shop", "sha256:1", revision, {}, 1, None, ReleaseState.HEALTHY, AT)
 
 
 def test_a_log_that_cannot_be_read_is_none(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ferryman.image import Credentials, Reference, find_credentials, rerouted, split_reference
+from ferryman.image.credentials import Credentials, find_credentials
 from ferryman.image.dockerfile import without_pins
 from ferryman.image.migrations import Migrations, parse_migrations
+from ferryman.image.reference import Reference, rerouted, split_reference
 
 DIGEST = "sha256:" + "a" * 64
 

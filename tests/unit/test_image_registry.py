@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from ferryman.errors import Refused, Unreachable
-from ferryman.image import Credentials, manifest_digest, require_manifest, set_tag
+from ferryman.image.credentials import Credentials
 from ferryman.image.reference import split_reference
-from ferryman.image.registry import Manifest, Registry, pushed_bytes
+from ferryman.image.registry import Manifest, Registry, manifest_digest, pushed_bytes, require_manifest, set_tag
 
 LOGIN = Credentials("shipper", "right")
 MANIFEST = json.dumps({"config": {"digest": "c", "size": 1}, "layers": [{"digest": "l", "size": 7}]}).encode()

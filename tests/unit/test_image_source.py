@@ -9,15 +9,8 @@ from pathlib import Path
 import pytest
 
 from ferryman.errors import UsageError
-from ferryman.image.source import (
-    commit_time,
-    dirty_files,
-    export_tree,
-    export_working_tree,
-    find_repository,
-    is_dirty,
-    resolve_revision,
-)
+from ferryman.git.export import export_tree, export_working_tree
+from ferryman.git.repository import commit_time, dirty_files, find_repository, resolve_revision
 
 Git = Callable[..., str]
 
@@ -102,7 +95,7 @@ def test_a_shallow_clone_is_the_likely_reason_for_an_unknown_revision(repository
 def test_only_tracked_files_below_the_context_make_a_tree_dirty(repository: Path) -> None:
     (repository / "README.md").write_text("changed\n")
     (repository / "service" / "notes.txt").write_text("untracked\n")
-    assert not is_dirty(repository, "service")
+    assert dirty_files(repository, "service") == []
 
     (repository / "service" / "shop" / "views.py").write_text("two\n")
     assert dirty_files(repository, "service") == ["service/shop/views.py"]
@@ -112,11 +105,11 @@ def test_only_tracked_files_below_the_context_make_a_tree_dirty(repository: Path
 def test_a_staged_change_is_dirty_and_a_touched_file_is_not(repository: Path) -> None:
     views = repository / "service" / "shop" / "views.py"
     views.touch()
-    assert not is_dirty(repository, "service")
+    assert dirty_files(repository, "service") == []
 
     views.write_text("two\n")
     git(repository, "add", "--all")
-    assert is_dirty(repository, "service")
+    assert dirty_files(repository, "service")
 
 
 def test_the_export_is_the_commit_and_not_the_working_tree(repository: Path, tmp_path: Path) -> None:

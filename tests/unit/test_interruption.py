@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from ferryman.caller import LIMIT_CHARACTERS, describe_caller
-from ferryman.interruption import Interrupted, Signals
-from ferryman.spectator import turn_parameters
+from ferryman.watching.caller import LIMIT_CHARACTERS, describe_caller
+from ferryman.watching.interruption import Interrupted, Signals
+from ferryman.watching.spectator import turn_parameters
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from ferryman.errors import UsageError
-from ferryman.project import Packaging, detect
+from ferryman.project.detection import detect
+from ferryman.project.findings import Packaging
 
 MANAGE = 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'
 SETTINGS = """

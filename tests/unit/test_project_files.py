@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from ferryman.config import load_configuration
-from ferryman.project import Findings, detect, inspect_project, planned_files, write_project
+from ferryman.errors import Refused
+from ferryman.project.detection import detect, inspect_project
+from ferryman.project.files import planned_files
+from ferryman.project.findings import Findings
+from ferryman.project.writing import write_project
 
 HADOLINT = shutil.which("hadolint", path=str(Path(sys.executable).parent))
 
@@ -28,7 +32,8 @@ def project(tmp_path: Path) -> Path:
 def test_a_fresh_project_gets_all_it_lacks(project: Path) -> None:
     report = write_project(project)
 
-    assert report.written == ("ferryman.toml", "Dockerfile", ".dockerignore", ".gitignore")
+    assert report.written[:4] == ("ferryman.toml", "Dockerfile", ".dockerignore", ".gitignore")
+    assert all(path.startswith(".github/") for path in report.written[4:])
     assert report.kept == ()
     configuration = load_configuration(project / "ferryman.toml")
     assert configuration.app.name == "shop"
@@ -46,7 +51,8 @@ def test_a_second_run_changes_nothing(project: Path) -> None:
     report = write_project(project)
 
     assert report.written == ()
-    assert report.kept == ("ferryman.toml", "Dockerfile", ".dockerignore")
+    assert report.kept[:3] == ("ferryman.toml", "Dockerfile", ".dockerignore")
+    assert all(path.startswith(".github/") for path in report.kept[3:])
     assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
 
 
@@ -60,6 +66,21 @@ def test_a_file_that_is_there_is_kept(project: Path) -> None:
     assert report.kept == ("Dockerfile",)
     assert any("Dockerfile was there and is kept" in question for question in report.unknown)
     assert (project / ".gitignore").read_text() == "*.pyc\n.ferryman/\n"
+
+
+def test_nothing_is_written_where_somebody_changed_a_workflow_and_nobody_can_be_asked(project: Path) -> None:
+    path = project / ".github/workflows/cleanup.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("name: my own\n")
+
+    with pytest.raises(Refused, match="somebody changed"):
+        write_project(project)
+
+    assert not (project / "ferryman.toml").exists()
+    report = write_project(project, lambda _: False)
+    assert (project / "Dockerfile").exists()
+    assert ".github/workflows/cleanup.yaml" in report.kept
+    assert path.read_text() == "name: my own\n"
 
 
 def test_the_advice_is_at_most_ten_lines_and_makes_the_settings_read_the_environment(project: Path) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from ferryman.errors import UsageError
-from ferryman.rehearsal import ports, stand_ins
-from ferryman.rehearsal.capabilities import grantable_capabilities
+from ferryman.rehearsal import ports
 from ferryman.rehearsal.docker import Docker, DockerError
+from ferryman.rehearsal.machine.capabilities import grantable_capabilities
 from ferryman.rehearsal.polling import RehearsalFailed, turn, wait_until
 from ferryman.rehearsal.stand_ins import POSTGRES, Images, Origin
+from ferryman.rehearsal.stand_ins import images as stand_ins
 from ferryman.rehearsal.state import GroundState, RegistryState, StateFile
 
 
@@ -60,6 +61,13 @@ def test_the_real_image_is_used_where_it_is_there_or_can_be_pulled(
     images = Images(lambda _: None, engine(tmp_path, label=label, pull=True))
     assert images.ensure(POSTGRES) is Origin.REAL
     assert (tmp_path / "pulled").exists() is pulled
+
+
+def test_the_stand_ins_that_are_here_are_found_with_one_question(tmp_path: Path) -> None:
+    script = f'echo "$@" >> {tmp_path}/asked; echo {POSTGRES}; echo acme/shop:0123; echo "<none>:<none>"'
+    images = Images(lambda _: None, Docker(["sh", "-c", script, "docker"]))
+    assert images.present_stand_ins() == {POSTGRES}
+    assert len((tmp_path / "asked").read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize("hub", [True, False])

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from ferryman import spectator, watch
-from ferryman.config import load_configuration, manifest
+from ferryman.config import load_configuration, manifest, resolve_environment
 from ferryman.destination import Destination
 from ferryman.errors import DeployFailed, FerrymanError, OutcomeUnknown, Refused, Unreachable
-from ferryman.interruption import Signals
-from ferryman.spectator import ask_transaction, follow_transaction
 from ferryman.testing import FakeLink
+from ferryman.watching import spectator, watch
+from ferryman.watching.interruption import Signals
+from ferryman.watching.spectator import ask_transaction, follow_transaction
 
 CONFIGURATION = """\
 [app]
@@ -52,7 +52,7 @@ def destination(tmp_path: Path, link: FakeLink, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(watch, "RESUME_LIMIT_SECONDS", 0.2)
     monkeypatch.setattr(spectator, "CANCEL_LIMIT_SECONDS", 0.3)
     configuration = load_configuration(path)
-    environment = configuration.environment("production", {})
+    environment = resolve_environment(configuration, "production", {})
     return Destination(configuration, "production", manifest(configuration, "production", environment), link)
 
 

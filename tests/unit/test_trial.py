@@ -12,7 +12,7 @@ import pytest
 
 from ferryman.config import load_configuration
 from ferryman.errors import FerrymanError, UsageError
-from ferryman.image.source import changed_files
+from ferryman.git.repository import changed_files
 from ferryman.trial import audit, base_image
 from ferryman.trial.base_image import base_images, check_bases
 from ferryman.trial.environment import locked_requirements, source_folder

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ferryman.cli.main import app
+from ferryman.cli.app import app
 from ferryman.config import load_configuration
 from ferryman.errors import Refused, UsageError
-from ferryman.workflows.files import NAMES, is_untouched, production_environment, workflow_files
-from ferryman.workflows.wheel import build_wheel
-from ferryman.workflows.writing import Drift, State, find_drift, write_workflows
+from ferryman.github.workflows.files import NAMES, is_untouched, production_environment, workflow_files
+from ferryman.github.workflows.wheel import build_wheel
+from ferryman.project.drift import Drift, State, find_drift
+from ferryman.project.plan import plan_workflows
+from ferryman.project.writing import write_files
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
@@ -186,7 +188,7 @@ def test_commands_run_in_the_folder_of_ferryman_toml(tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     folder = project(repository / "backend")
     subprocess.run(["git", "init", "--quiet", str(repository)], check=True)
-    write_workflows(load_configuration(folder / "ferryman.toml"), None)
+    write_files(plan_workflows(load_configuration(folder / "ferryman.toml")), None)
     text = (repository / ".github/workflows/production-ci-cd.yaml").read_text()
     assert "        working-directory: backend\n" in text
     assert "        working-directory: .\n        run: |\n          python3 -m venv" in text
@@ -224,14 +226,14 @@ def test_a_folder_that_no_workflow_can_name_is_refused(tmp_path: Path, name: str
 
 def test_line_ends_of_windows_are_no_change(tmp_path: Path) -> None:
     configuration = load_configuration(project(tmp_path) / "ferryman.toml")
-    for drift in write_workflows(configuration, None):
+    for drift in write_files(plan_workflows(configuration), None):
         path = tmp_path / drift.path
         if path.suffix != ".whl":
             path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 
-    assert [drift for drift in find_drift(configuration) if drift.is_drift] == []
+    assert [drift for drift in find_drift(plan_workflows(configuration)) if drift.is_drift] == []
     changed = load_configuration(project(tmp_path, SHOP + STAGING) / "ferryman.toml")
-    assert {drift.state for drift in find_drift(changed)} == {State.CURRENT, State.OUTDATED}
+    assert {drift.state for drift in find_drift(plan_workflows(changed))} == {State.CURRENT, State.OUTDATED}
 
 
 def test_nothing_is_written_or_removed_through_a_link_out_of_the_repository(tmp_path: Path) -> None:
@@ -243,7 +245,7 @@ def test_nothing_is_written_or_removed_through_a_link_out_of_the_repository(tmp_
     link.symlink_to(outside / "written")
 
     with pytest.raises(UsageError, match="leads out of the repository"):
-        write_workflows(configuration, None)
+        write_files(plan_workflows(configuration), None)
 
     assert [*outside.iterdir()] == []
     assert [*(repository / ".github/workflows").iterdir()] == [link]
@@ -252,29 +254,29 @@ def test_nothing_is_written_or_removed_through_a_link_out_of_the_repository(tmp_
     (repository / ".github/ferryman").symlink_to(outside)
     (outside / "ferryman-0.0.1-py3-none-any.whl").write_bytes(b"")
     with pytest.raises(UsageError, match="leads out of the repository"):
-        write_workflows(configuration, None)
+        write_files(plan_workflows(configuration), None)
     assert [path.name for path in outside.iterdir()] == ["ferryman-0.0.1-py3-none-any.whl"]
 
 
 def test_what_init_wrote_is_brought_up_to_date_without_a_question(tmp_path: Path) -> None:
     folder = project(tmp_path)
     configuration = load_configuration(folder / "ferryman.toml")
-    assert {drift.state for drift in write_workflows(configuration, None)} == {State.MISSING}
-    assert [drift for drift in find_drift(configuration) if drift.is_drift] == []
+    assert {drift.state for drift in write_files(plan_workflows(configuration), None)} == {State.MISSING}
+    assert [drift for drift in find_drift(plan_workflows(configuration)) if drift.is_drift] == []
     changed = load_configuration(project(tmp_path, SHOP + STAGING) / "ferryman.toml")
-    assert {drift.state for drift in find_drift(changed)} == {State.CURRENT, State.OUTDATED}
-    write_workflows(changed, None)
-    assert [drift for drift in find_drift(changed) if drift.is_drift] == []
+    assert {drift.state for drift in find_drift(plan_workflows(changed))} == {State.CURRENT, State.OUTDATED}
+    write_files(plan_workflows(changed), None)
+    assert [drift for drift in find_drift(plan_workflows(changed)) if drift.is_drift] == []
 
 
 def test_what_a_person_changed_is_kept_until_they_agree(tmp_path: Path) -> None:
     configuration = load_configuration(project(tmp_path) / "ferryman.toml")
-    write_workflows(configuration, None)
+    write_files(plan_workflows(configuration), None)
     path = tmp_path / ".github/workflows/cleanup.yaml"
     path.write_text(path.read_text().replace("17 3 * * 1", "0 5 * * 0"))
     assert not is_untouched(path.read_text())
     with pytest.raises(Refused) as refused:
-        write_workflows(configuration, None)
+        write_files(plan_workflows(configuration), None)
     assert refused.value.code == "workflow-changed"
     asked: list[Drift] = []
 
@@ -282,11 +284,11 @@ def test_what_a_person_changed_is_kept_until_they_agree(tmp_path: Path) -> None:
         asked.append(drift)
         return False
 
-    assert write_workflows(configuration, no) == []
+    assert write_files(plan_workflows(configuration), no) == []
     assert "0 5 * * 0" in path.read_text()
     assert '-    - cron: "0 5 * * 0"' in asked[0].difference
     assert '+    - cron: "17 3 * * 1"' in asked[0].difference
-    assert [drift.path for drift in write_workflows(configuration, lambda _: True)] == [
+    assert [drift.path for drift in write_files(plan_workflows(configuration), lambda _: True)] == [
         ".github/workflows/cleanup.yaml"
     ]
     assert "17 3 * * 1" in path.read_text()
@@ -298,9 +300,9 @@ def test_nothing_is_written_when_one_is_refused(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "cleanup.yaml").write_text("name: my own\n")
     with pytest.raises(Refused):
-        write_workflows(configuration, None)
+        write_files(plan_workflows(configuration), None)
     assert [path.name for path in folder.iterdir()] == ["cleanup.yaml"]
-    write_workflows(configuration, None, overwrite=True)
+    write_files(plan_workflows(configuration), None, overwrite=True)
     assert len(list(folder.iterdir())) == len(NAMES)
 
 
@@ -309,14 +311,14 @@ def test_the_wheel_of_another_version_goes(tmp_path: Path) -> None:
     old = tmp_path / ".github/ferryman/ferryman-0.0.1-py3-none-any.whl"
     old.parent.mkdir(parents=True)
     old.write_bytes(b"")
-    write_workflows(configuration, None)
+    write_files(plan_workflows(configuration), None)
     assert not old.exists()
 
 
 def test_init_check_shows_the_difference_and_fails(tmp_path: Path) -> None:
     folder = project(tmp_path)
     runner = CliRunner()
-    write_workflows(load_configuration(folder / "ferryman.toml"), None)
+    write_files(plan_workflows(load_configuration(folder / "ferryman.toml")), None)
     assert runner.invoke(app, ["init", "--check", str(folder)]).exit_code == 0
     path = folder / ".github/workflows/roll-back-manual.yaml"
     path.write_text(path.read_text().replace("timeout-minutes: 60", "timeout-minutes: 90"))
@@ -328,5 +330,5 @@ def test_init_check_shows_the_difference_and_fails(tmp_path: Path) -> None:
 
 
 def test_the_workflows_of_this_repository_are_what_init_writes() -> None:
-    drifted = [drift for drift in find_drift(load_configuration(ROOT / "ferryman.toml")) if drift.is_drift]
-    assert [(drift.path, drift.difference) for drift in drifted] == []
+    found = find_drift(plan_workflows(load_configuration(ROOT / "ferryman.toml")))
+    assert [(drift.path, drift.difference) for drift in found if drift.is_drift] == []

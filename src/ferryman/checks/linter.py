@@ -11,7 +11,7 @@ from ferryman.checks.finding import Finding
 from ferryman.checks.project import Project
 from ferryman.checks.scripts import check_scripts
 from ferryman.checks.settings import check_settings
-from ferryman.workflows.writing import Drift
+from ferryman.project.drift import Drift
 
 # `ferryman: ignore[latest-deployed] why` on the finding's line, or on the one before.
 IGNORED = re.compile(r"ferryman: ignore\[([a-z-]+)\]")

@@ -13,12 +13,14 @@ from typing import Any
 from ferryman.cleanup.images import Plan, Retained, Rules, Shares, plan_images
 from ferryman.cleanup.report import Failure, ImageReport, KeptImage, RemovedImage, Report, ServerReport
 from ferryman.cleanup.stores import Store, open_store
-from ferryman.config import Configuration, load_configuration
-from ferryman.destination import REHEARSAL, Destination, find_destination
+from ferryman.config import Configuration, load_configuration, resolve_environment
+from ferryman.destination import REHEARSAL, Destination
+from ferryman.environments import find_destination
 from ferryman.errors import MALFORMED, FerrymanError, Unreachable, UsageError
 from ferryman.github.api import GitHub, find_access
 from ferryman.github.branches import BranchReport, clean_branches
-from ferryman.image import Credentials, Reference, find_credentials, rerouted, split_reference
+from ferryman.image.credentials import Credentials, find_credentials
+from ferryman.image.reference import Reference, rerouted, split_reference
 
 PARTS = ("branches", "images", "server")
 HELD_STATES = ("healthy", "candidate")
@@ -55,7 +57,7 @@ def clean_up(order: Order, around: Surroundings, report: Report | None = None) -
     configuration = load_configuration(order.config)
     unknown = [name for name in order.environments if name not in (*configuration.environments, REHEARSAL)]
     if unknown:
-        configuration.environment(unknown[0], around.variables)  # which says what there is
+        resolve_environment(configuration, unknown[0], around.variables)  # which says what there is
     report = report or Report(order.is_dry)
     work: list[tuple[str, Callable[[], None]]] = []
     if "branches" in order.parts:

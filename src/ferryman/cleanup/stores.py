@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ferryman.cleanup.images import REVISION_TAG, StoredImage
-from ferryman.image import Credentials, Reference
 from ferryman.image.build import LABEL_COMMITTED
+from ferryman.image.credentials import Credentials
 from ferryman.image.docker_hub import DockerHub
-from ferryman.image.reference import DOCKER_HUB
+from ferryman.image.reference import DOCKER_HUB, Reference
 from ferryman.image.registry import Manifest, Registry
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+from ferryman.cli.messages import Messages
 
-MARKS = {"started": ("…", "cyan"), "done": ("✓", "green"), "skipped": ("-", "dim"), "failed": ("✗", "red")}
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from ferryman.cli.terminal import Row
+
 LOG_LINES = 6
 
 
@@ -53,16 +55,19 @@ def describe(asked: dict[str, Any]) -> str:
 class Steps:
     """The steps of one run, as events tell them. `is_verbose` shows every log line, not only the last few."""
 
-    def __init__(self, console: Console, *, is_verbose: bool = False) -> None:
-        self._console = console
+    def __init__(self, messages: Messages, *, is_verbose: bool = False) -> None:
+        self._messages = messages
         self._rows: dict[str, dict[str, Any]] = {}
         self._began: dict[str, float] = {}
         self._logs: list[str] = []
         self._is_verbose = is_verbose
-        self._live = Live(get_renderable=self._table, console=console, refresh_per_second=8, transient=False)
+        self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._messages.is_terminal:
+            from ferryman.cli.terminal import live_table
+
+            self._live = live_table(self._messages.console, self._shown_rows, self._logs)
             self._live.start()
         return self
 
@@ -70,7 +75,7 @@ class Steps:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._logs.clear()
-        if self._console.is_terminal:
+        if self._live:
             self._live.stop()
 
     def show(self, event: dict[str, Any]) -> None:
@@ -78,25 +83,26 @@ class Steps:
         if event["kind"] == "step":
             self._show_step(event)
         elif event["kind"] == "note":
-            self._console.print(f"        {event['text']}", markup=False, highlight=False, soft_wrap=True)
+            self._messages.print(f"        {event['text']}")
         elif event["kind"] == "log":
             self._show_log(event["text"])
         elif event["kind"] == "waiting":
-            self._console.print(waits(event), markup=False, highlight=False, soft_wrap=True)
+            self._messages.print(waits(event))
         elif event["kind"] in ("question", "answered"):
             self._ask(event.get("text", ""))
         elif event["kind"] == "deployment" and event["what"] == "deploy":
             told = brought(event, event["previous"])
             if told:
-                self._console.print(told, markup=False, highlight=False, soft_wrap=True)
+                self._messages.print(told)
 
     def _ask(self, text: str) -> None:
         """The live table stands still while a question is open; '' ends it."""
         if text:
-            self._live.stop()
-            self._console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
-        elif self._console.is_terminal:
-            self._console.print()
+            if self._live:
+                self._live.stop()
+            self._messages.print(text, end="")
+        elif self._live:
+            self._messages.print()
             self._live.start()
 
     def _show_step(self, event: dict[str, Any]) -> None:
@@ -105,25 +111,21 @@ class Steps:
         self._rows[name] = event
         if event["state"] != "started":
             self._logs.clear()
-            if not self._console.is_terminal:
+            if self._live is None:
                 seconds = f"{event['seconds']:8.2f} s" if event["seconds"] is not None else " " * 10
                 detail = f"  {event['detail']}" if event["detail"] else ""
-                line = f"{event['state']:<7} {name:<10} {seconds}{detail}"
-                self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+                self._messages.print(f"{event['state']:<7} {name:<10} {seconds}{detail}")
 
     def _show_log(self, text: str) -> None:
         if self._is_verbose:
-            self._console.print(f"        {text}", markup=False, highlight=False, soft_wrap=True)
+            self._messages.print(f"        {text}")
         else:
-            self._logs = [*self._logs, text][-LOG_LINES:]
+            self._logs[:] = [*self._logs, text][-LOG_LINES:]
 
-    def _table(self) -> Table:
-        table = Table.grid(padding=(0, 2))
-        for name, event in self._rows.items():
-            mark, colour = MARKS[event["state"]]
-            running = event["state"] == "started"
-            seconds = time.monotonic() - self._began[name] if running else event["seconds"] or 0.0
-            table.add_row(Text(mark, colour), name, Text(f"{seconds:.1f} s", "dim"), Text(event["detail"], "dim"))
-        for line in self._logs:
-            table.add_row("", "", "", Text(line, "dim", overflow="ellipsis", no_wrap=True))
-        return table
+    def _shown_rows(self) -> Iterator[Row]:
+        from ferryman.cli.terminal import Row
+
+        for name, event in list(self._rows.items()):
+            is_running = event["state"] == "started"
+            seconds = time.monotonic() - self._began[name] if is_running else event["seconds"] or 0.0
+            yield Row(event["state"], name, seconds, event["detail"])

@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rich.console import Console
-
+from ferryman.cli.messages import Messages
 from ferryman.errors import DeployFailed, FerrymanError
 
 UNSEEN = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\ufffd")
 SHOWN_DETAILS = ("exit_code", "http_status", "http_body")
 
 
-def print_failure(error: FerrymanError, console: Console, *, as_json: bool = False) -> int:
+def print_failure(error: FerrymanError, out: Messages, *, as_json: bool = False) -> int:
     """Show what failed, in what state the server is, and the next command; returns the exit status."""
     details: dict[str, Any] = error.details if isinstance(error, DeployFailed) else {}
     if as_json:
         content = {"code": error.code, "message": error.message, "state": error.state, "hint": error.hint}
         answer = json.dumps({"error": {**content, "exit": error.exit_status, "details": details}})
-        console.print(answer, markup=False, highlight=False, soft_wrap=True)
+        out.print(answer)
         return error.exit_status
     lines = [f"error: {error.message} [{error.code}]"]
     shown = [key for key in SHOWN_DETAILS if details.get(key) not in (None, "")]
@@ -31,6 +30,5 @@ def print_failure(error: FerrymanError, console: Console, *, as_json: bool = Fal
     if error.hint:
         lines.append(f"hint: {error.hint}")
     for line in (line.translate(UNSEEN) for line in lines):  # an app's log or answer must not steer the terminal
-        style = "bold red" if line.startswith("error:") else None
-        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+        out.print(line, style="bold red" if line.startswith("error:") else "")
     return error.exit_status

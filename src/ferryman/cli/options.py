@@ -4,51 +4,35 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from ferryman.config.quantities import parse_duration
-from ferryman.destination import Destination, find_destination
-from ferryman.workflows.run import is_github, uncommanding
+if TYPE_CHECKING:
+    from ferryman.destination import Destination
 
 To = Annotated[str | None, typer.Option("--to", help="Environment of ferryman.toml, or rehearsal.", metavar="NAME")]
 Config = Annotated[Path, typer.Option("--config", help="The configuration file.", metavar="FILE")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line of the build and the push.")]
+Revision = Annotated[str | None, typer.Option("--revision", help="Commit, tag or branch; HEAD without it.")]
+AllowDirty = Annotated[bool, typer.Option("--allow-dirty", help="Build the working tree, and label the image so.")]
+ToRelease = Annotated[str, typer.Argument(help="Number or revision; the previous healthy one without it.")]
 DEFAULT_CONFIG = Path("ferryman.toml")
-
-
-class Messages(Console):
-    """Standard error. When its reader leaves, the command goes on, and its exit status still tells the outcome.
-
-    What an app, a server or a commit says is no command to the GitHub run that this is part of.
-    """
-
-    def print(self, *objects: Any, **options: Any) -> None:
-        """Print text, as data."""
-        is_read = is_github(os.environ)
-        super().print(*(uncommanding(o) if is_read and isinstance(o, str) else o for o in objects), **options)
-
-    def on_broken_pipe(self) -> None:
-        """Say nothing more, instead of ending the command."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-
-
-messages = Messages(stderr=True)
 
 
 def destination(config: Path, to: str | None) -> Destination:
     """The destination that the options name."""
+    from ferryman.environments import find_destination
+
     return find_destination(config, to, os.environ)
 
 
 def duration(text: str) -> float:
     """Seconds, of an option's value such as 90s or 1h."""
+    from ferryman.config.quantities import parse_duration
+
     try:
         return parse_duration(text)
     except ValueError:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, To, destination, print_json, table
-from ferryman.destination import Destination
 from ferryman.errors import UsageError
-from ferryman.image import split_reference
 
-registry = typer.Typer(no_args_is_help=True, help="Logins at registries that the server keeps, for pulls of its own.")
+if TYPE_CHECKING:
+    from ferryman.destination import Destination
+
+command = typer.Typer(no_args_is_help=True, help="Logins at registries that the server keeps, for pulls of its own.")
 Name = Annotated[
     str | None, typer.Argument(metavar="[REGISTRY]", help="Such as ghcr.io; the one of [app] image without it.")
 ]
 
 
-@registry.command("login")
+@command.command("login")
 def login(
     name: Name = None,
     username: Annotated[
@@ -55,10 +56,12 @@ def _login(username: str | None) -> tuple[str, str]:
 
 
 def _registry(target: Destination, name: str | None) -> str:
+    from ferryman.image.reference import split_reference
+
     return name or split_reference(target.configuration.app.image).registry
 
 
-@registry.command("logout")
+@command.command("logout")
 def logout(name: Name = None, to: To = None, config: Config = DEFAULT_CONFIG) -> None:
     """Have the server forget a login."""
     target = destination(config, to)
@@ -67,7 +70,7 @@ def logout(name: Name = None, to: To = None, config: Config = DEFAULT_CONFIG) ->
     typer.echo(f"{told} at {found['registry']}")
 
 
-@registry.command("list")
+@command.command("list")
 def listed(to: To = None, as_json: AsJson = False, config: Config = DEFAULT_CONFIG) -> None:
     """List the logins that the server keeps, without their passwords."""
     found = destination(config, to).link.request("registry.list", {})

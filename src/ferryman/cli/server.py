@@ -1,25 +1,26 @@
-"""server setup, server reports."""
+"""server setup, server reports: a server that the pipeline can deploy to."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, To, destination, messages, print_json
-from ferryman.config import load_configuration
+from ferryman.cli.messages import messages
+from ferryman.cli.options import DEFAULT_CONFIG, AsJson, Config, To, destination, print_json
 from ferryman.errors import UsageError
-from ferryman.link import Target
-from ferryman.server import HostKeyQuestion, SetupOutcome, SetupRequest, SetupStep, setup_server
 
-server = typer.Typer(no_args_is_help=True, help="Set a server up.")
+if TYPE_CHECKING:
+    from ferryman.server import HostKeyQuestion, SetupOutcome, SetupStep
+
+command = typer.Typer(no_args_is_help=True, help="Set a server up.")
 STATE_FOLDER = ".ferryman"
 
 
-@server.command("setup")
+@command.command("setup")
 def setup(  # noqa: PLR0913, PLR0917 - each is an option of the command
     to: Annotated[str, typer.Option("--to", help="Environment of ferryman.toml.", metavar="NAME")],
     admin: Annotated[str, typer.Option("--admin", help="Your own user there: root, or one with sudo.")] = "root",
@@ -31,8 +32,12 @@ def setup(  # noqa: PLR0913, PLR0917 - each is an option of the command
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Install engine, agent, deploy user and keys over your own SSH access; run again, it changes nothing."""
+    from ferryman.config import load_configuration, resolve_environment
+    from ferryman.link import Target
+    from ferryman.server import SetupRequest, setup_server
+
     configuration = load_configuration(config)
-    environment = configuration.environment(to, os.environ)
+    environment = resolve_environment(configuration, to, os.environ)
     target = Target(environment.host, environment.port, environment.user, environment.host_key or "", None, to)
     request = SetupRequest(
         target=target,
@@ -50,11 +55,11 @@ def setup(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
 def _show(step: SetupStep) -> None:
     mark = "changed" if step.changed else "ok"
-    messages.print(f"{mark:<8} {step.step:<16} {step.detail}", markup=False, highlight=False, soft_wrap=True)
+    messages.print(f"{mark:<8} {step.step:<16} {step.detail}")
 
 
 def _confirm(question: HostKeyQuestion) -> bool:
-    messages.print(f"{question.address} shows a {question.kind} key: {question.fingerprint}", markup=False)
+    messages.print(f"{question.address} shows a {question.kind} key: {question.fingerprint}")
     return typer.confirm("Is this the server's key?", err=True)
 
 
@@ -66,10 +71,10 @@ def _show_outcome(outcome: SetupOutcome, *, as_json: bool) -> None:
         return
     typer.echo(f"{outcome.changed} changes; engine {outcome.engine}, agent {outcome.agent}")
     if private:
-        messages.print(f"the pipeline's private key, for GitHub's secret VPS_SSH_KEY: {private}", markup=False)
+        messages.print(f"the pipeline's private key, for GitHub's secret VPS_SSH_KEY: {private}")
 
 
-@server.command("reports")
+@command.command("reports")
 def reports(
     url: Annotated[str | None, typer.Argument(help="Harbour's address; [reports] url without it.")] = None,
     to: To = None,

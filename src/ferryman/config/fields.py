@@ -1,169 +1,124 @@
-"""The types of the values in ferryman.toml, each with the sentence that says what is allowed."""
+"""The kinds of the values in ferryman.toml, each with the sentence that says what is allowed."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import posixpath
 import re
-from dataclasses import dataclass
-from typing import Annotated, Any, cast
-
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PlainValidator,
-    StringConstraints,
-    ValidationInfo,
-    WithJsonSchema,
-)
-from pydantic_core import PydanticCustomError
+from typing import Any
 
 from ferryman.config.quantities import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
+from ferryman.config.section import (
+    Array,
+    Integer,
+    Kind,
+    Mistake,
+    Place,
+    Quantity,
+    Table,
+    Text,
+    WrongTable,
+    fits,
+    require,
+)
+
+# The agent's own parser, which is pure: two would disagree sooner or later. Nothing else of the agent's is used here.
 from ferryman_agent.cron import NICKNAMES, parse_cron
 
 SMALLEST_MEMORY_BYTES = 6 * 1024 * 1024
 HOST_KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
+NAME_PATTERN = r"[a-z][a-z0-9-]{0,30}"
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _COMPONENT = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST = r"sha256:[0-9a-f]{64}"
-_NAME_PATTERN = r"^[a-z][a-z0-9-]{0,30}$"
 _REGISTRY = r"(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+:[0-9]+|localhost:[0-9]+|[A-Za-z0-9.-]+:[0-9]+)"
 
 
-@dataclass(frozen=True)
-class Allowed:
-    """Metadata of a type: what a person may write there."""
+def _resolved(allowed: str, pattern: str) -> Text:
+    """A text that may hold variables, and fits the pattern once they are resolved."""
 
-    text: str
-
-
-def refuse(reason: str) -> PydanticCustomError:
-    """An error whose reason is shown after the value."""
-    return PydanticCustomError("refused", "{reason}", {"reason": reason})
-
-
-def is_unresolved(value: object, info: ValidationInfo) -> bool:
-    """True where a value holds variables that are resolved, and then checked, only when its environment is used."""
-    return bool(info.context and info.context.get("unresolved")) and isinstance(value, str) and "${" in value
-
-
-def _resolved(pattern: str) -> AfterValidator:
-    def check(value: str, info: ValidationInfo) -> str:
-        if is_unresolved(value, info) or re.fullmatch(pattern, value):
+    def check(value: str, place: Place) -> str:
+        if place.passes(value) or fits(pattern, value):
             return value
-        raise refuse("can't be used")
+        raise Mistake("can't be used")
 
-    return AfterValidator(check)
+    return Text(allowed, check=check)
 
 
 def _normal_path(value: str) -> str:
     if posixpath.normpath(value) != value or ".." in value.split("/"):
-        raise refuse("is not a plain path")
+        raise Mistake("is not a plain path")
     return value
 
 
-def _mount_path(value: str) -> str:
+def _mount_path(value: str, _: Place) -> str:
     if not value.startswith("/"):
-        raise refuse("is not absolute")
+        raise Mistake("is not absolute")
     if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+", value):
-        raise refuse("can't be used")
+        raise Mistake("can't be used")
     return _normal_path(value)
 
 
-def _inner_path(value: str) -> str:
+def _inner_path(value: str, _: Place) -> str:
     if value.startswith("/"):
-        raise refuse("is absolute")
+        raise Mistake("is absolute")
     if not value or any(ord(character) < 32 for character in value):
-        raise refuse("can't be used")
+        raise Mistake("can't be used")
     return _normal_path(value)
 
 
-def _duration(value: object) -> object:
-    if not isinstance(value, str):
-        raise refuse("has no unit")
-    try:
-        return parse_duration(value)
-    except ValueError:
-        raise refuse("is not a duration") from None
-
-
-def _size(value: object) -> object:
-    if not isinstance(value, str):
-        raise refuse("has no unit")
-    try:
-        size = parse_size(value)
-    except ValueError:
-        raise refuse("is not a size") from None
-    if size < SMALLEST_MEMORY_BYTES:
-        raise refuse("is too small")
-    return size
-
-
-def _health(value: str) -> str:
+def _health(value: str, _: Place) -> str:
     if not value.startswith("/"):
-        raise refuse('does not begin with "/"')
+        raise Mistake('does not begin with "/"')
     if not re.fullmatch(r"/[A-Za-z0-9._~%/?&=+:@,-]*", value):
-        raise refuse("can't be used")
+        raise Mistake("can't be used")
     return value
 
 
-def _image(value: str) -> str:
+def _image(value: str, _: Place) -> str:
     if re.search(r"(:[A-Za-z0-9_.-]+|@.*)$", value.rsplit("/", 1)[-1]):
-        raise refuse("names a tag or digest")
+        raise Mistake("names a tag or digest")
     if not re.fullmatch(rf"({_REGISTRY}/)?{_COMPONENT}(/{_COMPONENT})*", value) or len(value) > 200:
-        raise refuse("is no image name")
+        raise Mistake("is no image name")
     return value
 
 
-def _pinned_image(value: str) -> str:
+def _pinned_image(value: str, place: Place) -> str:
     repository, _, digest = value.partition("@")
     name, colon, tag = repository.rpartition(":") if ":" in repository.rsplit("/", 1)[-1] else (repository, "", "")
     if not colon and not digest:
-        raise refuse("names neither a tag nor a digest")
+        raise Mistake("names neither a tag nor a digest")
     if (colon and not re.fullmatch(_TAG, tag)) or ("@" in value and not re.fullmatch(_DIGEST, digest)):
-        raise refuse("has a tag or digest that can't be used")
-    _image(name)
+        raise Mistake("has a tag or digest that can't be used")
+    _image(name, place)
     return value
 
 
-def _cron(value: str) -> str:
+def _cron(value: str, _: Place) -> str:
     try:
         parse_cron(value)
     except ValueError as error:
-        raise refuse(str(error)) from None
+        raise Mistake(str(error)) from None
     return value
 
 
-def _port(value: Any, info: ValidationInfo) -> int:
-    if is_unresolved(value, info):
-        return cast("int", value)
-    is_from_variable = not (info.context and info.context.get("unresolved"))
-    if isinstance(value, str) and is_from_variable and re.fullmatch("[0-9]{1,5}", value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise PydanticCustomError("int_type", "not an integer")
-    if not 1 <= value <= 65535:
-        raise refuse("can't be used")
-    return value
-
-
-def _host_key(value: str, info: ValidationInfo) -> str:
-    if is_unresolved(value, info):
+def _host_key(value: str, place: Place) -> str:
+    if place.passes(value):
         return value
     words = value.split()
     if len(words) < 2 or words[0] not in HOST_KEY_TYPES:
-        raise refuse("is no public host key")
+        raise Mistake("is no public host key")
     # The placeholder of an example must not stop a call for another environment: the key itself is read on use.
-    if not (info.context and info.context.get("unresolved")) and not _is_whole_key(words[0], words[1]):
-        raise refuse("is not a whole public key")
+    if not place.is_unresolved and not _is_whole_key(words[0], words[1]):
+        raise Mistake("is not a whole public key")
     return " ".join(words[:2])
 
 
 def _is_whole_key(kind: str, encoded: str) -> bool:
+    import base64
+    import binascii
+
     try:
         blob = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
@@ -171,107 +126,81 @@ def _is_whole_key(kind: str, encoded: str) -> bool:
     return len(blob) > 32 and blob[4 : 4 + int.from_bytes(blob[:4], "big")] == kind.encode()
 
 
-Name = Annotated[
-    str,
-    StringConstraints(pattern=_NAME_PATTERN),
-    Allowed("lower-case letters, digits and -, beginning with a letter, at most 31 characters"),
-]
-Image = Annotated[
-    str,
-    AfterValidator(_image),
-    Allowed('a repository without a tag, such as "team/shop" (Docker Hub) or "ghcr.io/team/shop"'),
-]
-PinnedImage = Annotated[
-    str,
-    AfterValidator(_pinned_image),
-    WithJsonSchema({"type": "string", "pattern": "[:@]"}),
-    Allowed('an image with its tag or digest, such as "redis:7" or "redis@sha256:..."'),
-]
-CronExpression = Annotated[
-    str,
-    AfterValidator(_cron),
-    WithJsonSchema({"type": "string", "pattern": rf"^({'|'.join(NICKNAMES)}|\\S+( +\\S+){{4}})$"}),
-    Allowed('five fields in UTC, such as "30 3 * * mon-fri", or a name such as "@daily"'),
-]
-InnerPath = Annotated[
-    str, AfterValidator(_inner_path), Allowed('a path below the folder it is in, without ".."; "." is the folder')
-]
-MountPath = Annotated[str, AfterValidator(_mount_path), Allowed('an absolute path other than "/", without ".."')]
-Argument = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$"), Allowed("a string")]
-Command = Annotated[
-    tuple[Argument, ...], Field(strict=False), Allowed('an array of strings, such as ["python", "worker.py"]')
-]
-NonEmptyCommand = Annotated[
-    tuple[Argument, ...],
-    Field(strict=False, min_length=1),
-    Allowed('a non-empty array of strings, such as ["python", "manage.py", "migrate"]'),
-]
-Duration = Annotated[
-    float,
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
-    Allowed('a number with a unit (ms, s, m, h), such as "30s"'),
-]
-Memory = Annotated[
-    int,
-    BeforeValidator(_size),
-    WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN}),
-    Allowed('a whole number with a unit (k, m, g), such as "384m", of at least 6m'),
-]
-HealthPath = Annotated[
-    str,
-    AfterValidator(_health),
-    WithJsonSchema({"type": "string", "pattern": "^/"}),
-    Allowed('a path that begins with "/", such as "/health/ready"'),
-]
-VariableName = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),
-    Allowed("a variable's name: letters, digits and _, not beginning with a digit"),
-]
-VariableValue = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$"), Allowed('a string, such as "1"')]
-Port = Annotated[int, Field(ge=1, le=65535), Allowed("an integer from 1 to 65535")]
-SshPort = Annotated[
-    int,
-    PlainValidator(_port),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": 65535},
-                {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"},
-            ]
-        }
-    ),
-    Allowed("an integer from 1 to 65535, or a variable that holds one"),
-]
-Host = Annotated[
-    str,
-    _resolved(r"[A-Za-z0-9:]([A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?|::"),
-    Allowed("a host name or an IP address"),
-]
-User = Annotated[
-    str,
-    _resolved(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}"),
-    Allowed("a user name: letters, digits, _, . and -, beginning with a letter or _"),
-]
-HostKey = Annotated[
-    str,
-    AfterValidator(_host_key),
-    Allowed('a public host key, such as "ssh-ed25519 AAAA..."; `ferryman server setup` writes it'),
-]
-Identity = Annotated[str, _resolved(r"[^\x00-\x1f-][^\x00-\x1f]*"), Allowed("the path of a private key file")]
-Domain = Annotated[
-    str,
-    _resolved(rf"(?!.{{254}}){_LABEL}(\.{_LABEL})*"),
-    Allowed('a host name in lower case, such as "shop.example.com"'),
-]
-BranchPattern = Annotated[
-    str,
-    StringConstraints(pattern=r"^[^\x00-\x20]{1,255}$"),
-    Allowed('a branch\'s name without spaces, such as "staging" or "release/*"'),
-]
-Url = Annotated[
-    str,
-    _resolved(r"https?://[A-Za-z0-9.:\[\]_-]+/?"),
-    Allowed('an address without a path, such as "https://shop.example.com"'),
-]
+class SshPortKind(Kind):
+    """A port, or a variable that holds one: resolved, it is a text."""
+
+    allowed = "an integer from 1 to 65535, or a variable that holds one"
+    schema: Any = {  # noqa: RUF012 - never changed
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": 65535},
+            {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"},
+        ]
+    }
+
+    def read(self, value: Any, place: Place) -> Any:
+        """The number; while variables are not resolved, the text with one."""
+        if isinstance(value, str) and place.passes(value):
+            return value
+        if isinstance(value, str) and not place.is_unresolved and fits("[0-9]{1,5}", value):
+            value = int(value)
+        require(value, int)
+        if not 1 <= value <= 65535:
+            raise Mistake("can't be used")
+        return value
+
+
+def _each_path_once(volumes: dict[str, Any]) -> None:
+    seen: dict[str, str] = {}
+    for name, path in volumes.items():
+        if path in seen:
+            raise WrongTable(f'{name} and {seen[path]} have the same path, "{path}"')
+        seen[path] = name
+
+
+NAME = Text("lower-case letters, digits and -, beginning with a letter, at most 31 characters", pattern=NAME_PATTERN)
+IMAGE = Text('a repository without a tag, such as "team/shop" (Docker Hub) or "ghcr.io/team/shop"', check=_image)
+PINNED_IMAGE = Text(
+    'an image with its tag or digest, such as "redis:7" or "redis@sha256:..."',
+    check=_pinned_image,
+    schema={"pattern": "[:@]"},
+)
+CRON_EXPRESSION = Text(
+    'five fields in UTC, such as "30 3 * * mon-fri", or a name such as "@daily"',
+    check=_cron,
+    schema={"pattern": rf"^({'|'.join(NICKNAMES)}|\S+( +\S+){{4}})$"},
+)
+INNER_PATH = Text('a path below the folder it is in, without ".."; "." is the folder', check=_inner_path)
+MOUNT_PATH = Text('an absolute path other than "/", without ".."', check=_mount_path)
+ARGUMENT = Text("a string", pattern=r"[^\x00]*")
+COMMAND = Array('an array of strings, such as ["python", "worker.py"]', ARGUMENT)
+NON_EMPTY_COMMAND = Array('a non-empty array of strings, such as ["python", "manage.py", "migrate"]', ARGUMENT, least=1)
+DURATION = Quantity('a number with a unit (ms, s, m, h), such as "30s"', "a duration", DURATION_PATTERN, parse_duration)
+MEMORY = Quantity(
+    'a whole number with a unit (k, m, g), such as "384m", of at least 6m',
+    "a size",
+    SIZE_PATTERN,
+    parse_size,
+    SMALLEST_MEMORY_BYTES,
+)
+HEALTH_PATH = Text('a path that begins with "/", such as "/health/ready"', check=_health, schema={"pattern": "^/"})
+VARIABLE_NAME = Text(
+    "a variable's name: letters, digits and _, not beginning with a digit", pattern="[A-Za-z_][A-Za-z0-9_]*"
+)
+VARIABLE_VALUE = Text('a string, such as "1"', pattern=r"[^\x00]*")
+PORT = Integer("an integer from 1 to 65535", 1, 65535)
+SSH_PORT = SshPortKind()
+HOST = _resolved("a host name or an IP address", r"[A-Za-z0-9:]([A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?|::")
+USER = _resolved(
+    "a user name: letters, digits, _, . and -, beginning with a letter or _", r"[A-Za-z_][A-Za-z0-9_.-]{0,31}"
+)
+HOST_KEY = Text('a public host key, such as "ssh-ed25519 AAAA..."; `ferryman server setup` writes it', check=_host_key)
+IDENTITY = _resolved("the path of a private key file", r"[^\x00-\x1f-][^\x00-\x1f]*")
+DOMAIN = _resolved('a host name in lower case, such as "shop.example.com"', rf"(?!.{{254}}){_LABEL}(\.{_LABEL})*")
+BRANCH_PATTERN = Text(
+    'a branch\'s name without spaces, such as "staging" or "release/*"', pattern=r"[^\x00-\x20]{1,255}"
+)
+URL = _resolved('an address without a path, such as "https://shop.example.com"', r"https?://[A-Za-z0-9.:\[\]_-]+/?")
+REPORTS_URL = Text('an address such as "https://harbour.example.com"', pattern=r"https?://[^\s/]+(/\S*)?")
+VARIABLES = Table("a table of strings", VARIABLE_NAME, VARIABLE_VALUE)
+VARIABLE_NAMES = Array("an array of variables' names", VARIABLE_NAME)
+VOLUMES = Table('a table of paths, such as media = "/app/media"', NAME, MOUNT_PATH, _each_path_once)

@@ -6,14 +6,14 @@ import os
 import tempfile
 from pathlib import Path
 
-import tomlkit
-from tomlkit.items import AbstractTable
-
 from ferryman.errors import UsageError
 
 
 def set_host_key(path: Path, environment: str, key: str) -> bool:
     """Set `host_key` of an environment; comments and layout stay. Return whether the file changed."""
+    import tomlkit
+    from tomlkit.items import AbstractTable
+
     text = path.read_bytes().decode("utf-8")
     document = tomlkit.parse(text)
     environments = document.get("environments")

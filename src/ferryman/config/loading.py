@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from ferryman.config.fields import NAME_PATTERN
 from ferryman.config.models import Configuration
 from ferryman.config.positions import key_lines
-from ferryman.config.problems import Problem, Source, configuration_error, problems_of
+from ferryman.config.problems import Problem, Source, configuration_error
+from ferryman.config.section import Place
 from ferryman.config.variables import broken_variables
 from ferryman.errors import ConfigurationError
 
-NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+NAME = re.compile(NAME_PATTERN)
 RESERVED_NAMES = ("migrate", "postgres")  # the agent's own containers beside an app
 NAMES_ALLOWED = (
     "lower-case letters, digits and -, beginning with a letter, at most 31 characters; migrate and postgres are taken"
@@ -28,22 +28,26 @@ def load_configuration(path: Path) -> Configuration:
 
     Raises ConfigurationError `configuration-missing` when there is no such file, else `configuration-invalid`.
     """
-    source = _read(path)
-    problems = [*broken_variables(source.data), *_names(source.data), *_domains(source.data)]
-    try:
-        configuration = Configuration.model_validate(source.data, context={"unresolved": True})
-    except ValidationError as error:
-        raise configuration_error(source, [*problems_of(error, Configuration), *problems]) from None
+    return _checked(_source(path, _read(path)))
+
+
+def parse_configuration(text: str, path: Path) -> Configuration:
+    """Check the text of a ferryman.toml that is not written yet. Raises ConfigurationError `configuration-invalid`."""
+    return _checked(_source(path, text))
+
+
+def _checked(source: Source) -> Configuration:
+    problems: list[Problem] = []
+    found = Configuration.read(source.data, Place((), problems, is_unresolved=True))
+    problems += [*broken_variables(source.data), *_names(source.data), *_domains(source.data)]
     if problems:
         raise configuration_error(source, problems)
-    configuration._source = source
-    return configuration
+    return Configuration(**vars(found), source=source)
 
 
-def _read(path: Path) -> Source:
-    shown = Source(path).shown_path
+def _read(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigurationError(
             "configuration-missing", f"there is no {path}", hint="run `ferryman init` in the project's folder"
@@ -52,7 +56,13 @@ def _read(path: Path) -> Source:
         raise ConfigurationError("configuration-missing", f"{path} can't be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError("configuration-invalid", f"{shown}:{line}: is not UTF-8 text") from None
+        raise ConfigurationError(
+            "configuration-invalid", f"{Source(path).shown_path}:{line}: is not UTF-8 text"
+        ) from None
+
+
+def _source(path: Path, text: str) -> Source:
+    shown = Source(path).shown_path
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ferryman.config.models import Accessory, Configuration, Database, Environment, Role, Schedule, WebRole
+from ferryman.config.models import Configuration, Environment
 
 REHEARSAL_HOST = "127.0.0.1"
 
@@ -25,36 +25,14 @@ def manifest(configuration: Configuration, environment_name: str, environment: E
         "host": environment.host if environment else REHEARSAL_HOST,
         "image": app.image,
         "strategy": app.strategy,
-        "roles": {"web": _web(app.roles.web)} | {name: _role(role) for name, role in app.roles.others.items()},
-        "schedules": {name: _schedule(found) for name, found in app.schedules.items()},
-        "accessories": {name: _accessory(found) for name, found in configuration.accessories.items()},
-        "resources": app.resources.model_dump(),
+        "roles": {name: role.as_dict() for name, role in {"web": app.roles.web, **app.roles.others}.items()},
+        "schedules": {name: found.as_dict() for name, found in app.schedules.items()},
+        "accessories": {name: found.as_dict() for name, found in configuration.accessories.items()},
+        "resources": app.resources.as_dict(),
         "read_only": app.read_only,
         "tmpfs": list(app.tmpfs),
         "volumes": dict(app.volumes),
         "env": {"required": list(app.env.required), "values": values},
-        "database": _database(configuration.database),
+        "database": configuration.database.as_dict() if configuration.database else None,
         "retain": app.retain,
     }
-
-
-def _web(role: WebRole) -> dict[str, Any]:
-    return role.model_dump() | {"command": list(role.command)}
-
-
-def _role(role: Role) -> dict[str, Any]:
-    return role.model_dump() | {"command": list(role.command)}
-
-
-def _schedule(schedule: Schedule) -> dict[str, Any]:
-    return schedule.model_dump() | {"command": list(schedule.command)}
-
-
-def _accessory(accessory: Accessory) -> dict[str, Any]:
-    told = accessory.model_dump()
-    told["env"]["secrets"] = list(accessory.env.secrets)
-    return told | {"command": list(accessory.command), "health": list(accessory.health)}
-
-
-def _database(database: Database | None) -> dict[str, Any] | None:
-    return None if database is None else database.model_dump() | {"migrate": list(database.migrate)}

@@ -1,230 +1,185 @@
-"""What ferryman.toml may say: one model for each section; unknown keys are refused."""
+"""What ferryman.toml may say: one class for each section; unknown keys are refused."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
+from typing import Any
 
 from ferryman.config.fields import (
-    Allowed,
-    BranchPattern,
-    Command,
-    CronExpression,
-    Domain,
-    Duration,
-    HealthPath,
-    Host,
-    HostKey,
-    Identity,
-    Image,
-    InnerPath,
-    Memory,
-    MountPath,
-    Name,
-    NonEmptyCommand,
-    PinnedImage,
-    Port,
-    SshPort,
-    Url,
-    User,
-    VariableName,
-    VariableValue,
-    refuse,
+    BRANCH_PATTERN,
+    COMMAND,
+    CRON_EXPRESSION,
+    DOMAIN,
+    DURATION,
+    HEALTH_PATH,
+    HOST,
+    HOST_KEY,
+    IDENTITY,
+    IMAGE,
+    INNER_PATH,
+    MEMORY,
+    MOUNT_PATH,
+    NAME,
+    NON_EMPTY_COMMAND,
+    PINNED_IMAGE,
+    PORT,
+    REPORTS_URL,
+    SSH_PORT,
+    URL,
+    USER,
+    VARIABLE_NAME,
+    VARIABLE_NAMES,
+    VARIABLE_VALUE,
+    VARIABLES,
+    VOLUMES,
 )
-from ferryman.config.pipeline import Pipeline
 from ferryman.config.problems import Source
-from ferryman.config.quantities import parse_duration, parse_size
-from ferryman.config.section import Section
+from ferryman.config.section import Array, Choice, Integer, Part, Section, Share, Table, Text, Truth, WrongTable, key
 
-DEFAULT_TMPFS = ("/tmp",)  # noqa: S108 - a mount inside the app's own container
-
-
-def _seconds(default: str, description: str) -> Any:
-    return Field(default=parse_duration(default), description=description, json_schema_extra={"default": default})
+PATHS = Array('an array of paths, such as ["requirements-dev.txt"]', INNER_PATH)
+TRUTH = Truth()
 
 
-def _each_path_once(volumes: dict[str, str]) -> dict[str, str]:
-    seen: dict[str, str] = {}
-    for name, path in volumes.items():
-        if path in seen:
-            raise refuse(f'{name} and {seen[path]} have the same path, "{path}"')
-        seen[path] = name
-    return volumes
-
-
-def _made_by_the_agent(values: dict[str, str]) -> dict[str, str]:
+def _made_by_the_agent(values: dict[str, Any]) -> None:
     if "SECRET_KEY" in values:
-        raise refuse("SECRET_KEY is a secret: the agent makes one, and `ferryman env set` sets another")
-    return values
+        raise WrongTable("SECRET_KEY is a secret: the agent makes one, and `ferryman env set` sets another")
 
 
-def _not_the_rehearsal(environments: dict[str, Any]) -> dict[str, Any]:
+def _not_the_rehearsal(environments: dict[str, Any]) -> None:
     if "rehearsal" in environments:
-        raise refuse("the environment rehearsal is made by `ferryman rehearse`; its settings stand in [rehearsal]")
-    return environments
-
-
-Volumes = Annotated[
-    dict[Name, MountPath],
-    AfterValidator(_each_path_once),
-    Allowed('a table of paths, such as media = "/app/media"'),
-]
+        raise WrongTable("the environment rehearsal is made by `ferryman rehearse`; its settings stand in [rehearsal]")
 
 
 class Role(Section):
     """A role other than web: a worker, a scheduler."""
 
-    command: Command = Field(default=(), description="What the role runs; empty: the image's CMD")
-    stop_grace: Duration = _seconds("30s", "Time between SIGTERM and SIGKILL")
-    overlap: bool = Field(
-        default=False,
-        description="Start the new container before the old one is stopped",
-        json_schema_extra={"default": False},
-    )
+    command: tuple[str, ...] = key(COMMAND, "What the role runs; empty: the image's CMD", [])
+    stop_grace: float = key(DURATION, "Time between SIGTERM and SIGKILL", "30s")
+    overlap: bool = key(TRUTH, "Start the new container before the old one is stopped", False)
 
 
 class WebRole(Section):
     """The role that the edge sends requests to."""
 
-    command: Command = Field(default=(), description="What the role runs; empty: the image's CMD")
-    port: Port = Field(default=8000, description="The port that the service listens on inside its container")
-    health: HealthPath = Field(default="/", description="The path that answers 2xx once the release can serve")
-    health_timeout: Duration = _seconds("60s", "How long a new release may take until it is healthy")
-    drain_timeout: Duration = _seconds("30s", "How long the old release may take to finish its open requests")
-    stop_grace: Duration = _seconds("30s", "Time between SIGTERM and SIGKILL")
+    command: tuple[str, ...] = key(COMMAND, "What the role runs; empty: the image's CMD", [])
+    port: int = key(PORT, "The port that the service listens on inside its container", 8000)
+    health: str = key(HEALTH_PATH, "The path that answers 2xx once the release can serve", "/")
+    health_timeout: float = key(DURATION, "How long a new release may take until it is healthy", "60s")
+    drain_timeout: float = key(DURATION, "How long the old release may take to finish its open requests", "30s")
+    stop_grace: float = key(DURATION, "Time between SIGTERM and SIGKILL", "30s")
 
 
-class Roles(BaseModel):
+class Roles(Section):
     """`web`, and any number of further roles."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
-    __pydantic_extra__: dict[str, Role] = Field(init=False)
+    more = Part(Role)
 
-    web: WebRole
-
-    @property
-    def others(self) -> dict[str, Role]:
-        """Return the roles other than web."""
-        return dict(self.__pydantic_extra__ or {})
+    web: WebRole = key(Part(WebRole))
+    others: dict[str, Role]
 
 
 class Resources(Section):
     """Limits of each of the app's containers."""
 
-    memory: Memory = Field(default=parse_size("512m"), description="Memory", json_schema_extra={"default": "512m"})
-    cpus: Annotated[float, Field(gt=0, le=1024), Allowed("a number above 0, such as 0.5")] = Field(
-        default=1.0, description="Share of the processors"
-    )
-    pids: Annotated[int, Field(ge=16, le=4194304), Allowed("an integer of at least 16")] = Field(
-        default=512, description="Number of processes and threads"
-    )
+    memory: int = key(MEMORY, "Memory", "512m")
+    cpus: float = key(Share("a number above 0, such as 0.5", 1024), "Share of the processors", 1.0)
+    pids: int = key(Integer("an integer of at least 16", 16, 4194304), "Number of processes and threads", 512)
 
 
 class Variables(Section):
     """The app's environment variables, without the secrets."""
 
-    required: Annotated[tuple[VariableName, ...], Field(strict=False), Allowed("an array of variables' names")] = Field(
-        default=(), description="Variables that must be set on the server before a deploy"
+    required: tuple[str, ...] = key(VARIABLE_NAMES, "Variables that must be set on the server before a deploy", [])
+    values: dict[str, str] = key(
+        Table("a table of strings", VARIABLE_NAME, VARIABLE_VALUE, _made_by_the_agent),
+        "Plain values that are no secrets",
+        {},
     )
-    values: Annotated[
-        dict[VariableName, VariableValue], AfterValidator(_made_by_the_agent), Allowed("a table of strings")
-    ] = Field(default_factory=dict, description="Plain values that are no secrets")
 
 
 class Schedule(Section):
     """A command that runs at certain times, in a container of the release that serves."""
 
-    cron: CronExpression = Field(description="When it runs: five fields, in UTC")
-    command: NonEmptyCommand = Field(description="What it runs")
-    time_limit: Duration = _seconds("1h", "How long it may run until it is stopped")
-    stop_grace: Duration = _seconds("30s", "Time between SIGTERM and SIGKILL")
+    cron: str = key(CRON_EXPRESSION, "When it runs: five fields, in UTC")
+    command: tuple[str, ...] = key(NON_EMPTY_COMMAND, "What it runs")
+    time_limit: float = key(DURATION, "How long it may run until it is stopped", "1h")
+    stop_grace: float = key(DURATION, "Time between SIGTERM and SIGKILL", "30s")
 
 
 class App(Section):
     """What is shipped."""
 
-    name: Name = Field(description="The app's name on the server")
-    image: Image = Field(description="The repository that images are pushed to; the tag is the revision")
-    context: InnerPath = Field(default=".", description="The folder that the image is built from")
-    dockerfile: InnerPath = Field(default="Dockerfile", description="The Dockerfile, inside the context")
-    platform: Annotated[Literal["linux/amd64", "linux/arm64"] | None, Allowed('"linux/amd64", "linux/arm64"')] = Field(
-        default=None, description="The server's architecture, where it is not this machine's"
+    name: str = key(NAME, "The app's name on the server")
+    image: str = key(IMAGE, "The repository that images are pushed to; the tag is the revision")
+    context: str = key(INNER_PATH, "The folder that the image is built from", ".")
+    dockerfile: str = key(INNER_PATH, "The Dockerfile, inside the context", "Dockerfile")
+    platform: str | None = key(
+        Choice("linux/amd64", "linux/arm64"), "The server's architecture, where it is not this machine's", None
     )
-    strategy: Annotated[Literal["blue-green", "recreate"], Allowed('"blue-green", "recreate"')] = Field(
-        default="blue-green", description="How the new release takes over from the old one"
+    strategy: str = key(
+        Choice("blue-green", "recreate"), "How the new release takes over from the old one", "blue-green"
     )
-    retain: Annotated[int, Field(ge=1, le=50), Allowed("an integer from 1 to 50")] = Field(
-        default=5, description="How many healthy releases are kept for a rollback"
+    retain: int = key(Integer("an integer from 1 to 50", 1, 50), "How many healthy releases are kept for a rollback", 5)
+    read_only: bool = key(TRUTH, "Whether the containers' root file system is read-only", True)
+    tmpfs: tuple[str, ...] = key(
+        Array('an array of absolute paths, such as ["/tmp"]', MOUNT_PATH),
+        "Folders in memory that the app may write to",
+        ["/tmp"],  # noqa: S108 - a mount inside the app's own container
     )
-    read_only: bool = Field(default=True, description="Whether the containers' root file system is read-only")
-    tmpfs: Annotated[
-        tuple[MountPath, ...], Field(strict=False), Allowed('an array of absolute paths, such as ["/tmp"]')
-    ] = Field(default=DEFAULT_TMPFS, description="Folders in memory that the app may write to")
-    roles: Annotated[Roles, Allowed("[app.roles.web], and one section for each further role")]
-    schedules: Annotated[
-        dict[Name, Schedule], Allowed("one section [app.schedules.<name>] for each scheduled command")
-    ] = Field(default_factory=dict)
-    resources: Resources = Field(default_factory=Resources)
-    env: Variables = Field(default_factory=Variables)
-    volumes: Volumes = Field(default_factory=dict, description="Named volumes and where they are mounted")
+    roles: Roles = key(Part(Roles, "[app.roles.web], and one section for each further role"))
+    schedules: dict[str, Schedule] = key(
+        Table("one section [app.schedules.<name>] for each scheduled command", NAME, Part(Schedule)), default={}
+    )
+    resources: Resources = key(Part(Resources), default={})
+    env: Variables = key(Part(Variables), default={})
+    volumes: dict[str, str] = key(VOLUMES, "Named volumes and where they are mounted", {})
 
 
 class AccessoryVariables(Section):
     """The variables that an accessory gets; it gets none of the app's."""
 
-    values: Annotated[dict[VariableName, VariableValue], Allowed("a table of strings")] = Field(
-        default_factory=dict, description="Plain values that are no secrets"
-    )
-    secrets: Annotated[tuple[VariableName, ...], Field(strict=False), Allowed("an array of variables' names")] = Field(
-        default=(), description="Variables that it gets of those set with `ferryman env set`"
-    )
+    values: dict[str, str] = key(VARIABLES, "Plain values that are no secrets", {})
+    secrets: tuple[str, ...] = key(VARIABLE_NAMES, "Variables that it gets of those set with `ferryman env set`", [])
 
 
 class Accessory(Section):
     """A side container on the app's network, such as Redis, which no deploy touches."""
 
-    image: PinnedImage = Field(description="Its image, by tag or digest")
-    command: Command = Field(default=(), description="What it runs; empty: the image's CMD")
-    health: Command = Field(default=(), description="A command inside it that succeeds while it is healthy")
-    stop_grace: Duration = _seconds("30s", "Time between SIGTERM and SIGKILL")
-    env: AccessoryVariables = Field(default_factory=AccessoryVariables)
-    volumes: Volumes = Field(default_factory=dict, description="Named volumes and where they are mounted")
-    resources: Resources = Field(default_factory=Resources)
+    image: str = key(PINNED_IMAGE, "Its image, by tag or digest")
+    command: tuple[str, ...] = key(COMMAND, "What it runs; empty: the image's CMD", [])
+    health: tuple[str, ...] = key(COMMAND, "A command inside it that succeeds while it is healthy", [])
+    stop_grace: float = key(DURATION, "Time between SIGTERM and SIGKILL", "30s")
+    env: AccessoryVariables = key(Part(AccessoryVariables), default={})
+    volumes: dict[str, str] = key(VOLUMES, "Named volumes and where they are mounted", {})
+    resources: Resources = key(Part(Resources), default={})
 
 
 class Database(Section):
     """The app's PostgreSQL."""
 
-    version: Annotated[int, Field(ge=14, le=17), Allowed("an integer from 14 to 17")] = Field(
-        default=17, description="PostgreSQL's major version"
-    )
-    migrate: NonEmptyCommand = Field(description="The command that runs the pending migrations")
-    migrate_timeout: Duration = _seconds("10m", "How long the migrations may take")
+    version: int = key(Integer("an integer from 14 to 17", 14, 17), "PostgreSQL's major version", 17)
+    migrate: tuple[str, ...] = key(NON_EMPTY_COMMAND, "The command that runs the pending migrations")
+    migrate_timeout: float = key(DURATION, "How long the migrations may take", "10m")
 
 
 class EnvironmentSection(Section):
     """A server that the app is shipped to, as written: variables are not resolved."""
 
-    host: Host = Field(description="The server's host name or address")
-    user: User = Field(default="ferryman", description="The user for the deploy link")
-    port: SshPort = Field(default=22, description="The port of the server's sshd")
-    host_key: HostKey | None = Field(default=None, description="The server's public host key")
-    identity: Identity | None = Field(default=None, description="The private key file, when ssh shall not choose")
-    domain: Domain | None = Field(
-        default=None, description="The host name; without one the service listens on port 8000"
-    )
-    url: Url | None = Field(
-        default=None, description="Where people reach the service, when it is not http://<domain> or http://<host>:8000"
+    host: str = key(HOST, "The server's host name or address")
+    user: str = key(USER, "The user for the deploy link", "ferryman")
+    port: int = key(SSH_PORT, "The port of the server's sshd", 22)
+    host_key: str | None = key(HOST_KEY, "The server's public host key", None)
+    identity: str | None = key(IDENTITY, "The private key file, when ssh shall not choose", None)
+    domain: str | None = key(DOMAIN, "The host name; without one the service listens on port 8000", None)
+    url: str | None = key(
+        URL, "Where people reach the service, when it is not http://<domain> or http://<host>:8000", None
     )
 
 
 class Environment(EnvironmentSection):
     """A server that the app is shipped to, with its variables resolved."""
 
-    name: Name
+    name: str = key(NAME)
 
     @property
     def address(self) -> str:
@@ -236,85 +191,88 @@ class Environment(EnvironmentSection):
 class Reports(Section):
     """Where the server's agent reports to."""
 
-    token_command: NonEmptyCommand | None = Field(
-        default=None,
-        description="Prints a server's token: this app is the Harbour that is reported to",
+    token_command: tuple[str, ...] | None = key(
+        NON_EMPTY_COMMAND, "Prints a server's token: this app is the Harbour that is reported to", None
     )
-    url: (
-        Annotated[
-            str,
-            Field(pattern=r"^https?://[^\s/]+(/\S*)?$"),
-            Allowed('an address such as "https://harbour.example.com"'),
-        ]
-        | None
-    ) = Field(default=None, description="The address of a Harbour elsewhere")
-    commits: bool = Field(
-        default=True, description="Whether a deploy tells the subjects and authors of the commits that it brings"
-    )
+    url: str | None = key(REPORTS_URL, "The address of a Harbour elsewhere", None)
+    commits: bool = key(TRUTH, "Whether a deploy tells the subjects and authors of the commits that it brings", True)
 
 
 class Cleanup(Section):
     """What `ferryman cleanup` keeps, besides what is retained or lasting anyway."""
 
-    keep_images: Annotated[int, Field(ge=1, le=1000), Allowed("an integer from 1 to 1000")] = Field(
-        default=10, description="How many of the newest images stay in the registry"
+    keep_images: int = key(
+        Integer("an integer from 1 to 1000", 1, 1000), "How many of the newest images stay in the registry", 10
     )
-    keep_days: Annotated[int, Field(ge=0, le=3650), Allowed("an integer from 0 to 3650")] = Field(
-        default=7, description="For how many days every image stays in the registry"
+    keep_days: int = key(
+        Integer("an integer from 0 to 3650", 0, 3650), "For how many days every image stays in the registry", 7
     )
-    keep_branches: Annotated[
-        tuple[BranchPattern, ...], Field(strict=False), Allowed('an array of names, such as ["staging", "release/*"]')
-    ] = Field(default=(), description="Branches that stay although they were merged; * stands for anything")
+    keep_branches: tuple[str, ...] = key(
+        Array('an array of names, such as ["staging", "release/*"]', BRANCH_PATTERN),
+        "Branches that stay although they were merged; * stands for anything",
+        [],
+    )
+
+
+class Pipeline(Section):
+    """What the workflows run before a deploy."""
+
+    source: str | None = key(INNER_PATH, "The folder of manage.py and the tests; the app's context without it", None)
+    python: str = key(
+        Text('a version such as "3.13"', pattern=r"3\.[0-9]{1,2}"), "The Python that lint and tests run with", "3.13"
+    )
+    requirements: tuple[str, ...] = key(
+        PATHS, "Files with the app's locked dependencies; found by themselves without it", []
+    )
+    test_requirements: tuple[str, ...] = key(PATHS, "Files with what the tests need beyond them", [])
+    lint: tuple[str, ...] = key(COMMAND, "A linter of your own, in place of Ruff and Black", [])
+    test: tuple[str, ...] = key(COMMAND, "A test command of your own, in place of pytest with coverage", [])
+    coverage: int = key(
+        Integer("an integer from 0 to 100", 0, 100), "The share of lines that the tests must reach, in percent", 80
+    )
+    image_budget: int = key(MEMORY, "The largest image that passes, its base included", "512m")
+    base_days: int = key(
+        Integer("a number of days from 1 to 3650", 1, 3650), "How old the base image may be, in days", 180
+    )
+    ferryman: str | None = key(INNER_PATH, "The folder of Ferryman itself; for Ferryman's own repository", None)
 
 
 class Rehearsal(Section):
     """Settings of `ferryman rehearse`."""
 
-    env: Annotated[dict[VariableName, VariableValue], Allowed("a table of strings")] = Field(
-        default_factory=dict, description="Variables that the app gets only in the rehearsal"
-    )
+    env: dict[str, str] = key(VARIABLES, "Variables that the app gets only in the rehearsal", {})
 
 
 class Configuration(Section):
     """A whole ferryman.toml."""
 
-    app: App
-    database: Database | None = None
-    accessories: Annotated[
-        dict[Name, Accessory], Allowed("one section [accessories.<name>] for each side container")
-    ] = Field(default_factory=dict)
-    environments: Annotated[
-        dict[Name, EnvironmentSection],
-        AfterValidator(_not_the_rehearsal),
-        Allowed("one section [environments.<name>] for each server"),
-    ] = Field(default_factory=dict)
-    reports: Reports | None = None
-    cleanup: Cleanup = Field(default_factory=Cleanup)
-    pipeline: Pipeline = Field(default_factory=Pipeline)
-    rehearsal: Rehearsal = Field(default_factory=Rehearsal)
+    app: App = key(Part(App))
+    database: Database | None = key(Part(Database), default=None)
+    accessories: dict[str, Accessory] = key(
+        Table("one section [accessories.<name>] for each side container", NAME, Part(Accessory)), default={}
+    )
+    environments: dict[str, EnvironmentSection] = key(
+        Table("one section [environments.<name>] for each server", NAME, Part(EnvironmentSection), _not_the_rehearsal),
+        default={},
+    )
+    reports: Reports | None = key(Part(Reports), default=None)
+    cleanup: Cleanup = key(Part(Cleanup), default={})
+    pipeline: Pipeline = key(Part(Pipeline), default={})
+    rehearsal: Rehearsal = key(Part(Rehearsal), default={})
 
-    _source: Source = PrivateAttr(default_factory=Source)
+    source: Source
 
     @property
     def path(self) -> Path:
         """Return the file that this was read from."""
-        return self._source.path
+        return self.source.path
 
     @property
     def key_lines(self) -> dict[tuple[str | int, ...], int]:
         """Return the line of each key in the file."""
-        return self._source.lines
+        return self.source.lines
 
     @property
     def root(self) -> Path:
         """Return the project's folder, in which the file stands."""
-        return self._source.path.resolve().parent
-
-    def environment(self, name: str, variables: Mapping[str, str]) -> Environment:
-        """Return an environment with its `${VAR}` resolved from `variables`.
-
-        Raises UsageError for an unknown name, ConfigurationError for a missing variable or a value that does not fit.
-        """
-        from ferryman.config.variables import resolve_environment
-
-        return resolve_environment(self._source, name, variables)
+        return self.source.path.resolve().parent

@@ -4,31 +4,56 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from ferryman.config.models import Configuration
+from ferryman.config.section import Key, Kind, Section
 
 
 def json_schema() -> dict[str, Any]:
     """Return the schema (draft 2020-12) of a ferryman.toml whose variables are not resolved."""
-    schema = _strict(Configuration.model_json_schema(mode="validation"))
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "ferryman.toml"}
+    sections = {section.__name__: _section(section) for section in _within(Configuration)}
+    whole = {"$defs": dict(sorted(sections.items())), **_section(Configuration)}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole, "title": "ferryman.toml"}
 
 
-def _strict(node: Any) -> Any:
-    """Refuse names that fit no pattern, and leave out null, which TOML does not have."""
-    if isinstance(node, list):
-        return [_strict(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    node = {key: _strict(value) for key, value in node.items() if (key, value) != ("default", None)}
-    if "patternProperties" in node:
-        node.setdefault("additionalProperties", False)
-    choices = [choice for choice in node.get("anyOf", []) if choice != {"type": "null"}]
-    if len(choices) == 1:
-        del node["anyOf"]
-        node = {**choices[0], **node}
-    return node
+def _within(section: type[Section]) -> Iterator[type[Section]]:
+    """The sections within a section, at any depth; some come more than once."""
+    kinds = [declared.kind for declared in section.declared.values()]
+    for kind in [*kinds, *([section.more] if section.more else [])]:
+        found = _section_of(kind)
+        if found:
+            yield found
+            yield from _within(found)
+
+
+def _section_of(kind: Kind) -> type[Section] | None:
+    return kind.section or (_section_of(kind.inner) if kind.inner else None)
+
+
+def _section(section: type[Section]) -> dict[str, Any]:
+    required = [name for name, declared in section.declared.items() if declared.is_required]
+    return {
+        "additionalProperties": dict(section.more.schema) if section.more else False,
+        "description": section.__doc__,
+        "properties": {name: _property(name, declared) for name, declared in section.declared.items()},
+        **({"required": required} if required else {}),
+        "title": section.__name__,
+        "type": "object",
+    }
+
+
+def _property(name: str, declared: Key) -> dict[str, Any]:
+    if declared.kind.section:
+        return dict(declared.kind.schema)
+    has_default = not declared.is_required and declared.written not in (None, {})
+    return {
+        **({"default": declared.written} if has_default else {}),
+        **({"description": declared.description} if declared.description else {}),
+        **declared.kind.schema,
+        "title": name.replace("_", " ").title(),
+    }
 
 
 def schema_text() -> str:

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from ferryman.config.models import Environment
-from ferryman.config.problems import Problem, Source, configuration_error, problems_of
+from ferryman.config.models import Configuration, Environment, EnvironmentSection
+from ferryman.config.problems import Problem, configuration_error
+from ferryman.config.section import Place
 from ferryman.errors import UsageError
 
 # "$${" is a literal "${"; "${" without a name and "}" is a mistake.
@@ -21,8 +20,12 @@ class _UnsetError(LookupError):
     """A variable that a text needs is not set."""
 
 
-def resolve_environment(source: Source, name: str, variables: Mapping[str, str]) -> Environment:
-    """Return the named environment, resolved and checked."""
+def resolve_environment(configuration: Configuration, name: str, variables: Mapping[str, str]) -> Environment:
+    """Return an environment with its `${VAR}` resolved from `variables`, and checked.
+
+    Raises UsageError for an unknown name, ConfigurationError for a missing variable or a value that does not fit.
+    """
+    source = configuration.source
     tables = source.data.get("environments", {})
     if name not in tables:
         listed = ", ".join(sorted(tables)) or "none yet; add a section [environments.production]"
@@ -33,16 +36,14 @@ def resolve_environment(source: Source, name: str, variables: Mapping[str, str])
         )
     place = ("environments", name)
     resolved, unset = _resolve_table(tables[name], variables)
-    if unset:
-        problems = [Problem((*place, key), text) for key, text in unset.items()]
+    problems = [Problem((*place, key), text) for key, text in unset.items()]
+    if problems:
         raise configuration_error(source, problems, "variable-missing")
-    try:
-        environment = Environment.model_validate({**resolved, "name": name})
-    except ValidationError as error:
-        raise configuration_error(source, problems_of(error, Environment, place)) from None
-    if environment.identity is None:
-        return environment
-    return environment.model_copy(update={"identity": _identity_path(source.path, environment.identity)})
+    found = EnvironmentSection.read(resolved, Place(place, problems))
+    if problems:
+        raise configuration_error(source, problems)
+    identity = None if found.identity is None else _identity_path(source.path, found.identity)
+    return Environment(**{**vars(found), "identity": identity, "name": name})
 
 
 def broken_variables(data: Mapping[str, Any]) -> list[Problem]:

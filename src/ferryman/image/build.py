@@ -7,20 +7,22 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ferryman.config import Configuration
 from ferryman.docker_command import build_command, docker_command
 from ferryman.errors import DeployFailed, Refused, UsageError
-from ferryman.image import source
+from ferryman.git.export import export_tree, export_working_tree
+from ferryman.git.repository import commit_time, dirty_files, find_repository, resolve_revision
 from ferryman.image.dockerfile import without_pins
 from ferryman.image.migrations import Migrations, read_migrations
-from ferryman.image.process import OnLine, answer, watch
+from ferryman.process import OnLine, answer, watch
 
 LABEL_REVISION = "org.opencontainers.image.revision"
 LABEL_MIGRATIONS = "ferryman.migrations"
+NO_DATABASE = "the app has no database"
 LABEL_DIRTY = "ferryman.dirty"
 LABEL_RECIPE = "ferryman.recipe"
 # The image's own time is that of its last layer, which a build cache may have from long ago.
@@ -42,7 +44,8 @@ def _ignore(line: str) -> None:
 class BuildRequest:
     """What to build. `revision` None: HEAD, and the tracked files must not differ from it.
 
-    `use_cache`: take layers from the image that `build_cache` made and somebody pushed.
+    `use_cache`: take layers from the image that `build_cache` made and somebody pushed. `labels_migrations`: the image
+    tells its migrations to whoever deploys it, for which it is started once and built a second time.
     """
 
     project: Path
@@ -56,6 +59,7 @@ class BuildRequest:
     platform: str = ""
     stand_ins: frozenset[str] = frozenset()
     use_cache: bool = False
+    labels_migrations: bool = True
     on_line: OnLine = _ignore
 
     @classmethod
@@ -87,7 +91,7 @@ class BuildRequest:
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """An image in the local engine. `migrations` None: not known, and `unread` says why."""
+    """An image in the local engine. `migrations` None: not known; `unread` says why where the image was asked."""
 
     reference: str
     revision: str
@@ -96,24 +100,20 @@ class BuiltImage:
     unread: str = ""
     is_dirty: bool = False
     was_there: bool = False
-    digest: str | None = None
-
-    def with_digest(self, digest: str) -> BuiltImage:
-        """Return the same image, pushed."""
-        return replace(self, digest=digest)
+    id: str = ""
 
 
 def build_image(request: BuildRequest) -> BuiltImage:
     """Build `<image>:<revision>` in the local engine.
 
     1. Resolve the revision; refuse a dirty tree, unless it was allowed. 2. Nothing to do when the image is there.
-    3. Export the files into an empty folder, so that nothing uncommitted gets in. 4. Build. 5. Ask the image for its
-    migrations. 6. Build again with the labels: all layers come from the cache.
+    3. Export the files into an empty folder, so that nothing uncommitted gets in. 4. Build. With `labels_migrations`:
+    5. Ask the image for its migrations. 6. Build again with the labels: all layers come from the cache.
     Raises unknown-revision, dirty-tree, not-a-repository, buildkit-missing, engine-unreachable, build-failed.
     """
-    repository = source.find_repository(request.project)
+    repository = find_repository(request.project)
     context = repository.context(request.context)
-    sha = source.resolve_revision(repository.root, "HEAD" if request.revision is None else request.revision)
+    sha = resolve_revision(repository.root, "HEAD" if request.revision is None else request.revision)
     is_dirty = _check_tree(request, repository.root, context)
     if not is_dirty and (found := _built_before(request, sha)):
         return found
@@ -122,19 +122,21 @@ def build_image(request: BuildRequest) -> BuiltImage:
         tree.mkdir()
         tag = sha
         if is_dirty:
-            tag = f"{sha}-dirty-{source.export_working_tree(repository.root, context, tree)}"
+            tag = f"{sha}-dirty-{export_working_tree(repository.root, context, tree)}"
         else:
-            source.export_tree(repository.root, sha, context, tree)
+            export_tree(repository.root, sha, context, tree)
         _prepare_dockerfile(request, tree)
         build = _Build(request, tree, f"{request.image}:{tag}", _labels(request, repository.root, sha, is_dirty))
         migrations = build.run()
+    inspected = _inspect(build.reference) or {"Size": 0, "Id": ""}
     return BuiltImage(
         reference=build.reference,
         revision=sha,
-        size=image_size(build.reference),
+        size=int(inspected["Size"]),
         migrations=None if migrations.known is None else list(migrations.known),
         unread=migrations.reason,
         is_dirty=is_dirty,
+        id=str(inspected["Id"]),
     )
 
 
@@ -143,24 +145,18 @@ def build_cache(request: BuildRequest) -> str | None:
 
     Right after `build_image` all its layers are here. Returns its name, None when the Dockerfile has no such stage.
     """
-    repository = source.find_repository(request.project)
+    repository = find_repository(request.project)
     context = repository.context(request.context)
-    sha = source.resolve_revision(repository.root, "HEAD" if request.revision is None else request.revision)
+    sha = resolve_revision(repository.root, "HEAD" if request.revision is None else request.revision)
     with tempfile.TemporaryDirectory(prefix="ferryman-build-") as folder:
         tree = Path(folder, "tree")
         tree.mkdir()
-        source.export_tree(repository.root, sha, context, tree)
+        export_tree(repository.root, sha, context, tree)
         _prepare_dockerfile(request, tree)
         if not HAS_CACHE_STAGE.search((tree / request.dockerfile).read_text(encoding="utf-8")):
             return None
         _Build(request, tree, request.cache, {}).build_stage()
     return request.cache
-
-
-def image_size(reference: str) -> int:
-    """Return the bytes of an image in the local engine, its base included."""
-    found = _inspect(reference)
-    return int(found["Size"]) if found else 0
 
 
 @dataclass(frozen=True)
@@ -173,7 +169,9 @@ class _Build:
     def run(self) -> Migrations:
         self._build(self.labels)
         if not self.request.migrate:
-            return Migrations(None, "the app has no database")
+            return Migrations(None, NO_DATABASE)
+        if not self.request.labels_migrations:
+            return Migrations(None)
         docker = docker_command()
         unlabelled = (_inspect(self.reference) or {}).get("Id", "")
         migrations = read_migrations(docker, self.reference, self.request.migrate, self.request.variables)
@@ -220,7 +218,7 @@ def require_engine(docker: Sequence[str]) -> None:
 
 def _check_tree(request: BuildRequest, root: Path, context: str) -> bool:
     # A revision that is named is built from its commit, whatever the working tree looks like.
-    changed = source.dirty_files(root, context) if request.revision is None else []
+    changed = dirty_files(root, context) if request.revision is None else []
     if changed and not request.allow_dirty:
         listed = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
         raise Refused(
@@ -233,7 +231,7 @@ def _check_tree(request: BuildRequest, root: Path, context: str) -> bool:
 
 
 def _labels(request: BuildRequest, repository: Path, sha: str, is_dirty: bool) -> dict[str, str]:
-    committed = source.commit_time(repository, sha)
+    committed = commit_time(repository, sha)
     labels = {LABEL_REVISION: sha, LABEL_RECIPE: request.recipe, LABEL_COMMITTED: committed}
     return {**labels, LABEL_DIRTY: "true"} if is_dirty else labels
 
@@ -244,11 +242,11 @@ def _built_before(request: BuildRequest, sha: str) -> BuiltImage | None:
     labels = (found["Config"].get("Labels") or {}) if found else {}
     if not found or labels.get(LABEL_REVISION) != sha or labels.get(LABEL_RECIPE) != request.recipe:
         return None
-    if request.migrate and LABEL_MIGRATIONS not in labels:
+    if request.migrate and request.labels_migrations and LABEL_MIGRATIONS not in labels:
         return None
-    migrations = json.loads(labels[LABEL_MIGRATIONS]) if request.migrate else None
-    unread = "" if request.migrate else "the app has no database"
-    return BuiltImage(reference, sha, int(found["Size"]), migrations, unread, was_there=True)
+    migrations = json.loads(labels.get(LABEL_MIGRATIONS, "null")) if request.migrate else None
+    unread = "" if request.migrate else NO_DATABASE
+    return BuiltImage(reference, sha, int(found["Size"]), migrations, unread, was_there=True, id=str(found["Id"]))
 
 
 def _prepare_dockerfile(request: BuildRequest, tree: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ferryman.image.process import answer
+from ferryman.process import answer
 
 TIMEOUT_SECONDS = 60.0
 MARK = "ferryman.migrations="
@@ -50,6 +51,27 @@ def read_migrations(
         last = ([line for line in errors.splitlines() if line.strip()] or ["no message"])[-1]
         return Migrations(None, f"exit status {status}: {last.strip()}")
     return parse_migrations(output)
+
+
+class ReadingBeside:
+    """Reads the migrations of an image in a thread of its own, from now on: while the image is pushed."""
+
+    def __init__(self, docker: Sequence[str], image: str, migrate: Sequence[str], variables: Mapping[str, str]) -> None:
+        self._asked = (docker, image, migrate, variables)
+        self._found = Migrations(None, "reading them failed")
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def wait(self) -> Migrations:
+        """What was found, once it is."""
+        self._thread.join()
+        return self._found
+
+    def _read(self) -> None:
+        try:
+            self._found = read_migrations(*self._asked)
+        except OSError as error:
+            self._found = Migrations(None, str(error))
 
 
 def parse_migrations(output: str) -> Migrations:

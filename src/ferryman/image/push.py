@@ -15,14 +15,16 @@ from ferryman.docker_command import docker_command
 from ferryman.errors import DeployFailed, UsageError
 from ferryman.image.build import require_engine
 from ferryman.image.credentials import Credentials
-from ferryman.image.process import Finished, OnLine, answer, watch
 from ferryman.image.reference import Reference, rerouted, split_reference
 from ferryman.image.registry import Registry, pushed_bytes
+from ferryman.process import Finished, OnLine, answer, watch
+
+COMPARED_WITH = "latest"
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """An image in its registry; `sent_bytes` counts what the tag `compared_with` did not have."""
+    """An image in its registry; `sent_bytes` counts what `latest` did not have."""
 
     digest: str
     sent_bytes: int
@@ -35,9 +37,9 @@ def push(
     on_line: OnLine,
     *,
     registry_override: str | None = None,
-    compare_with: str = "latest",
+    image_id: str = "",
 ) -> Pushed:
-    """Push an image of the local engine and return its digest.
+    """Push an image of the local engine and return its digest. `image_id` "": the engine is asked.
 
     1. Ask the registry first: a wrong password or no answer is known before anything is sent. 2. Done when it has this
     very image. 3. Push. 4. Read the digest that the registry has now.
@@ -45,12 +47,12 @@ def push(
     """
     target = rerouted(reference, registry_override)
     parts = split_reference(target)
-    image_id = _image_id(reference)
+    image_id = image_id or _image_id(reference)
     with Registry(parts, credentials) as registry:
         there = registry.manifest(parts.version)
         if there and there.configuration == image_id:
             return Pushed(there.digest, 0, was_there=True)
-        before = registry.manifest(compare_with)
+        before = registry.manifest(COMPARED_WITH)
         finished = _push(reference, target, credentials, on_line)
         after = registry.manifest(parts.version) if finished.status == 0 else None
     if after is None:

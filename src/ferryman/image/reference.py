@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_API = "registry-1.docker.io"
@@ -45,10 +45,6 @@ class Reference:
     def version(self) -> str:
         """Return the digest, or the tag."""
         return self.digest or self.tag or "latest"
-
-    def with_tag(self, tag: str) -> Reference:
-        """Return the same repository with another tag."""
-        return replace(self, tag=tag, digest="")
 
     def __str__(self) -> str:
         name = f"{self.registry}/{self.repository}"

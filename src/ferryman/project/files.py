@@ -34,17 +34,16 @@ class Advice:
 
 
 def planned_files(findings: Findings) -> Mapping[str, str]:
-    """Map each path that is to be written to its text; files that are there are not among them.
+    """Map the path of each file that a project has once it is taken in to its text.
 
-    The one exception is .gitignore, which gets a line at its end.
+    .gitignore is among them only where it lacks the line that it gets at its end.
     """
     context = findings.context
-    wanted = {
+    planned = {
         "ferryman.toml": configuration(findings),
         posixpath.join(context, "Dockerfile"): dockerfile(findings),
         posixpath.join(context, ".dockerignore"): DOCKERIGNORE,
     }
-    planned = {path: text for path, text in wanted.items() if path not in findings.existing}
     ignored = findings.gitignore
     if GITIGNORE_LINE not in ignored.split():
         planned[".gitignore"] = (

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ferryman.docker_command import build_command
 from ferryman.errors import UsageError
-from ferryman.rehearsal.debootstrap import cache_folder
 from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.packages import can_install, install
 from ferryman.rehearsal.polling import RehearsalFailed, turn, wait_until
+from ferryman.rehearsal.stand_ins.debootstrap import cache_folder
 
 _LOG = Path("/var/log/dockerd.log")
 _READY_SECONDS = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -56,13 +56,13 @@ class Ground:
         registry = state.registry
         if registry is None or not self._exists(registry.container):
             registry = self.make_registry().state
-            state = self._save(state.model_copy(update={"registry": registry}))
+            state = self._save(replace(state, registry=registry))
         else:
             LocalRegistry(registry, self.docker).start()
         machine = state.machine
         if machine is None or not self._exists(machine.container):
             machine = self.make_server([registry], with_engine=with_engine).state
-            state = self._save(state.model_copy(update={"machine": machine}))
+            state = self._save(replace(state, machine=machine))
         else:
             Machine(machine, self.docker).start()
         return state

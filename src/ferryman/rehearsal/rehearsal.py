@@ -10,20 +10,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ferryman.config import load_configuration
-from ferryman.deploy import DeployOptions, deploy_parameters, move_latest, ship_image
-from ferryman.destination import REHEARSAL, Destination, find_destination
-from ferryman.errors import DeployFailed, UsageError
+from ferryman.destination import REHEARSAL, Destination
+from ferryman.errors import DeployFailed
 from ferryman.events import OnEvent, step
-from ferryman.link import Link, SshLink, Target
+from ferryman.rehearsal.destination import rehearsal_destination, rehearsal_server, server_target
 from ferryman.rehearsal.engine import ensure_engine
 from ferryman.rehearsal.ground import Ground, ground_name
 from ferryman.rehearsal.polling import wait_until
-from ferryman.rehearsal.stand_ins import PYTHON, Images, hub_is_reachable
+from ferryman.rehearsal.stand_ins import PYTHON, hub_is_reachable
 from ferryman.rehearsal.state import MachineState, StateFile
 from ferryman.server import SetupRequest, setup_server
-from ferryman.spectator import ask_transaction
+from ferryman.shipping.options import DeployOptions
+from ferryman.shipping.report import ShippingReport
+from ferryman.shipping.story import Shipping
 
-DEPLOY_USER = "ferryman"
 REPORTS_PATH = "/api/v1/reports/"
 EDGE_PORT = 8000
 OUTBOX_SECONDS = 60
@@ -62,14 +62,12 @@ def _rehearse(path: Path, options: DeployOptions, variables: Mapping[str, str], 
             ground.images.ensure(PYTHON)
         state = ground.up()
         made.detail = f"server {state.machine.container}" if state.machine else ""
-    machine = _machine(configuration.root)
+    machine = rehearsal_server(configuration.root)
     with step("setup", on_event) as setup:
         setup.detail = _set_up(machine, ground.file.folder, log)
-    destination = find_destination(path, REHEARSAL, variables)
-    image = ship_image(destination, options, variables, on_event)
-    parameters = deploy_parameters(destination, image, options, variables)
-    result = ask_transaction(destination, "deploy", parameters, on_event)
-    move_latest(destination, image.digest, variables)
+    destination = rehearsal_destination(configuration)
+    report = ShippingReport("Deploy", REHEARSAL)
+    result = Shipping(destination, variables, report, on_event).deploy(options)
     if configuration.reports and configuration.reports.token_command:
         with step("reports", on_event) as reports:
             reports.detail = connect_harbour(destination, configuration.reports.token_command, machine.container)
@@ -84,30 +82,9 @@ def down(path: Path, log: Callable[[str], None], *, images: bool = False) -> int
         return ground.down(images=images)
 
 
-def rehearsal_link(project: Path) -> tuple[Link, str | None, frozenset[str]]:
-    """The link to the rehearsal's server as its operator, its registry, and the base images that are stand-ins."""
-    state = StateFile(project).load()
-    machine = _machine(project)
-    registry = state.registry.address if state and state.registry else None
-    return SshLink(_target(machine)), registry, Images(lambda _: None).present_stand_ins()
-
-
-def _machine(project: Path) -> MachineState:
-    state = StateFile(project).load()
-    if state is None or state.machine is None:
-        raise UsageError(
-            "rehearsal-missing", "there is no rehearsal of this project on this machine", hint="ferryman rehearse"
-        )
-    return state.machine
-
-
-def _target(machine: MachineState) -> Target:
-    return Target("127.0.0.1", machine.ssh_port, DEPLOY_USER, machine.host_key, machine.identity, REHEARSAL)
-
-
 def _set_up(machine: MachineState, folder: Path, log: Callable[[str], None]) -> str:
     request = SetupRequest(
-        target=_target(machine),
+        target=server_target(machine),
         state_directory=folder,
         admin_user="root",
         admin_identity=machine.identity,

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any
 
 from ferryman.errors import Refused
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RegistryState(_Record):
+@dataclass(frozen=True)
+class RegistryState:
     """A registry container: reached from this machine at 127.0.0.1:`port`, on its network as `alias`:5000."""
 
     container: str
@@ -39,7 +36,8 @@ class RegistryState(_Record):
         return f"{self.alias}:5000"
 
 
-class MachineState(_Record):
+@dataclass(frozen=True)
+class MachineState:
     """A throw-away server: sshd at 127.0.0.1:`ssh_port`, its ports 80 and 8000 at `http_port` and `app_port`."""
 
     container: str
@@ -51,7 +49,8 @@ class MachineState(_Record):
     identity: Path
 
 
-class GroundState(_Record):
+@dataclass(frozen=True)
+class GroundState:
     """Everything that stands for one project."""
 
     name: str
@@ -95,8 +94,8 @@ class StateFile:
     def load(self) -> GroundState | None:
         """The state, or None where there is none or another version of Ferryman wrote it."""
         try:
-            return GroundState.model_validate_json(self.path.read_bytes())
-        except (FileNotFoundError, ValidationError):
+            return _ground(json.loads(self.path.read_bytes()))
+        except (FileNotFoundError, LookupError, TypeError, ValueError):
             return None
 
     def save(self, state: GroundState) -> None:
@@ -106,5 +105,15 @@ class StateFile:
         partial = self.path.with_suffix(".partial")
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(state.model_dump_json(indent=2))
+            json.dump(asdict(state), file, indent=2, default=str)
         partial.replace(self.path)
+
+
+def _ground(data: dict[str, Any]) -> GroundState:
+    """The state of what a file holds; TypeError for a key that is missing or not known."""
+    registry, machine = data["registry"], data["machine"]
+    return GroundState(
+        data["name"],
+        registry=RegistryState(**registry) if registry else None,
+        machine=MachineState(**{**machine, "identity": Path(machine["identity"])}) if machine else None,
+    )

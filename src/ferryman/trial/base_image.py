@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from ferryman.docker_command import docker_command
 from ferryman.errors import FerrymanError
-from ferryman.image import find_credentials, split_reference
+from ferryman.image.credentials import find_credentials
+from ferryman.image.reference import split_reference
 from ferryman.image.registry import created_at
 from ferryman.trial.outcomes import Check, CheckFailed, Outcomes
 from ferryman.trial.postgresql import HERE

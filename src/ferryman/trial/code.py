@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ferryman.config import Configuration
-from ferryman.image.source import changed_files, find_repository
+from ferryman.git.repository import changed_files, find_repository
 from ferryman.trial.environment import TestEnvironment, make_environment
 from ferryman.trial.outcomes import Check, CheckFailed, Outcomes
 from ferryman.trial.postgresql import database_variables

@@ -74,7 +74,7 @@ def make_environment(configuration: Configuration) -> TestEnvironment:
     output([uv, "venv", "--quiet", "--allow-existing", "--python", asked, str(home)], folder=configuration.root)
     python = home / "bin" / "python"
     install = [uv, "pip", "install", "--quiet", "--python", str(python)]
-    with as_file(files("ferryman.workflows").joinpath("locks", "tests.txt")) as lock:
+    with as_file(files("ferryman.github.workflows").joinpath("locks", "tests.txt")) as lock:
         output([*install, "--require-hashes", "--requirement", str(lock)], folder=configuration.root)
     with tempfile.TemporaryDirectory(prefix="ferryman-") as scratch:
         for words in _wanted(configuration, folder, Path(scratch)):

@@ -13,7 +13,8 @@ from pathlib import Path
 from ferryman.config import Configuration
 from ferryman.docker_command import docker_command
 from ferryman.errors import FerrymanError
-from ferryman.image import BuildRequest, BuiltImage, build_image
+from ferryman.github.run import table
+from ferryman.image.build import BuildRequest, BuiltImage, build_image
 from ferryman.image.dockerfile import without_pins
 from ferryman.rehearsal.stand_ins import Images
 from ferryman.trial.audit import audit_packages
@@ -22,7 +23,6 @@ from ferryman.trial.container import Trial
 from ferryman.trial.outcomes import CheckFailed, Outcomes
 from ferryman.trial.postgresql import HERE, running_postgresql
 from ferryman.trial.tools import find_tool, output, run
-from ferryman.workflows.run import table
 
 MEBIBYTE = 2**20
 LARGEST_LAYERS = 5

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ferryman.errors import FerrymanError
-from ferryman.workflows.run import add_to_summary, annotate, annotation, is_github, table
+from ferryman.github.run import add_to_summary, annotate, annotation, is_github, table
 
 State = Literal["ok", "failed", "warning", "skipped"]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ferryman.config import Configuration
+from ferryman.github.run import table
 from ferryman.trial.environment import TestEnvironment, make_environment
 from ferryman.trial.outcomes import CheckFailed, Outcomes
 from ferryman.trial.postgresql import database_variables
 from ferryman.trial.tools import call, run
-from ferryman.workflows.run import table
 
 COVERAGE = Path(".ferryman", "coverage")
 LEAST_COVERED = 10

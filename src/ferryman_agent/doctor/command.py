@@ -12,12 +12,12 @@ from ferryman_agent.doctor.doctor import Doctor
 from ferryman_agent.doctor.opening import open_ledger
 from ferryman_agent.doctor.report import lines
 from ferryman_agent.edge import Edge
-from ferryman_agent.engine import Docker
+from ferryman_agent.engine import Docker, Engine
 from ferryman_agent.errors import AgentError, Refused
 
 
 def doctor(
-    folder: Path, docker: Docker, wanted: tuple[bool, bool, bool], streams: tuple[TextIO, TextIO, TextIO]
+    folder: Path, docker: Engine, wanted: tuple[bool, bool, bool], streams: tuple[TextIO, TextIO, TextIO]
 ) -> int:
     """Show what the server has; `wanted`: rebuild, without a question, as JSON. Returns the exit status.
 
@@ -44,7 +44,7 @@ def told(rebuilt: dict[str, list[str]]) -> str:
     return f"the ledger was rebuilt, with {', '.join(rebuilt['apps']) or 'no app'}\n{kept}"
 
 
-def _show(made: Doctor, folder: Path, docker: Docker, as_json: bool, stdout: TextIO) -> AgentError | None:
+def _show(made: Doctor, folder: Path, docker: Engine, as_json: bool, stdout: TextIO) -> AgentError | None:
     ledger, fault = None, None
     try:
         ledger = open_ledger(folder, docker, now)

@@ -13,7 +13,7 @@ from ferryman_agent.doctor.findings import Found, look
 from ferryman_agent.doctor.opening import LEDGER, engine_refuses
 from ferryman_agent.doctor.rebuilding import LOST, Rebuilt, rebuild
 from ferryman_agent.edge import Edge
-from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.engine import Engine, EngineError
 from ferryman_agent.errors import AgentError, Refused
 from ferryman_agent.ledger import Ledger
 from ferryman_agent.ledger.faults import GOES_ON, fault_of
@@ -27,7 +27,7 @@ class Doctor:
     """Works on what outlives the ledger: the state's folder, the engine, the edge's files."""
 
     folder: Path
-    docker: Docker
+    engine: Engine
     edge: Edge
     clock: Callable[[], str]
 
@@ -43,6 +43,7 @@ class Doctor:
         return {
             "ledger": {"path": str(self.folder / LEDGER), **state},
             "edge": self.edge.state(),
+            "notices": [notice.as_json() for notice in ledger.notices()] if ledger else [],
             "apps": [_told(app_id, found, rebuilt) for app_id in found.app_ids],
             "removed": [row["app"] for row in found.removed],
             "differences": differences(apps, releases, found),
@@ -53,7 +54,7 @@ class Doctor:
 
     def _look(self) -> Found:
         try:
-            return look(self.docker, self.edge, self.folder)
+            return look(self.engine, self.edge, self.folder)
         except EngineError as error:
             raise engine_refuses(error) from error
 

@@ -10,7 +10,7 @@ from typing import Any
 from ferryman_agent.containers import NETWORK_PREFIX, network_name
 from ferryman_agent.edge import Edge
 from ferryman_agent.edge.reading import WrittenSlot, written_slots
-from ferryman_agent.engine import Docker
+from ferryman_agent.engine import Engine, Inspected, Keep
 from ferryman_agent.ledger.copies import APPS, Copy, read_copies, read_removed
 
 TURN = re.compile(r"\.(\d+)\.(\d+)$")
@@ -67,21 +67,21 @@ class Found:
         return [c for c in self.containers if c.app_id == app_id and role in (None, c.role)]
 
 
-def look(docker: Docker, edge: Edge, folder: Path) -> Found:
+def look(engine: Engine, edge: Edge, folder: Path) -> Found:
     """Look at the server; changes nothing."""
-    listed = docker.containers({"ferryman.app": ""})
-    inspected = [docker.container(container["Id"]) for container in listed]
+    inspected = [engine.workload(listed.id) for listed in engine.workloads({"ferryman.app": ""})]
     containers = [_container(found) for found in inspected if found]
     copies = read_copies(folder)
     networks = {}
     for app_id in {c.app_id for c in containers} | {copy.app_id for copy in copies}:
-        octet = _octet_of_network(docker.network(network_name(app_id)))
+        subnet = engine.subnet(network_name(app_id))
+        octet = octet_of(subnet.addresses) if subnet else None
         if octet is not None:
             networks[app_id] = octet
     return Found(containers, networks, written_slots(edge.written()), copies, read_removed(folder))
 
 
-def traces(docker: Docker, folder: Path) -> list[str]:
+def traces(engine: Engine, folder: Path) -> list[str]:
     """What says that this server carries apps, in words for a person; empty on a new server.
 
     Unavailable when there is no folder of an app and the engine can't be asked.
@@ -90,7 +90,7 @@ def traces(docker: Docker, folder: Path) -> list[str]:
     folders = [place.name for place in sorted(apps.iterdir())] if apps.is_dir() else []
     if folders:
         return [f"the folder{'s' if len(folders) > 1 else ''} of {', '.join(folders)}"]
-    names = sorted(container["Names"][0].lstrip("/") for container in docker.containers({"ferryman.app": ""}))
+    names = sorted(container.name for container in engine.workloads({"ferryman.app": ""}))
     return [f"the container{'s' if len(names) > 1 else ''} {', '.join(names)}"] if names else []
 
 
@@ -100,31 +100,22 @@ def octet_of(address: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _octet_of_network(network: dict[str, Any] | None) -> int | None:
-    parts = (network["IPAM"]["Config"] or []) if network else []
-    return octet_of(parts[0]["Subnet"]) if parts else None
-
-
-def _container(found: dict[str, Any]) -> FoundContainer:
-    labels, name = found["Config"]["Labels"], found["Name"].lstrip("/")
-    release = labels.get("ferryman.release", "")
-    turn = TURN.search(name)
-    accessory = ACCESSORY_TURN.fullmatch(name.removeprefix(f"ferryman.{labels['ferryman.app']}."))
-    networks = found["NetworkSettings"]["Networks"]
-    endpoint = networks.get(network_name(labels["ferryman.app"])) or {}
-    address = (endpoint.get("IPAMConfig") or {}).get("IPv4Address") or endpoint.get("IPAddress") or ""
+def _container(found: Inspected) -> FoundContainer:
+    release, network = found.labels.get("ferryman.release", ""), network_name(found.app)
+    turn = TURN.search(found.name)
+    accessory = ACCESSORY_TURN.fullmatch(found.name.removeprefix(f"ferryman.{found.app}."))
     return FoundContainer(
-        name=name,
-        id=found["Id"],
-        app_id=labels["ferryman.app"],
-        role=labels.get("ferryman.role", ""),
-        release=int(release) if release.isdigit() else None,
+        name=found.name,
+        id=found.id,
+        app_id=found.app,
+        role=found.role,
+        release=found.release,
         turn=int(turn[2]) if turn and turn[1] == release else int(accessory[1]) if accessory and not release else 0,
-        image=found["Config"]["Image"],
-        is_running=bool(found["State"]["Running"]),
-        is_lasting=found["HostConfig"]["RestartPolicy"]["Name"] != "no",
-        is_attached=bool(endpoint),
-        address=address,
-        started_at=str(found["State"]["StartedAt"]),
-        labels=labels,
+        image=found.image,
+        is_running=found.is_up,
+        is_lasting=found.keep is not Keep.NO,
+        is_attached=network in found.addresses,
+        address=found.addresses.get(network, ""),
+        started_at=found.started_at,
+        labels=dict(found.labels),
     )

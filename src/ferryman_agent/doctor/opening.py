@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ferryman_agent.doctor.findings import traces
-from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.engine import Engine, EngineError
 from ferryman_agent.errors import Unavailable
 from ferryman_agent.ledger import Ledger, Reserve
 from ferryman_agent.ledger.faults import GOES_ON, check_header, fault_of, missing
@@ -14,7 +14,7 @@ from ferryman_agent.ledger.faults import GOES_ON, check_header, fault_of, missin
 LEDGER = "ledger.db"
 
 
-def open_ledger(folder: Path, docker: Docker, clock: Callable[[], str]) -> Ledger:
+def open_ledger(folder: Path, engine: Engine, clock: Callable[[], str]) -> Ledger:
     """The ledger in the state's folder.
 
     Raises Unavailable: `ledger-damaged`, `ledger-newer`, `ledger-missing`, `ledger-read-only`, `ledger-disk-full`;
@@ -25,7 +25,7 @@ def open_ledger(folder: Path, docker: Docker, clock: Callable[[], str]) -> Ledge
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         is_new = not path.exists() or path.stat().st_size == 0
         if is_new:  # SQLite must not look at it yet: beside an empty file it throws the write-ahead log away
-            _check_new(path, docker, folder)
+            _check_new(path, engine, folder)
         else:
             check_header(path)
         if not path.exists():
@@ -35,7 +35,7 @@ def open_ledger(folder: Path, docker: Docker, clock: Callable[[], str]) -> Ledge
         raise fault_of(path, error) from error
     try:
         if not is_new and not ledger.apps():
-            _check_new(path, docker, folder)
+            _check_new(path, engine, folder)
     except BaseException:
         ledger.close()
         raise
@@ -44,13 +44,13 @@ def open_ledger(folder: Path, docker: Docker, clock: Callable[[], str]) -> Ledge
 
 def engine_refuses(error: EngineError) -> Unavailable:
     """The engine is there, and can't tell what the server has."""
-    message, hint = f"the Docker Engine refused: {error.message}", "on the server: systemctl status docker"
-    return Unavailable("engine-down", message, state=GOES_ON, hint=hint)
+    hint = "on the server: systemctl status docker"
+    return Unavailable("engine-down", error.message, state=GOES_ON, hint=hint)
 
 
-def _check_new(path: Path, docker: Docker, folder: Path) -> None:
+def _check_new(path: Path, engine: Engine, folder: Path) -> None:
     try:
-        found = traces(docker, folder)
+        found = traces(engine, folder)
     except EngineError as error:
         raise engine_refuses(error) from error
     except Unavailable:

@@ -148,7 +148,7 @@ class _App:
     def _app(self) -> App:
         name, _, environment = self.id.partition(".")
         copied = {key: value for key, value in self.copy.app.items() if key in {part.name for part in fields(App)}}
-        since = self.web.started_at if self.web else self.now
+        since = (self.web and self.web.started_at) or self.now
         default: dict[str, Any] = {"degraded": "", "since": since if self.serving else None, "sequence": None}
         found = {**default, **copied}
         if not self._is_as_copied:

@@ -12,6 +12,9 @@ def lines(found: dict[str, Any]) -> list[str]:
     ledger, edge = found["ledger"], found["edge"]
     state = "whole" if ledger["state"] == "whole" else f"{ledger['message']} [{ledger['state']}]"
     told = [_line("ledger", state), _line("edge", edge["state"])]
+    told += [_line("duty", stopped(duty)) for duty in found.get("duties", []) if not duty["alive"]]
+    for notice in found["notices"]:
+        told += [_line("notice", standing(notice)), _line("", f"next: {notice['next']}")]
     for app in found["apps"]:
         told += _app(app)
     told += [_line("removed", app) for app in found["removed"]]
@@ -20,6 +23,16 @@ def lines(found: dict[str, Any]) -> list[str]:
     told += [_line("impossible", impossible) for impossible in found["impossible"]]
     told += [_line("lost", lost) for lost in found["lost"]]
     return told
+
+
+def stopped(duty: dict[str, Any]) -> str:
+    """What is told of a duty of the agent's that is not alive."""
+    return f"{duty['name']} is not alive since {duty['since']}: {duty['error']}"
+
+
+def standing(notice: dict[str, str]) -> str:
+    """What is told of a notice that stands."""
+    return f"{notice['severity']} since {notice['since']}: {notice['subject']}: {notice['message']}"
 
 
 def _app(app: dict[str, Any]) -> list[str]:

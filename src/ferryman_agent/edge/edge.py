@@ -21,7 +21,7 @@ from ferryman_agent.edge.configuration import (
     frontends,
     server_lines,
 )
-from ferryman_agent.engine import Docker
+from ferryman_agent.engine import Engine, Inspected, Keep, Limits, State, Workload
 
 IMAGE = "haproxy:3.0"
 NAME = "ferryman.edge"
@@ -38,8 +38,8 @@ class Edge:
     `pull` brings the edge's image when it is missing.
     """
 
-    def __init__(self, docker: Docker, folder: Path, pull: Callable[[str], None]) -> None:
-        self._docker = docker
+    def __init__(self, engine: Engine, folder: Path, pull: Callable[[str], None]) -> None:
+        self._engine = engine
         self._folder = folder
         self._pull = pull
 
@@ -59,10 +59,10 @@ class Edge:
         """
         for name, content in files(routes).items():
             self._write(name, content)
-        container = self._docker.container(NAME)
-        if container and container["State"].get("Paused"):
-            self._docker.resume(NAME)
-        if container and container["State"]["Running"] and self._answers():
+        container = self._engine.workload(NAME)
+        if container and container.state is State.PAUSED:
+            self._engine.resume(NAME)
+        if container and container.is_up and self._answers():
             can_close = runtime.has_map(self._socket, CLOSED)
             is_able = can_close or not any(route.closed for route in routes)
             has = runtime.frontends(self._socket)
@@ -80,21 +80,21 @@ class Edge:
 
     def ports_to_open(self, route: Route) -> set[int]:
         """The ports for which the edge has to be started (anew) before it can serve a route."""
-        container = self._docker.container(NAME)
+        container = self._engine.workload(NAME)
         try:
-            has = set(runtime.frontends(self._socket)) if container and container["State"]["Running"] else set()
+            has = set(runtime.frontends(self._socket)) if container and container.is_up else set()
         except runtime.EdgeError:  # it may have any
             return set()
         return {PORTS[frontend] for frontend in frontends([route]) - has}
 
     def prepare(self) -> None:
         """Have the edge's image here, so that nothing but its start is left to do later."""
-        if self._docker.image(IMAGE) is None:
+        if self._engine.image(IMAGE) is None:
             self._pull(IMAGE)
 
     def remove(self) -> None:
         """Nothing is left for it to route."""
-        self._docker.remove(NAME)
+        self._engine.remove(NAME)
 
     def is_written(self, routes: list[Route]) -> bool:
         """Whether the files say what a restart of the edge must find."""
@@ -149,10 +149,10 @@ class Edge:
 
     def state(self) -> dict[str, Any]:
         """Whether the edge runs, and since when."""
-        container = self._docker.container(NAME)
+        container = self._engine.workload(NAME)
         if container is None:
             return {"state": "missing", "since": None}
-        return {"state": container["State"]["Status"], "since": container["State"]["StartedAt"]}
+        return {"state": container.state.value, "since": container.started_at or None}
 
     def serving_lane(self, slot: int) -> str | None:
         """The lane that takes new requests according to the running HAProxy."""
@@ -166,13 +166,13 @@ class Edge:
             return None
         return runtime.entries(self._socket, CLOSED).get(f"slot{slot}")
 
-    def _start(self, container: dict[str, Any] | None) -> None:
+    def _start(self, container: Inspected | None) -> None:
         self.prepare()
         if container:
-            self._docker.remove(NAME)
+            self._engine.remove(NAME)
         (self._folder / "run").mkdir(mode=0o755, exist_ok=True)
-        self._docker.create(NAME, self._specification())
-        self._docker.start(NAME)
+        self._engine.create(NAME, self._workload())
+        self._engine.start(NAME)
         self._wait_until_up()
 
     def _wait_until_up(self, seconds: float = START_LIMIT_SECONDS) -> None:
@@ -183,32 +183,26 @@ class Edge:
                 return
             except runtime.EdgeError:
                 if time.monotonic() > limit:
-                    lines = b"".join(chunk for _, chunk in self._docker.logs(NAME, tail=10)).decode(errors="replace")
+                    lines = b"".join(chunk for _, chunk in self._engine.logs(NAME, tail=10)).decode(errors="replace")
                     raise runtime.EdgeError(
                         "edge-failed", "the edge does not start", log=lines.splitlines(), hint="is its port in use?"
                     ) from None
                 time.sleep(POLL_SECONDS)
 
-    def _specification(self) -> dict[str, Any]:
-        return {
-            "Image": IMAGE,
-            "User": "0:0",  # to bind port 80 on the host's network; HAProxy gives root up after it
-            "Cmd": ["haproxy", "-f", f"{FOLDER}/haproxy.cfg"],
-            "Labels": {"ferryman.role": "edge"},
-            "StopTimeout": STOP_SECONDS,
-            "HostConfig": {
-                "NetworkMode": "host",
-                "RestartPolicy": {"Name": "always"},
-                "CapDrop": ["ALL"],
-                "CapAdd": ["KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"],  # KILL: the master signals its worker
-                "SecurityOpt": ["no-new-privileges"],
-                "ReadonlyRootfs": True,
-                "PidsLimit": 256,
-                "Mounts": [{"Type": "bind", "Source": str(self._folder), "Target": FOLDER}],
-                "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
-                "Ulimits": [{"Name": "nofile", "Soft": 16384, "Hard": 16384}],
-            },
-        }
+    def _workload(self) -> Workload:
+        return Workload(
+            image=IMAGE,
+            labels={"ferryman.role": "edge"},
+            endpoint=None,
+            command=("haproxy", "-f", f"{FOLDER}/haproxy.cfg"),
+            user="0:0",  # to bind port 80 on the host's network; HAProxy gives root up after it
+            limits=Limits(pids=256, open_files=16384),
+            capabilities=("KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"),  # KILL: the master signals its worker
+            is_read_only=True,
+            folders={str(self._folder): FOLDER},
+            stop_grace=STOP_SECONDS,
+            keep=Keep.RETURNING,
+        )
 
     def _read(self, name: str) -> str:
         path = self._folder / name

@@ -1,5 +1,41 @@
-"""The Docker Engine, through its API socket."""
+"""Whatever runs containers: the port (`port.py`), and the Docker Engine behind it (`docker/`)."""
 
-from ferryman_agent.engine.docker import Docker, EngineError
+from ferryman_agent.engine.docker import Docker
+from ferryman_agent.engine.port import (
+    UP,
+    Endpoint,
+    Engine,
+    EngineError,
+    Facts,
+    Happened,
+    HealthCommand,
+    Image,
+    ImageUsage,
+    Inspected,
+    Keep,
+    Limits,
+    Observed,
+    State,
+    Subnet,
+    Workload,
+)
 
-__all__ = ["Docker", "EngineError"]
+__all__ = [
+    "UP",
+    "Docker",
+    "Endpoint",
+    "Engine",
+    "EngineError",
+    "Facts",
+    "Happened",
+    "HealthCommand",
+    "Image",
+    "ImageUsage",
+    "Inspected",
+    "Keep",
+    "Limits",
+    "Observed",
+    "State",
+    "Subnet",
+    "Workload",
+]

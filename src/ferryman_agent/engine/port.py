@@ -41,7 +41,7 @@ class Keep(Enum):
     RETURNING = "always"  # the engine starts it after a reboot although it was stopped
 
 
-class State(str, Enum):
+class State(str, Enum):  # noqa: UP042 - StrEnum is of Python 3.11
     """What a workload does; as the engine calls it."""
 
     CREATED = "created"
@@ -61,7 +61,10 @@ UP = frozenset({State.RUNNING, State.RESTARTING, State.PAUSED})
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a workload is reached: its network, its address there (None: the engine chooses), its name there."""
+    """Where a workload is reached: its network, its address there (None: the engine chooses), its name there.
+
+    The alias '' is none beside the workload's own name.
+    """
 
     network: str
     address: str | None
@@ -116,7 +119,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Observed:
-    """What is there, as a look at all of them shows it. `addresses` is network → address on it ('' when it has none)."""
+    """What is there, as a look at all of them shows it. `addresses`: network → address on it, '' when it has none."""
 
     id: str
     name: str
@@ -193,7 +196,10 @@ class Image:
 
 @dataclass(frozen=True)
 class ImageUsage:
-    """What all images take, in bytes: the layers in all, and image id → (its size, what of it others share)."""
+    """What all images take, in bytes: the layers in all, and image id → (its size, what of it others share).
+
+    What others share is -1 where that is not known.
+    """
 
     layers: int
     images: Mapping[str, tuple[int, int]]
@@ -246,7 +252,7 @@ class Engine(Protocol):
         """What all images take; None when it is not known now."""
 
     def pull(self, reference: str, auth: dict[str, str] | None, is_cancelled: Callable[[], bool]) -> None:
-        """Pull by tag or digest; a cancel ends it, and nothing is raised."""
+        """Pull by tag or digest; a cancel ends it, and nothing is raised. EngineError when it can't be had."""
 
     def login(self, auth: dict[str, str]) -> str:
         """Why the registry does not take these credentials, '' when it does."""
@@ -274,7 +280,7 @@ class Engine(Protocol):
         """Where a volume's files lie on this server."""
 
     def volumes(self, labels: Mapping[str, str], prefix: str = "") -> list[str]:
-        """The names of all volumes that carry these labels, and of those with the prefix in their name, if one is given."""
+        """The names of all volumes that carry these labels, and of those whose name has the prefix, if one is given."""
 
     def remove_volume(self, name: str) -> None:
         """Remove it with its data."""

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ferryman_agent.engine.transport import EngineError, call
-from ferryman_agent.errors import AgentError, Unavailable
+from ferryman_agent.engine.docker import version_at
+from ferryman_agent.errors import AgentError
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENGINE_SOCKET = "/run/docker.sock"
@@ -118,16 +118,7 @@ class System:
 
     def engine_version(self) -> str | None:
         """The version of the Docker Engine that answers on its socket, None when none does."""
-        try:
-            response, connection = call(str(self.path(ENGINE_SOCKET)), ("GET", "/version"), timeout=5)
-        except (OSError, EngineError, Unavailable):
-            return None
-        try:
-            return str(json.loads(response.read())["Version"])
-        except (OSError, ValueError, KeyError):
-            return None
-        finally:
-            connection.close()
+        return version_at(str(self.path(ENGINE_SOCKET)))
 
     def agent_answer(self, request: bytes) -> dict[str, object] | None:
         """The first line that the agent answers on its socket, None when it does not."""

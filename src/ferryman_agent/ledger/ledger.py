@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
+from dataclasses import asdict
 from typing import Any
 
 from ferryman_agent.errors import Refused
@@ -20,9 +21,9 @@ from ferryman_agent.ledger.rows import (
     release_from,
 )
 from ferryman_agent.ledger.runs import Runs
+from ferryman_agent.ledger.states import Kind, Maintenance, Outcome, ReleaseState, Removal, Stopped
 
 SLOTS = 16
-OUTBOX_LIMIT_ROWS = 10_000
 DEPLOYMENTS_KEPT = 500
 
 
@@ -35,6 +36,13 @@ def _full(taken: list[sqlite3.Row]) -> Refused:
         state="nothing was changed",
         hint=f"make room: ferryman remove {(idle or ['APP.ENVIRONMENT'])[0]}",
     )
+
+
+def _stored(found: Any) -> Any:
+    """As a column holds it: what is no plain value is a JSON object."""
+    if isinstance(found, (Maintenance, Stopped, Removal)):
+        found = asdict(found)
+    return json.dumps(found) if isinstance(found, dict) else found
 
 
 class Ledger(Accessories, Runs, Restoring):
@@ -76,7 +84,7 @@ class Ledger(Accessories, Runs, Restoring):
 
         With `accessories` these are all that the app has from then on.
         """
-        encoded = {key: json.dumps(found) if isinstance(found, dict) else found for key, found in change.items()}
+        encoded = {key: _stored(found) for key, found in change.items()}
         columns = ", ".join(f"{key} = ?" for key in encoded)
         with self._writing() as connection:
             connection.execute(
@@ -88,12 +96,14 @@ class Ledger(Accessories, Runs, Restoring):
             connection.execute(
                 "UPDATE deployment SET state = 'committed', release = previous WHERE id = ?", (deployment.id,)
             )
+            self._follow_degraded(connection, deployment.app)
 
     def remove_app(self, deployment: Deployment, result: dict[str, Any], report: dict[str, Any]) -> None:
         """Forget an app: its slot and subnet are free. `result` is what its removal is answered with from then on."""
         app = deployment.app
         number = self.next_number(app) - 1
         with self._writing() as connection:
+            self._clear_all(connection, app)
             connection.execute(
                 "DELETE FROM event WHERE deployment IN (SELECT id FROM deployment WHERE app = ?)", (app,)
             )
@@ -104,8 +114,7 @@ class Ledger(Accessories, Runs, Restoring):
                 "INSERT OR REPLACE INTO removed VALUES (?, ?, ?, ?)",
                 (app, number, deployment.request, json.dumps({"deployment": deployment.id, **result})),
             )
-            body = json.dumps({"at": self._clock(), **report})
-            connection.execute("INSERT INTO outbox (body) VALUES (?)", (body,))
+            self._add_report(connection, report)
 
     def removal_result(self, identifier: str) -> dict[str, Any] | None:
         """What came of a removal, by the id of its request or of its deployment; of an app's last one by its id."""
@@ -159,7 +168,7 @@ class Ledger(Accessories, Runs, Restoring):
         assert added is not None  # noqa: S101 - written above, in this process
         return added
 
-    def mark_releases(self, app_id: str, numbers: list[int], state: str) -> None:
+    def mark_releases(self, app_id: str, numbers: list[int], state: ReleaseState) -> None:
         """Set the state of some releases."""
         with self._writing() as connection:
             connection.executemany(
@@ -180,15 +189,17 @@ class Ledger(Accessories, Runs, Restoring):
             )
             connection.execute("UPDATE accessory SET is_committed = 1 WHERE app = ?", (deployment.app,))
             connection.execute("UPDATE deployment SET state = 'committed' WHERE id = ?", (deployment.id,))
+            self._follow_degraded(connection, deployment.app)
 
     def set_degraded(self, app_id: str, why: str) -> None:
-        """Record why a role other than web is not up ('' when all are)."""
+        """Record why an app is not as it should be ('' when it is); a notice tells it while it is so."""
         with self._writing() as connection:
             connection.execute("UPDATE app SET degraded = ? WHERE id = ?", (why, app_id))
+            self._follow_degraded(connection, app_id)
 
     # -- deployments
 
-    def begin(self, app: App, request: str, kind: str, sequence: int | None) -> Deployment:
+    def begin(self, app: App, request: str, kind: Kind, sequence: int | None) -> Deployment:
         """Record a new deployment as running. The reserve is held back for it again, if it had to be given."""
         identifier = str(uuid.uuid4())
         if self._reserve:
@@ -203,7 +214,7 @@ class Ledger(Accessories, Runs, Restoring):
         assert deployment is not None  # noqa: S101 - written above, in this process
         return deployment
 
-    def add_ended(self, asked: dict[str, Any], app: str, state: str, error: dict[str, Any]) -> Deployment:
+    def add_ended(self, asked: dict[str, Any], app: str, state: Outcome, error: dict[str, Any]) -> Deployment:
         """Record a request that ended without its turn, so that repeating it tells the same; not reported."""
         identifier = str(uuid.uuid4())
         with self._writing() as connection:
@@ -260,7 +271,7 @@ class Ledger(Accessories, Runs, Restoring):
         query = "SELECT * FROM deployment WHERE state IN ('running', 'committed') ORDER BY started_at, rowid"
         return [deployment_from(row) for row in self._all(query)]
 
-    def finish(self, deployment: Deployment, state: str, seconds: float, error: dict[str, Any] | None) -> None:
+    def finish(self, deployment: Deployment, state: Outcome, seconds: float, error: dict[str, Any] | None) -> None:
         """Record the outcome, and forget deployments beyond the newest that are kept."""
         with self._writing() as connection:
             connection.execute(
@@ -288,10 +299,7 @@ class Ledger(Accessories, Runs, Restoring):
                 "INSERT INTO event VALUES (?, ?, ?, ?)", (deployment.id, sequence, at, json.dumps(event))
             )
             if report is not None:
-                connection.execute("INSERT INTO outbox (body) VALUES (?)", (json.dumps({"at": at, **report}),))
-                connection.execute(
-                    "DELETE FROM outbox WHERE sequence <= (SELECT MAX(sequence) FROM outbox) - ?", (OUTBOX_LIMIT_ROWS,)
-                )
+                self._add_report(connection, report, at)
         return event
 
     def events(self, deployment: str, after: int = 0) -> list[dict[str, Any]]:

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from ferryman_agent.ledger.store import Store
+from ferryman_agent.ledger.notices import Notices
 
 KNOWN_TABLES = ("app", "removed", "release", "deployment", "event", "environment", "setting", "outbox")
 
 
-class Restoring(Store):
+class Restoring(Notices):
     """What the copies need beside the methods that everybody uses."""
 
     def removed(self) -> list[dict[str, Any]]:
@@ -46,6 +46,8 @@ class Restoring(Store):
                     f"INSERT INTO {table} ({names}) VALUES ({places})",  # noqa: S608 - names of the schema
                     tuple(known.values()),
                 )
+            for (app_id,) in connection.execute("SELECT id FROM app").fetchall():
+                self._follow_degraded(connection, app_id)
 
 
 def _stored(value: Any) -> Any:

@@ -7,13 +7,15 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import Any
 
+from ferryman_agent.ledger.states import UNDER_WAY, Kind, Maintenance, Outcome, ReleaseState, Removal, RunState, Stopped
+
 
 @dataclass(frozen=True)
 class App:
     """An app in one environment on this server; `serving` is the number of its committed release.
 
-    `turns`: role → how often its container of the serving release was restarted. None where it is not so:
-    `maintenance` ({"message", "retry_after", "since"}), `stopped` ({"database", "since"}), `removal` ({"with_data"}).
+    `turns`: role → how often its container of the serving release was restarted. `maintenance`, `stopped` and
+    `removal` are None where the app is not so.
     """
 
     id: str
@@ -27,9 +29,9 @@ class App:
     since: str | None
     sequence: int | None
     turns: dict[str, int] = field(default_factory=dict)
-    maintenance: dict[str, Any] | None = None
-    stopped: dict[str, Any] | None = None
-    removal: dict[str, Any] | None = None
+    maintenance: Maintenance | None = None
+    stopped: Stopped | None = None
+    removal: Removal | None = None
 
     @property
     def next_lane(self) -> str:
@@ -49,7 +51,7 @@ class Release:
     manifest: dict[str, Any]
     environment_version: int
     migrations: list[str] | None
-    state: str
+    state: ReleaseState
     created_at: str
 
     @property
@@ -80,11 +82,11 @@ class Deployment:
     id: str
     request: str
     app: str
-    kind: str
+    kind: Kind
     release: int | None
     previous: int | None
     sequence: int | None
-    state: str
+    state: Outcome
     started_at: str
     seconds: float | None
     error: dict[str, Any] | None
@@ -93,7 +95,7 @@ class Deployment:
     @property
     def is_over(self) -> bool:
         """True once the outcome is recorded."""
-        return self.state not in ("running", "committed")
+        return self.state not in UNDER_WAY
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,6 @@ class AccessoryRecord:
 class Run:
     """One run of a scheduled command; `number` counts the runs of its schedule, `log` is the end of a failed one's log.
 
-    `state`: running, succeeded, failed, timed-out, stopped (with its app) or lost (nobody saw its end).
     `skipped`: how many times came meanwhile.
     """
 
@@ -126,7 +127,7 @@ class Run:
     number: int
     release: int
     by_hand: bool
-    state: str
+    state: RunState
     started_at: str
     seconds: float | None
     exit_code: int | None
@@ -150,14 +151,18 @@ def accessory_from(row: sqlite3.Row) -> AccessoryRecord:
 def run_from(row: sqlite3.Row) -> Run:
     """A Run from its row."""
     values = dict(row)
-    return Run(**{**values, "by_hand": bool(values["by_hand"]), "log": json.loads(values["log"])})
+    found = {"by_hand": bool(values["by_hand"]), "log": json.loads(values["log"]), "state": RunState(values["state"])}
+    return Run(**{**values, **found})
 
 
 def app_from(row: sqlite3.Row) -> App:
     """An App from its row; the JSON columns parsed."""
     values = dict(row)
-    for key in ("turns", "maintenance", "stopped", "removal"):
-        values[key] = None if values[key] is None else json.loads(values[key])
+    values["turns"] = json.loads(values["turns"])
+    for key, kind in (("maintenance", Maintenance), ("stopped", Stopped)):
+        values[key] = None if values[key] is None else kind(**json.loads(values[key]))
+    removal = None if values["removal"] is None else json.loads(values["removal"])
+    values["removal"] = removal and Removal(removal["with_data"], removal.get("goes", {}))
     return App(**values)
 
 
@@ -166,6 +171,7 @@ def release_from(row: sqlite3.Row) -> Release:
     values = dict(row)
     values["manifest"] = json.loads(values["manifest"])
     values["migrations"] = None if values["migrations"] is None else json.loads(values["migrations"])
+    values["state"] = ReleaseState(values["state"])
     return Release(**values)
 
 
@@ -173,4 +179,5 @@ def deployment_from(row: sqlite3.Row) -> Deployment:
     """A Deployment from its row."""
     values = dict(row)
     values["error"] = json.loads(values["error"]) if values["error"] else None
+    values["kind"], values["state"] = Kind(values["kind"]), Outcome(values["state"])
     return Deployment(**values)

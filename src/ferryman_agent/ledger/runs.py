@@ -70,8 +70,7 @@ class Runs(Store):
                 (run.state, run.seconds, run.exit_code, json.dumps(run.log), *key, run.number),
             )
             if report is not None and done.rowcount:
-                body = json.dumps({"at": self._clock(), **report})
-                connection.execute("INSERT INTO outbox (body) VALUES (?)", (body,))
+                self._add_report(connection, report)
             connection.execute(
                 "DELETE FROM run WHERE app = ? AND schedule = ? AND number <= ?", (*key, run.number - RUNS_KEPT)
             )

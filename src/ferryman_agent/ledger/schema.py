@@ -7,7 +7,7 @@ import sqlite3
 from ferryman_agent.errors import Unavailable
 from ferryman_agent.ledger.faults import GOES_ON, try_write
 
-FORMAT = 2
+FORMAT = 3
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -256")
 
 _NEW_IN_2 = """
@@ -37,7 +37,23 @@ CREATE TABLE run (
     PRIMARY KEY (app, schedule, number)
 );
 """
-TABLES = _NEW_IN_2 + """
+_NEW_IN_3 = """
+CREATE TABLE notice (
+    code TEXT NOT NULL,
+    subject TEXT NOT NULL,              -- an app's id, or a part of the server
+    message TEXT NOT NULL,
+    severity TEXT NOT NULL,             -- info, warning, critical
+    next TEXT NOT NULL,                 -- what to do about it
+    since TEXT NOT NULL,
+    PRIMARY KEY (code, subject)
+);
+"""
+_DEGRADED_BEFORE_3 = """
+INSERT INTO notice (code, subject, message, severity, next, since)
+    SELECT 'app-degraded', id, degraded, 'warning', 'ferryman status', strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+    FROM app WHERE degraded != '';
+"""
+TABLES = _NEW_IN_2 + _NEW_IN_3 + """
 CREATE TABLE app (
     id TEXT PRIMARY KEY,                -- '<app>.<environment>'
     name TEXT NOT NULL,
@@ -69,7 +85,7 @@ CREATE TABLE release (
     manifest TEXT NOT NULL,
     environment_version INTEGER NOT NULL,
     migrations TEXT,                    -- JSON list that the image knows, NULL when unknown
-    state TEXT NOT NULL,                -- candidate, healthy, failed, pruned
+    state TEXT NOT NULL,                -- candidate, healthy, failed, pruned, failed-pruned
     created_at TEXT NOT NULL,
     PRIMARY KEY (app, number)
 );
@@ -118,6 +134,7 @@ ALTER TABLE deployment ADD COLUMN downtime REAL;
 CREATE TABLE removed (app TEXT PRIMARY KEY, number INTEGER NOT NULL, request TEXT NOT NULL, result TEXT NOT NULL);
 """
     + _NEW_IN_2,
+    2: _NEW_IN_3 + _DEGRADED_BEFORE_3,
 }
 
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from ferryman_agent.errors import Unavailable
 from ferryman_agent.ledger.faults import Place, fault_of, of_the_disk
 from ferryman_agent.ledger.reserve import Reserve
 from ferryman_agent.ledger.schema import prepare
 
+OUTBOX_LIMIT_ROWS = 10_000
+
 
 class Store:
-    """SQLite in one file. `clock` gives the wall time as RFC 3339 text; it is passed in so that tests decide it."""
+    """SQLite in one file. `clock` gives the wall time as RFC 3339 text; it is passed in so that tests decide it.
+
+    `report_added` is called after a write that leaves something in the outbox.
+    """
+
+    report_added: Callable[[], None] | None = None
+    _is_reporting = False
 
     def __init__(self, path: Path, clock: Callable[[], str], reserve: Reserve | None = None) -> None:
         self._clock = clock
@@ -82,6 +92,7 @@ class Store:
             if self._reserve:
                 self._reserve.give()
             self._connection.execute("BEGIN IMMEDIATE")
+            self._is_reporting = False
             try:
                 yield self._connection
                 self._connection.execute("COMMIT")
@@ -89,6 +100,18 @@ class Store:
                 if self._connection.in_transaction:  # SQLite itself rolls back when the disk is full
                     self._connection.execute("ROLLBACK")
                 raise
+            is_reporting = self._is_reporting
+        if is_reporting and self.report_added:
+            self.report_added()
+
+    def _add_report(self, connection: sqlite3.Connection, report: dict[str, Any], at: str | None = None) -> None:
+        """Part of a write: into the outbox, which forgets its oldest reports beyond its limit."""
+        body = json.dumps({"at": at or self._clock(), **report})
+        connection.execute("INSERT INTO outbox (body) VALUES (?)", (body,))
+        connection.execute(
+            "DELETE FROM outbox WHERE sequence <= (SELECT MAX(sequence) FROM outbox) - ?", (OUTBOX_LIMIT_ROWS,)
+        )
+        self._is_reporting = True
 
     def _all(self, query: str, *values: object) -> list[sqlite3.Row]:
         with self._lock:

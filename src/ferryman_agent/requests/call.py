@@ -6,21 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ferryman_agent.duties import Board
+from ferryman_agent.host import Host
 from ferryman_agent.outbox import Outbox
 from ferryman_agent.protocol import Channel
 from ferryman_agent.schedules import Scheduler
-from ferryman_agent.transaction.running import RunningTransactions
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.runs.running import RunningTransactions
 
 
 @dataclass(frozen=True)
 class Parts:
     """What an agent that can act is made of."""
 
-    server: Server
+    host: Host
     running: RunningTransactions
     outbox: Outbox
     scheduler: Scheduler
+    board: Board
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ class Call:
     params: dict[str, Any]
 
     @property
-    def server(self) -> Server:
+    def host(self) -> Host:
         """The narrow objects of this server."""
-        return self._parts().server
+        return self._parts().host
 
     @property
     def running(self) -> RunningTransactions:
@@ -56,6 +58,11 @@ class Call:
     def scheduler(self) -> Scheduler:
         """What begins scheduled commands."""
         return self._parts().scheduler
+
+    @property
+    def board(self) -> Board:
+        """The agent's duties."""
+        return self._parts().board
 
     def _parts(self) -> Parts:
         assert self.parts is not None  # noqa: S101 - any other request is refused with the ledger's fault

@@ -9,8 +9,10 @@ from ferryman_agent.errors import AgentError, BadRequest, Refused
 from ferryman_agent.ledger import Deployment
 from ferryman_agent.protocol import is_id
 from ferryman_agent.requests.call import Call
-from ferryman_agent.transaction.order import known_app, parse_deploy, parse_rollback, whole_number
-from ferryman_agent.transaction.queue import Entry, parse_terms
+from ferryman_agent.transaction.orders.deploying import known_app, parse_deploy, parse_rollback
+from ferryman_agent.transaction.orders.parameters import whole_number
+from ferryman_agent.transaction.orders.terms import parse_terms
+from ferryman_agent.transaction.runs.queue import Entry
 
 
 class Failed(AgentError):
@@ -25,20 +27,20 @@ class Failed(AgentError):
 def deploy(call: Call) -> dict[str, Any]:
     """Deploy an image by digest; answers with events, then with the outcome."""
     order, terms = parse_deploy(call.params), parse_terms(call.params, call.role)
-    found = call.running.repeated(call.id, "deploy", order.manifest.app_id)
+    found = call.running.repeated(call.id, order.kind, order.manifest.app_id)
     if found:
         return attend(call, found)
-    app = call.server.ledger.add_app(order.manifest.app, order.manifest.environment, SUBNETS)
+    app = call.host.ledger.add_app(order.manifest.app, order.manifest.environment, SUBNETS)
     return attend(call, call.running.enter(call.id, order, app, terms))
 
 
 def rollback(call: Call) -> dict[str, Any]:
     """Go back to a retained release; the same transaction."""
     order, terms = parse_rollback(call.params), parse_terms(call.params, call.role)
-    found = call.running.repeated(call.id, "rollback", order.app_id)
+    found = call.running.repeated(call.id, order.kind, order.app_id)
     if found:
         return attend(call, found)
-    app = known_app(call.server.ledger, call.params)
+    app = known_app(call.host.ledger, call.params)
     return attend(call, call.running.enter(call.id, order, app, terms))
 
 
@@ -46,12 +48,12 @@ def follow(call: Call) -> dict[str, Any]:
     """Attach to a deployment by its id (or its request's id), or to the newest; resumes after a sequence number."""
     identifier = call.params.get("deployment")
     if identifier is None:
-        app = known_app(call.server.ledger, call.params)
-        running, newest = call.running.of(app.id), call.server.ledger.deployments(app.id, limit=1)
+        app = known_app(call.host.ledger, call.params)
+        running, newest = call.running.of(app.id), call.host.ledger.deployments(app.id, limit=1)
         identifier = running.journal.deployment.id if running else newest[0].id if newest else ""
         call.channel.event({"kind": "following", "deployment": identifier})
     found = call.running.find(str(identifier))
-    removed = call.server.ledger.removal_result(str(identifier)) if found is None else None
+    removed = call.host.ledger.removal_result(str(identifier)) if found is None else None
     if removed:
         return removed
     if found is None:
@@ -76,12 +78,12 @@ def _watch(call: Call, identifier: str, app_id: str, after: int) -> dict[str, An
     running = call.running.by_deployment(identifier)
     if running is None:
         call.running.wait_until_settled(app_id)
-    events = running.journal.follow(after) if running else iter(call.server.ledger.events(identifier, after))
+    events = running.journal.follow(after) if running else iter(call.host.ledger.events(identifier, after))
     for event in events:
         call.channel.event(event)
-    deployment = call.server.ledger.deployment(identifier)
+    deployment = call.host.ledger.deployment(identifier)
     if deployment is None:
-        removed = call.server.ledger.removal_result(identifier)
+        removed = call.host.ledger.removal_result(identifier)
         if removed:
             return removed
         raise AgentError("internal-error", f"deployment {identifier} is not in the ledger")
@@ -98,7 +100,7 @@ def _watch(call: Call, identifier: str, app_id: str, after: int) -> dict[str, An
 
 
 def _check_removal(call: Call, deployment: Deployment) -> None:
-    app = call.server.ledger.app(deployment.app)
+    app = call.host.ledger.app(deployment.app)
     if app and app.removal:
         raise AgentError(
             "removal-unfinished",
@@ -111,9 +113,9 @@ def _check_removal(call: Call, deployment: Deployment) -> None:
 
 def outcome(call: Call, deployment: Deployment) -> dict[str, Any]:
     """What a finished deployment led to."""
-    app = call.server.ledger.app(deployment.app)
+    app = call.host.ledger.app(deployment.app)
     number = deployment.release if deployment.release is not None else (app.serving if app else None)
-    release = call.server.ledger.release(deployment.app, number) if number else None
+    release = call.host.ledger.release(deployment.app, number) if number else None
     running = call.running.by_deployment(deployment.id)
     return {
         "deployment": deployment.id,
@@ -134,7 +136,7 @@ def cancel(call: Call) -> dict[str, Any]:
     """
     identifier = call.params.get("deployment")
     if identifier is None:
-        app = known_app(call.server.ledger, call.params)
+        app = known_app(call.host.ledger, call.params)
         transaction = call.running.of(app.id)
         if transaction is None:
             raise Refused("nothing-runs", f"no deployment of {app.id} runs", state="nothing was changed")
@@ -142,7 +144,7 @@ def cancel(call: Call) -> dict[str, Any]:
     if not is_id(identifier):
         raise BadRequest("bad-request", "deployment: must be the id of a deployment or of its request")
     found, will_go_back = call.running.cancel(identifier, is_coming=call.params.get("is_coming") is True)
-    deployment = call.server.ledger.deployment(found)
+    deployment = call.host.ledger.deployment(found)
     return {
         "deployment": found,
         "cancelled": will_go_back,

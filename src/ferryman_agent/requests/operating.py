@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 from ferryman_agent.containers import SUBNETS, accessory_name, current_name, run_name
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, BadRequest, Refused
+from ferryman_agent.host.serving import committed, copy_ledger
 from ferryman_agent.manifest import NAME, VARIABLE
 from ferryman_agent.requests.call import Call
 from ferryman_agent.requests.schedules import send_kept_log
 from ferryman_agent.requests.watching import until_gone
-from ferryman_agent.transaction.after import committed
-from ferryman_agent.transaction.order import app_id, known_app, whole_number
+from ferryman_agent.transaction.orders.deploying import known_app
+from ferryman_agent.transaction.orders.parameters import app_id, whole_number
 
 CHUNK_BYTES = 32768
 VARIABLE_LIMIT_BYTES = (128 << 10) - 1  # NAME=value: Linux starts no process with a longer one
@@ -36,7 +37,7 @@ def environment_set(call: Call) -> dict[str, Any]:
             raise BadRequest("bad-variable", f"{name}: the value must be text without NUL")
         if len(f"{name}={value}".encode()) > VARIABLE_LIMIT_BYTES:
             raise BadRequest("bad-variable", f"{name}: longer than 128 KiB, with which Linux starts no process")
-    version, values = call.server.ledger.environment(app)
+    version, values = call.host.ledger.environment(app)
     changed = sorted(name for name, value in given.items() if values.get(name) != value)
     return _store(call, version, {**values, **given}, ("set", changed))
 
@@ -47,7 +48,7 @@ def environment_unset(call: Call) -> dict[str, Any]:
     names = call.params.get("names")
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise BadRequest("bad-request", "names: must be a list of names")
-    version, values = call.server.ledger.environment(app)
+    version, values = call.host.ledger.environment(app)
     unknown = [name for name in names if name not in values]
     if unknown:
         raise Refused("variable-not-set", f"not set: {', '.join(unknown)}", state="nothing was changed")
@@ -59,9 +60,9 @@ def _store(call: Call, version: int, values: dict[str, str], change: tuple[str, 
     """A new version on top of `version`; `change` is what was done, and to which names."""
     verb, names = change
     if names:
-        app = call.server.ledger.add_app(call.params["app"], call.params["environment"], SUBNETS)
-        version = call.server.ledger.add_environment(app.id, values, f"{verb} {', '.join(names)}", base=version)
-        call.server.copy_ledger(app.id)
+        app = call.host.ledger.add_app(call.params["app"], call.params["environment"], SUBNETS)
+        version = call.host.ledger.add_environment(app.id, values, f"{verb} {', '.join(names)}", base=version)
+        copy_ledger(call.host, app.id)
     return {"version": version, "changed": names}
 
 
@@ -75,7 +76,7 @@ def reports_set(call: Call) -> dict[str, Any]:
     host = call.params.get("host") or ""
     if not isinstance(host, str) or not (host.isascii() and host.isprintable()):
         raise BadRequest("bad-request", "host: must be a host name")
-    call.server.ledger.set_setting("reports", {"url": url, "token": token, "host": host})
+    call.host.ledger.set_setting("reports", {"url": url, "token": token, "host": host})
     call.outbox.wake()
     return {"url": url}
 
@@ -89,10 +90,10 @@ def _is_web_address(url: str) -> bool:
 
 
 def _container_of(call: Call) -> str:
-    app = known_app(call.server.ledger, call.params)
+    app = known_app(call.host.ledger, call.params)
     role = str(call.params.get("role") or "web")
     number = whole_number(call.params, "release") or app.serving
-    for record in call.server.ledger.accessories(app.id):
+    for record in call.host.ledger.accessories(app.id):
         if record.name == role:
             return accessory_name(record)
     scheduled = _running_schedule(call, app.id, role)
@@ -103,15 +104,15 @@ def _container_of(call: Call) -> str:
     if number is None:
         raise Refused("nothing-serves", f"{app.id} has no release that serves", hint="ferryman deploy")
     name = current_name(app, role, number)
-    if call.server.docker.container(name) is None:
+    if call.host.engine.workload(name) is None:
         raise Refused("no-container", f"there is no container {name}", hint="ferryman status")
     return name
 
 
 def _ended_schedule(call: Call) -> tuple[str, str] | None:
     """(app, schedule) when the log of a schedule is asked for of which no run is under way."""
-    app, role = known_app(call.server.ledger, call.params), call.params.get("role")
-    target = committed(call.server, app)
+    app, role = known_app(call.host.ledger, call.params), call.params.get("role")
+    target = committed(call.host, app)
     if target is None or role not in target.manifest.schedules or _running_schedule(call, app.id, str(role)):
         return None
     return app.id, str(role)
@@ -119,7 +120,7 @@ def _ended_schedule(call: Call) -> tuple[str, str] | None:
 
 def _running_schedule(call: Call, app: str, name: str) -> str | None:
     """The container of a schedule's run that is under way."""
-    return next((run_name(run) for run in call.server.ledger.runs(app, name) if run.state == "running"), None)
+    return next((run_name(run) for run in call.host.ledger.runs(app, name) if run.state == "running"), None)
 
 
 def logs(call: Call) -> dict[str, Any]:
@@ -131,10 +132,10 @@ def logs(call: Call) -> dict[str, Any]:
         return {"container": ""}
     name = _container_of(call)
     if call.params.get("follow") is True:
-        stop, output = call.server.docker.follow_logs(name, tail)
+        stop, output = call.host.engine.follow_logs(name, tail)
         threading.Thread(target=until_gone, args=(call, stop), daemon=True).start()
     else:
-        output = call.server.docker.logs(name, tail=tail)
+        output = call.host.engine.logs(name, tail=tail)
     for stream, chunk in output:
         text = chunk.decode(errors="replace")
         call.channel.event({"kind": "log", "stream": stream, "text": text})
@@ -147,16 +148,16 @@ def execute(call: Call) -> dict[str, Any]:
     command, tty = call.params.get("command"), call.params.get("tty") is True
     if not isinstance(command, list) or not command or not all(isinstance(word, str) for word in command):
         raise BadRequest("bad-request", "command: must be a list of words")
-    docker = call.server.docker
+    engine = call.host.engine
     try:
-        identifier = docker.exec_create(name, command, tty=tty, stdin=True)
-        stream = docker.exec_attach(identifier, tty=tty)
+        identifier = engine.exec_create(name, command, tty=tty, stdin=True)
+        stream = engine.exec_attach(identifier, tty=tty)
     except EngineError as error:
-        raise Refused("exec-failed", f"{command[0]} can't be run: {error.message}") from error
+        raise Refused("exec-failed", f"{command[0]} can't be run: {error.reason}") from error
     with stream:
         threading.Thread(target=_feed, args=(call, identifier, stream), daemon=True).start()
         _drain(call, stream, tty=tty)
-    return {"exit_code": docker.exec_result(identifier)}
+    return {"exit_code": engine.exec_result(identifier)}
 
 
 def _feed(call: Call, identifier: str, stream: socket.socket) -> None:
@@ -167,10 +168,10 @@ def _feed(call: Call, identifier: str, stream: socket.socket) -> None:
                 stream.sendall(base64.b64decode(message["stdin"]))
             elif "resize" in message:
                 rows, columns = (int(size) for size in message["resize"])
-                call.server.docker.exec_resize(identifier, rows, columns)
+                call.host.engine.exec_resize(identifier, rows, columns)
             elif message.get("eof"):
                 stream.shutdown(socket.SHUT_WR)
-    except (OSError, ValueError, TypeError, EngineError, AgentError):
+    except (OSError, ValueError, TypeError, AgentError):
         pass  # the command has ended, or the caller sent what is no input
     with contextlib.suppress(OSError):
         stream.shutdown(socket.SHUT_RDWR)  # the caller is gone

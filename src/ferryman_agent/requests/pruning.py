@@ -6,8 +6,8 @@ from typing import Any
 
 from ferryman_agent.errors import BadRequest
 from ferryman_agent.requests.call import Call
-from ferryman_agent.transaction.order import known_app
-from ferryman_agent.transaction.unused import remove_unused
+from ferryman_agent.transaction.orders.deploying import known_app
+from ferryman_agent.transaction.steps.teardown.unused import remove_unused
 
 
 def prune(call: Call) -> dict[str, Any]:
@@ -15,14 +15,14 @@ def prune(call: Call) -> dict[str, Any]:
 
     What a deploy leaves behind it prunes itself, so nobody needs to wait here.
     """
-    app = known_app(call.server.ledger, call.params)
+    app = known_app(call.host.ledger, call.params)
     is_dry = call.params.get("dry_run", False)
     if not isinstance(is_dry, bool):
         raise BadRequest("bad-request", "dry_run: must be true or false")
     found: dict[str, Any] = {"images": [], "bytes": 0}
 
     def act() -> None:
-        found.update(remove_unused(call.server, app, is_dry=is_dry))
+        found.update(remove_unused(call.host, app, is_dry=is_dry))
 
     is_done = call.running.when_all_idle(act)
     named = {"app": app.name, "environment": app.environment, "dry_run": is_dry}

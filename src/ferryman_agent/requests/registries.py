@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ferryman_agent.errors import BadRequest, Refused
-from ferryman_agent.logins import authentication, named
+from ferryman_agent.host.logins import authentication, named
 from ferryman_agent.requests.call import Call
 
 REGISTRY = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
@@ -17,7 +17,7 @@ def login(call: Call) -> dict[str, Any]:
     """Keep a login that the registry takes; Refused `registry-login-refused` when it does not."""
     registry = _registry(call)
     found = {key: _text(call, key) for key in ("username", "password")}
-    why = call.server.docker.login(authentication(registry, found))
+    why = call.host.engine.login(authentication(registry, found))
     if why:
         raise Refused(
             "registry-login-refused",
@@ -25,19 +25,19 @@ def login(call: Call) -> dict[str, Any]:
             state="nothing was changed",
             hint="is it the registry's own name, and a token that may read the image?",
         )
-    call.server.logins.keep(registry, found)
+    call.host.logins.keep(registry, found)
     return {"registry": registry, "username": found["username"]}
 
 
 def logout(call: Call) -> dict[str, Any]:
     """Forget the login at a registry."""
     registry = _registry(call)
-    return {"registry": registry, "forgotten": call.server.logins.forget(registry)}
+    return {"registry": registry, "forgotten": call.host.logins.forget(registry)}
 
 
 def listed(call: Call) -> dict[str, Any]:
     """Which logins are kept, without their passwords."""
-    known = call.server.logins.usernames()
+    known = call.host.logins.usernames()
     return {"registries": [{"registry": registry, "username": username} for registry, username in known.items()]}
 
 

@@ -11,13 +11,13 @@ from ferryman_agent.clock import written
 from ferryman_agent.cron import next_time
 from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, Refused
+from ferryman_agent.host.serving import serving_of
 from ferryman_agent.ledger import App, Run
 from ferryman_agent.manifest import Manifest
 from ferryman_agent.requests.call import Call
 from ferryman_agent.requests.watching import until_gone
 from ferryman_agent.schedules.execution import Execution, log_file
-from ferryman_agent.transaction.order import known_app
-from ferryman_agent.transaction.stop import serving_of
+from ferryman_agent.transaction.orders.deploying import known_app
 
 WHY = {
     "failed": "ended with exit code {exit_code}",
@@ -29,7 +29,7 @@ WHY = {
 
 def run(call: Call) -> dict[str, Any]:
     """Run a schedule's command now; events with its log, then what came of it. A caller that leaves stops nothing."""
-    app = known_app(call.server.ledger, call.params)
+    app = known_app(call.host.ledger, call.params)
     name = _known_schedule(call, app)
     execution = call.scheduler.begin(app.id, name, by_hand=True)
     if execution is None:
@@ -40,14 +40,14 @@ def run(call: Call) -> dict[str, Any]:
         return {"schedule": name, **begun.summary()}
     _show(call, execution)
     execution.ended.wait()
-    ended = call.server.ledger.run(app.id, name, begun.number) or begun
+    ended = call.host.ledger.run(app.id, name, begun.number) or begun
     if ended.state != "succeeded":
         raise _failed(ended)
     return {"schedule": name, **ended.summary()}
 
 
 def _known_schedule(call: Call, app: App) -> str:
-    target, name = serving_of(call.server, app), call.params.get("schedule")
+    target, name = serving_of(call.host, app), call.params.get("schedule")
     known = list(target.manifest.schedules)
     if name not in known:
         raise Refused(
@@ -61,7 +61,7 @@ def _known_schedule(call: Call, app: App) -> str:
 def _refused(call: Call, app: App, name: str) -> Refused:
     if app.stopped:
         return Refused("app-stopped", f"{app.id} is stopped", hint="ferryman start")
-    under_way = [found for found in call.server.ledger.runs(app.id, name) if found.state == "running"]
+    under_way = [found for found in call.host.ledger.runs(app.id, name) if found.state == "running"]
     since = f", since {under_way[0].started_at}" if under_way else ""
     return Refused("run-under-way", f"{name} runs already{since}", state="nothing was changed", hint="ferryman status")
 
@@ -85,7 +85,7 @@ def _show(call: Call, execution: Execution) -> None:
     execution.started.wait()
     has_begun = False
     with contextlib.suppress(EngineError):  # it has ended, and its container is gone
-        stop, output = call.server.docker.follow_logs(execution.container, None)
+        stop, output = call.host.engine.follow_logs(execution.container, None)
         threading.Thread(target=until_gone, args=(call, stop), daemon=True).start()
         for stream, chunk in output:
             has_begun = True
@@ -98,7 +98,7 @@ def _show(call: Call, execution: Execution) -> None:
 
 def send_kept_log(call: Call, app_id: str, name: str, tail: int | None) -> None:
     """The log of a schedule's last run that ended; Refused `no-container` when there was none."""
-    path = log_file(call.server, app_id, name)
+    path = log_file(call.host, app_id, name)
     if not path.exists():
         raise Refused("no-container", f"{name} has not run yet", hint="ferryman status")
     lines = path.read_text(errors="replace").splitlines(keepends=True)
@@ -114,8 +114,8 @@ def told(call: Call, app: App, manifest: Manifest) -> dict[str, Any]:
     """
     found = {}
     for name, schedule in manifest.schedules.items():
-        runs = call.server.ledger.runs(app.id, name)
-        following = None if app.stopped else next_time(schedule.cron, call.server.wall())
+        runs = call.host.ledger.runs(app.id, name)
+        following = None if app.stopped else next_time(schedule.cron, call.host.wall())
         shown = [item if call.role == "operator" else replace(item, log=[]) for item in runs]
         running = [item.summary() for item in shown if item.state == "running"]
         ended = [item.summary() for item in shown if item.state != "running"]

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ferryman_agent.requests import changes, deployments, doctoring, operating, pruning, reading, registries, schedules
+from ferryman_agent.requests import (
+    changes,
+    deployments,
+    doctoring,
+    operating,
+    plan,
+    pruning,
+    reading,
+    registries,
+    schedules,
+)
 from ferryman_agent.requests.call import Call
 
 PIPELINE = frozenset({"pipeline", "operator"})
@@ -27,7 +37,7 @@ REQUESTS = {
     "rollback": Request(deployments.rollback, PIPELINE),
     "follow": Request(deployments.follow, PIPELINE),
     "cancel": Request(deployments.cancel, PIPELINE),
-    "plan": Request(reading.plan, PIPELINE),
+    "plan": Request(plan.plan, PIPELINE),
     "status": Request(reading.status, PIPELINE),
     "releases": Request(reading.releases, PIPELINE),
     "deployments": Request(reading.deployments, PIPELINE),

@@ -6,11 +6,11 @@ from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 DOCKER_EFFECTS = frozenset(
-    {"pull", "create", "start", "stop", "remove", "set_restart_policy", "ensure_network", "ensure_volume", "run"}
+    {"pull", "create", "start", "stop", "remove", "keep", "ensure_network", "ensure_volume", "run"}
     | {"connect"}
     | {"remove_image", "remove_network", "remove_volume"}
 )
-DOCKER_READS = frozenset({"container", "containers", "image", "images", "wait", "version", "info", "volume", "volumes"})
+DOCKER_READS = frozenset({"workload", "workloads", "image", "images", "wait", "facts", "volume_folder", "volumes"})
 EDGE_EFFECTS = frozenset({"agree", "cut", "remove"})
 LEDGER_EFFECTS = frozenset(
     {"add_app", "add_release", "mark_releases", "commit", "set_degraded", "begin", "target", "finish", "add_event"}

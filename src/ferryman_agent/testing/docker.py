@@ -5,16 +5,32 @@ from __future__ import annotations
 import itertools
 import json
 import queue
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.engine import (
+    Endpoint,
+    Engine,
+    EngineError,
+    Facts,
+    Happened,
+    Image,
+    ImageUsage,
+    Inspected,
+    Keep,
+    Observed,
+    State,
+    Subnet,
+    Workload,
+)
+from ferryman_agent.engine.docker.commands import check_exit
 from ferryman_agent.errors import Unavailable
-from ferryman_agent.probe import Answer
+from ferryman_agent.host.probe import Answer
+from ferryman_agent.testing.behaviour import Behaviour, FakeDatabase
 from ferryman_agent.testing.clock import FakeStopwatch
-from ferryman_agent.testing.copies import copied
+from ferryman_agent.testing.container import FakeContainer
 
 
 def refuse(*_: object, **__: object) -> Any:
@@ -22,79 +38,21 @@ def refuse(*_: object, **__: object) -> Any:
     raise EngineError(500, "not now")
 
 
-@dataclass
-class Behaviour:
-    """How an image behaves: it serves, and its migrations succeed, unless told otherwise.
-
-    `exits`: role → exit code right after the start. `answers` of the health check, in order, the last for ever;
-    none: nothing listens. `health` is what the container's health command leads to. `stays`: migrations that are
-    applied although `migrate` exits with an error.
-    """
-
-    migrations: list[str] | None = None
-    exits: dict[str, int] = field(default_factory=dict)
-    answers: list[Answer] = field(default_factory=lambda: [Answer(200, "ok")])
-    stays: list[str] = field(default_factory=list)
-    migrate_hangs: bool = False
-    log: str = ""
-    user: str = ""
-    health: str = "healthy"
-    architecture: str = "amd64"
-    size: int = 100 << 20
-
-
-@dataclass
-class FakeDatabase:
-    """What PostgreSQL keeps on its volume: roles with passwords, databases with their applied migrations."""
-
-    roles: dict[str, str] = field(default_factory=dict)
-    databases: dict[str, set[str]] = field(default_factory=dict)
-
-    def psql(self, database: str, statement: str) -> tuple[int, bytes, bytes]:
-        """Answer the agent's own statements as psql does."""
-        if database != "postgres" and database not in self.databases:
-            return 2, b"", f'database "{database}" does not exist'.encode()
-        words = statement.replace('"', "").replace("'", "").rstrip(";\n").split()
-        rows: list[str] = []
-        if "pg_database_size" in statement:
-            rows = [str(8 << 20)]
-        elif "to_regclass" in statement:
-            rows = sorted(self.databases[database])
-        elif words[:2] == ["SELECT", "rolname"]:
-            rows = list(self.roles)
-        elif words[:2] == ["SELECT", "datname"]:
-            rows = list(self.databases)
-        elif words[:2] == ["CREATE", "DATABASE"]:
-            self.databases[words[2]] = set()
-        elif words[1] == "ROLE":
-            self.roles[words[2]] = words[-1]
-        else:
-            return 3, b"", f"syntax error in {statement}".encode()
-        return 0, "".join(f"{row}\n" for row in rows).encode(), b""
-
-
-def _host_ports(found: dict[str, Any]) -> set[int]:
-    """The ports of the host that a container publishes when it runs."""
-    bindings = found["HostConfig"].get("PortBindings") or {}
-    return {int(binding["HostPort"]) for each in bindings.values() for binding in each}
-
-
-class Happenings(queue.Queue[dict[str, Any] | None]):
-    """Events that a test makes; None: the engine breaks off. Nobody listens to a copy yet."""
+class Happenings(queue.Queue[Happened | None]):
+    """What a test makes happen; None: the engine breaks off. Nobody listens to a copy yet."""
 
     def __reduce__(self) -> tuple[type[Happenings], tuple[()]]:
         return Happenings, ()
 
 
-class FakeDocker(Docker):
+class FakeDocker(Engine):
     """An engine in memory. `registry` is what can be pulled: reference → behaviour; so are `images_here`.
 
-    `tagged`: reference → tags that somebody gave the image here.
+    `tagged`: reference → tags that somebody gave the image here. `networks`: name → (id, subnet).
     `is_private`: what is pulled by digest needs a login.
     """
 
     def __init__(self, folder: Path, stopwatch: FakeStopwatch) -> None:
-        super().__init__("/nowhere")
         self.folder = folder
         self.stopwatch = stopwatch
         self.registry: dict[str, Behaviour] = {
@@ -103,10 +61,10 @@ class FakeDocker(Docker):
         self.images_here: dict[str, Behaviour] = {}
         self.tagged: dict[str, list[str]] = {}
         self.pruned: set[str] = set()
-        self.networks: dict[str, dict[str, Any]] = {}
+        self.networks: dict[str, tuple[str, Subnet]] = {}
         self.volume_labels: dict[str, dict[str, str]] = {}
         self.databases: dict[str, FakeDatabase] = {}
-        self.by_name: dict[str, dict[str, Any]] = {}
+        self.by_name: dict[str, FakeContainer] = {}
         self.calls: list[str] = []
         self.pulls: list[tuple[str, dict[str, str] | None]] = []
         self.probes: list[tuple[str, int, str, str, float]] = []
@@ -121,35 +79,38 @@ class FakeDocker(Docker):
     def _number(self) -> str:
         return f"{next(self._numbers):064x}"
 
-    def _found(self, container: str) -> dict[str, Any]:
-        for name, known in self.by_name.items():
-            if container in (name, known["Id"]):
-                return known
-        raise EngineError(404, f"No such container: {container}")
+    def _find(self, workload: str) -> FakeContainer | None:
+        named = self.by_name.get(workload)
+        return named or next((found for found in self.by_name.values() if found.id == workload), None)
 
-    def version(self) -> dict[str, Any]:
-        return {"Version": "26.1.5", "ApiVersion": "1.45", "Arch": "amd64", "Os": "linux"}
+    def _found(self, workload: str) -> FakeContainer:
+        if found := self._find(workload):
+            return found
+        raise EngineError(404, f"No such container: {workload}")
 
-    def info(self) -> dict[str, Any]:
-        return {"DockerRootDir": str(self.folder)}
+    def _behaviour(self, found: FakeContainer) -> Behaviour:
+        return self.images_here.get(found.workload.image, Behaviour())
 
-    def events(self, types: list[str], actions: list[str]) -> Iterator[dict[str, Any]]:
+    def facts(self) -> Facts:
+        return Facts("26.1.5", "amd64", self.folder)
+
+    def happenings(self) -> Iterator[Happened]:
         """What a test puts into `happened`; None: the engine breaks off."""
-        yield {}
-        while (event := self.happened.get()) is not None:
-            if event["Type"] in types and event["Action"] in actions:
-                yield event
+        yield Happened()
+        while (happened := self.happened.get()) is not None:
+            yield happened
         raise Unavailable("engine-down", "the Docker Engine broke off its events")
 
     # -- images
 
-    def image(self, reference: str) -> dict[str, Any] | None:
+    def image(self, reference: str) -> Image | None:
         behaviour = self.images_here.get(reference)
         if behaviour is None:
             return None
         labels = {} if behaviour.migrations is None else {"ferryman.migrations": json.dumps(behaviour.migrations)}
-        config = {"Labels": labels, "User": behaviour.user}
-        return {"Id": reference, "Size": behaviour.size, "Architecture": behaviour.architecture, "Config": config}
+        digests, tags = (reference,) if "@" in reference else (), self.tagged.get(reference, [])
+        tags = tags if digests else [reference]
+        return Image(reference, behaviour.size, behaviour.architecture, behaviour.user, labels, digests, tuple(tags))
 
     def pull(self, reference: str, auth: dict[str, str] | None, is_cancelled: Callable[[], bool]) -> None:
         self.pulls.append((reference, auth))
@@ -163,7 +124,7 @@ class FakeDocker(Docker):
 
     def prune(self) -> None:
         """What `docker system prune --all` takes: containers that do not run, and images that none has."""
-        for name in [name for name, found in self.by_name.items() if not found["State"]["Running"]]:
+        for name in [name for name, found in self.by_name.items() if not found.is_up]:
             del self.by_name[name]
         for reference in list(self.images_here):
             if self.remove_image(reference):
@@ -172,229 +133,225 @@ class FakeDocker(Docker):
     def login(self, auth: dict[str, str]) -> str:
         return "unauthorized" if auth["password"] == self.wrong_password else ""
 
-    def images(self, repository: str) -> list[dict[str, Any]]:
+    def images(self, repository: str) -> list[Image]:
         found = [name for name in self.images_here if name.partition("@")[0].rpartition(":")[0] == repository]
         found += [name for name in self.images_here if name.startswith(f"{repository}@")]
-        return [self._listed(name) for name in found]
+        return [image for name in found if (image := self.image(name))]
 
-    def _listed(self, name: str) -> dict[str, Any]:
-        names = {"RepoDigests": [name], "RepoTags": self.tagged.get(name, [])}
-        names = names if "@" in name else {"RepoDigests": [], "RepoTags": [name]}
-        return {"Id": name, "Size": self.images_here[name].size, **names}
-
-    def image_bytes(self) -> dict[str, Any] | None:
-        images = [{**self._listed(name), "SharedSize": 0} for name in self.images_here]
-        return {"LayersSize": sum(image["Size"] for image in images), "Images": images}
+    def image_usage(self) -> ImageUsage | None:
+        sizes = {name: (behaviour.size, 0) for name, behaviour in self.images_here.items()}
+        return ImageUsage(sum(size for size, _ in sizes.values()), sizes)
 
     def remove_image(self, reference: str) -> bool:
-        if any(container["Config"]["Image"] == reference for container in self.by_name.values()):
+        if any(found.workload.image == reference for found in self.by_name.values()):
             return False
         return self.images_here.pop(reference, None) is not None
 
     # -- networks and volumes
 
-    def ensure_network(self, name: str, subnet: dict[str, str], labels: dict[str, str]) -> None:
+    def ensure_network(self, name: str, subnet: Subnet, labels: Mapping[str, str]) -> None:  # noqa: ARG002
         if name not in self.networks:
-            self.networks[name] = {"Id": self._number(), "Subnet": subnet, "Labels": labels}
+            self.networks[name] = (self._number(), subnet)
 
-    def network(self, name: str) -> dict[str, Any] | None:
-        found = self.networks.get(name)
-        return found and {"Id": found["Id"], "IPAM": {"Config": [found["Subnet"]]}, "Labels": found["Labels"]}
+    def subnet(self, network: str) -> Subnet | None:
+        return self.networks[network][1] if network in self.networks else None
 
     def remove_network(self, name: str) -> None:
         self.networks.pop(name, None)
         for found in self.by_name.values():
-            found["NetworkSettings"]["Networks"].pop(name, None)
+            found.addresses.pop(name, None)
 
-    def disconnect(self, network: str, container: str) -> None:
+    def disconnect(self, network: str, workload: str) -> None:
         """What somebody does by hand: the container runs on, and nobody reaches it."""
-        self._found(container)["NetworkSettings"]["Networks"].pop(network, None)
+        self._found(workload).addresses.pop(network, None)
 
-    def connect(self, network: str, container: str, address: str | None, alias: str) -> None:
-        found = self._found(container)
-        found["NetworkSettings"]["Networks"][network] = {"IPAddress": address or "", "Aliases": [alias]}
-        found["NetworkID"], found["Address"] = self.networks[network]["Id"], address
+    def connect(self, endpoint: Endpoint, workload: str) -> None:
+        found = self._found(workload)
+        found.addresses[endpoint.network] = endpoint.address or ""
+        found.network = self.networks[endpoint.network][0]
 
     def remove_volume(self, name: str) -> None:
-        users = [found["Name"] for found in self.by_name.values() if name in str(found["HostConfig"].get("Mounts"))]
+        users = [found.name for found in self.by_name.values() if name in found.workload.volumes]
         if users:
             raise EngineError(409, f"volume is in use - {users}")
         self.volume_labels.pop(name, None)
         self.databases.pop(name, None)
 
-    def ensure_volume(self, name: str, labels: dict[str, str]) -> None:
-        self.volume_labels.setdefault(name, labels)
+    def ensure_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        self.volume_labels.setdefault(name, dict(labels))
         (self.folder / "volumes" / name).mkdir(parents=True, exist_ok=True)
 
-    def volume(self, name: str) -> dict[str, Any]:
+    def volume_folder(self, name: str) -> Path:
         if name not in self.volume_labels:
             raise EngineError(404, f"no such volume: {name}")
-        return {"Name": name, "Mountpoint": str(self.folder / "volumes" / name)}
+        return self.folder / "volumes" / name
 
-    def volumes(self, labels: dict[str, str]) -> list[str]:
-        return [name for name, found in self.volume_labels.items() if labels.items() <= found.items()]
+    def volumes(self, labels: Mapping[str, str], prefix: str = "") -> list[str]:
+        carrying = {name for name, carried in self.volume_labels.items() if labels.items() <= carried.items()}
+        return sorted(carrying | {name for name in self.volume_labels if prefix and name.startswith(prefix)})
 
-    # -- containers
+    # -- workloads
 
-    def create(self, name: str, specification: dict[str, Any]) -> str:
+    def create(self, name: str, workload: Workload) -> str:
+        """A volume that is not there yet is made with it, without a label."""
         if name in self.by_name:
             raise EngineError(409, f"Conflict. The container name {name} is already in use")
-        if specification["Image"] not in self.images_here:
-            raise EngineError(404, f"No such image: {specification['Image']}")
-        network = specification["HostConfig"]["NetworkMode"]
-        endpoints = specification.get("NetworkingConfig", {}).get("EndpointsConfig", {})
-        identifier = self._number()
-        keys = ("Image", "Env", "Labels", "Cmd", "StopTimeout", "Healthcheck")
-        self.by_name[name] = {
-            "Id": identifier,
-            "Name": f"/{name}",
-            "Config": {**{key: copied(specification.get(key)) for key in keys}, "User": ""},
-            "HostConfig": copied(specification["HostConfig"]),
-            "State": {"Status": "created", "Running": False, "ExitCode": 0, "StartedAt": ""},
-            "RestartCount": 0,
-            "NetworkID": self.networks.get(network, {}).get("Id", ""),
-            "Address": (fixed := endpoints.get(network, {}).get("IPAMConfig", {}).get("IPv4Address")),
-            "NetworkSettings": {"Networks": {network: {"IPAddress": fixed or ""}}},
-        }
-        return identifier
+        if workload.image not in self.images_here:
+            raise EngineError(404, f"No such image: {workload.image}")
+        for volume in workload.volumes:
+            self.ensure_volume(volume, {})
+        found = self.by_name[name] = FakeContainer(self._number(), name, workload, workload.keep)
+        if endpoint := workload.endpoint:
+            found.network = self.networks[endpoint.network][0] if endpoint.network in self.networks else ""
+            found.addresses = {endpoint.network: endpoint.address or ""}
+        return found.id
 
-    def start(self, container: str) -> None:
-        found = self._found(container)
-        if found["State"]["Running"]:
+    def start(self, workload: str) -> None:
+        found = self._found(workload)
+        if found.is_up:
             return
-        network, address = found["HostConfig"]["NetworkMode"], found["Address"]
-        if network != "host" and self.networks.get(network, {}).get("Id") != found["NetworkID"]:
-            raise EngineError(404, f"network {found['NetworkID']} not found")
-        if address and any(c["Address"] == address and c["State"]["Running"] for c in self.by_name.values()):
-            raise EngineError(403, "Address already in use")
-        self._check_ports(found)
-        self.calls.append(f"start {found['Name'][1:]}")
-        found["State"].update(Status="running", Running=True, StartedAt=self._now())
-        behaviour = self.images_here.get(found["Config"]["Image"], Behaviour())
-        role = (found["Config"]["Labels"] or {}).get("ferryman.role", "")
-        if found["Config"]["Healthcheck"]:
-            found["State"]["Health"] = {"Status": behaviour.health}
+        self._check_network(found)
+        for port in found.workload.published.keys() & (self.published() | self.edge_ports() | self.foreign_ports):
+            raise EngineError(500, f"Bind for 0.0.0.0:{port} failed: port is already allocated")
+        self.calls.append(f"start {found.name}")
+        found.begin(self._now())
+        behaviour, role = self._behaviour(found), found.workload.labels.get("ferryman.role", "")
+        if found.workload.health:
+            found.health = behaviour.health
         if role == "migrate":
             self._migrate(found, behaviour)
         if role in behaviour.exits:
-            self.exit(container, behaviour.exits[role])
+            self.exit(workload, behaviour.exits[role])
+
+    def _check_network(self, found: FakeContainer) -> None:
+        endpoint = found.workload.endpoint
+        known = self.networks.get(endpoint.network) if endpoint else None
+        if endpoint and (known is None or known[0] != found.network):
+            raise EngineError(404, f"network {found.network} not found")
+        if found.address and any(other.is_up and other.address == found.address for other in self.by_name.values()):
+            raise EngineError(403, "Address already in use")
 
     def published(self) -> set[int]:
         """The ports of the host that running containers publish."""
-        return {port for found in self.by_name.values() if found["State"]["Running"] for port in _host_ports(found)}
+        return {port for found in self.by_name.values() for port in found.ports}
 
-    def _check_ports(self, found: dict[str, Any]) -> None:
-        for port in _host_ports(found) & (self.published() | self.edge_ports() | self.foreign_ports):
-            raise EngineError(500, f"Bind for 0.0.0.0:{port} failed: port is already allocated")
-
-    def _migrate(self, found: dict[str, Any], behaviour: Behaviour) -> None:
+    def _migrate(self, found: FakeContainer, behaviour: Behaviour) -> None:
         if behaviour.migrate_hangs:
             return
-        url = next(line for line in found["Config"]["Env"] if line.startswith("DATABASE_URL="))
-        app, name = found["Config"]["Labels"]["ferryman.app"], url.rpartition("/")[2]
+        url = next(line for line in found.workload.environment if line.startswith("DATABASE_URL="))
+        app, name = found.workload.labels["ferryman.app"], url.rpartition("/")[2]
         applied = self.databases[f"ferryman.{app}.postgres-17"].databases[name]
         applied |= set(behaviour.stays if behaviour.exits.get("migrate") else behaviour.migrations or [])
         if "migrate" not in behaviour.exits:
-            self.exit(found["Id"], 0)
+            self.exit(found.id, 0)
 
-    def exit(self, container: str, code: int) -> None:
-        """The container's process ends by itself; its restart policy is followed."""
-        found = self._found(container)
-        if found["HostConfig"]["RestartPolicy"]["Name"] in ("always", "unless-stopped"):
-            found["RestartCount"] += 1
-            return
-        found["State"].update(Status="exited", Running=False, ExitCode=code, FinishedAt=self._now())
+    def exit(self, workload: str, code: int) -> None:
+        """The container's process ends by itself; the engine keeps up what it is to keep up."""
+        found = self._found(workload)
+        if found.keep is Keep.NO:
+            found.end(code, self._now())
+        else:
+            found.restarts += 1
 
     def _now(self) -> str:
         """As the engine writes it."""
         return self.stopwatch.wall().strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
 
     def reboot(self) -> None:
-        """Everything ends; what has a lasting policy, and was not stopped or has `always`, comes up again."""
-        policies = {name: found["HostConfig"]["RestartPolicy"]["Name"] for name, found in self.by_name.items()}
-        was_up = {name for name, found in self.by_name.items() if found["State"]["Running"]}
-        for found in self.by_name.values():
-            if found["State"]["Running"]:
-                found["State"].update(Status="exited", Running=False, ExitCode=255, FinishedAt=self._now())
-        for name, policy in policies.items():
-            is_lasting = policy == "always" or (policy == "unless-stopped" and name in was_up)
-            if is_lasting and not _host_ports(self.by_name[name]) & self.published():
-                self.by_name[name]["State"].update(Status="running", Running=True, StartedAt=self._now())
+        """Everything ends; what is kept, and was not stopped or is to return all the same, comes up again."""
+        was_up = {name for name, found in self.by_name.items() if found.is_up}
+        for name in was_up:
+            self.by_name[name].end(255, self._now())
+        for name, found in self.by_name.items():
+            is_lasting = found.keep is Keep.RETURNING or (found.keep is Keep.UP and name in was_up)
+            if is_lasting and not found.workload.published.keys() & self.published():
+                found.begin(self._now())
 
-    def resume(self, container: str) -> None:
-        self._found(container)["State"].update(Status="running")
+    def resume(self, workload: str) -> None:
+        found = self._found(workload)
+        found.state = State.RUNNING if found.state is State.PAUSED else found.state
 
-    def stop(self, container: str, grace: float) -> None:
-        if found := self.container(container):
-            self.calls.append(f"stop {found['Name'][1:]} within {grace:g} s")
-            self._found(container)["State"].update(Status="exited", Running=False, ExitCode=143, FinishedAt=self._now())
+    def stop(self, workload: str, grace: float) -> None:
+        if found := self._find(workload):
+            self.calls.append(f"stop {found.name} within {grace:g} s")
+            if found.is_up:
+                found.end(143, self._now())
 
-    def remove(self, container: str) -> None:
-        if found := self.container(container):
-            del self.by_name[found["Name"][1:]]
+    def remove(self, workload: str) -> None:
+        if found := self._find(workload):
+            del self.by_name[found.name]
 
-    def set_restart_policy(self, container: str, policy: str) -> None:
-        self._found(container)["HostConfig"]["RestartPolicy"] = {"Name": policy}
+    def keep(self, workload: str, keep: Keep) -> None:
+        self._found(workload).keep = keep
 
-    def container(self, name: str) -> dict[str, Any] | None:
-        try:
-            return copied(self._found(name))
-        except EngineError:
-            return None
+    def workload(self, name: str) -> Inspected | None:
+        found = self._find(name)
+        return found.inspected(self._behaviour(found).user) if found else None
 
-    def containers(self, labels: dict[str, str]) -> list[dict[str, Any]]:
-        found = []
-        for known in self.by_name.values():
-            carried = known["Config"]["Labels"] or {}
-            if all(key in carried and value in ("", carried[key]) for key, value in labels.items()):
-                state = known["State"]["Status"]
-                ports = [{"PublicPort": port} for port in _host_ports(known) if known["State"]["Running"]]
-                one = {"Id": known["Id"], "Names": [known["Name"]], "Labels": carried, "State": state, "Ports": ports}
-                found.append({**one, "NetworkSettings": copied(known["NetworkSettings"])})
-        return found
+    def workloads(self, labels: Mapping[str, str]) -> list[Observed]:
+        return [found.observed() for found in self.by_name.values() if found.carries(labels)]
 
-    def memory_of(self, container: str) -> int | None:
-        return self.memory_used if self.container(container) else None
+    def memory_of(self, workload: str) -> int | None:
+        return self.memory_used if self._find(workload) else None
 
-    def wait(self, container: str, limit: float) -> int | None:
-        state = self._found(container)["State"]
-        if state["Running"]:
+    def wait(self, workload: str, limit: float) -> int | None:
+        found = self._found(workload)
+        if found.is_up:
             self.stopwatch.wait(limit)
             return None
-        return int(state["ExitCode"])
+        return found.exit_code
 
-    def archive(self, container: str, path: str) -> bytes:
-        raise EngineError(404, f"{path} is not in {container}")
+    def archive(self, workload: str, path: str) -> bytes:
+        raise EngineError(404, f"{path} is not in {workload}")
 
-    def logs(self, container: str, *, tail: int | None = None) -> Iterator[tuple[str, bytes]]:
-        behaviour = self.images_here.get(self._found(container)["Config"]["Image"], Behaviour())
-        lines = behaviour.log.splitlines(keepends=True)
+    def logs(self, workload: str, *, tail: int | None = None) -> Iterator[tuple[str, bytes]]:
+        lines = self._behaviour(self._found(workload)).log.splitlines(keepends=True)
         yield from (("stdout", line.encode()) for line in (lines if tail is None else lines[-tail:]))
 
-    def follow_logs(self, container: str, tail: int | None) -> tuple[Callable[[], None], Iterator[tuple[str, bytes]]]:
-        return (lambda: None), self.logs(container, tail=tail)
+    def follow_logs(self, workload: str, tail: int | None) -> tuple[Callable[[], None], Iterator[tuple[str, bytes]]]:
+        return (lambda: None), self.logs(workload, tail=tail)
 
-    # -- exec
+    # -- commands inside
 
-    def run(self, container: str, command: list[str], user: str = "", stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    def exec_create(self, workload: str, command: list[str], *, tty: bool, stdin: bool, user: str = "") -> str:
+        raise EngineError(
+            500, f"{workload} is in memory: {command[0]} has no terminal of {user or 'root'}, {tty=}, {stdin=}"
+        )
+
+    def exec_attach(self, identifier: str, *, tty: bool) -> socket.socket:
+        raise EngineError(404, f"no such exec: {identifier}, {tty=}")
+
+    def exec_resize(self, identifier: str, rows: int, columns: int) -> None:
+        raise EngineError(404, f"no such exec: {identifier}, {rows=}, {columns=}")
+
+    def exec_result(self, identifier: str) -> int:
+        raise EngineError(404, f"no such exec: {identifier}")
+
+    def run(self, workload: str, command: list[str], user: str = "", stdin: bytes = b"") -> tuple[int, bytes, bytes]:
         """pg_isready and psql inside a PostgreSQL container."""
-        found = self._found(container)
-        if not found["State"]["Running"]:
-            raise EngineError(409, f"container {container} is not running")
-        volume = found["HostConfig"]["Mounts"][0]["Source"]
-        database = self.databases.setdefault(volume, FakeDatabase())
+        found = self._found(workload)
+        if not found.is_up:
+            raise EngineError(409, f"container {workload} is not running")
+        database = self.databases.setdefault(next(iter(found.workload.volumes)), FakeDatabase())
         if command[0] == "pg_isready":
             return 0, b"", b""
         if user != "postgres":
             return 2, b"", b"role does not exist"
         return database.psql(command[command.index("-d") + 1], stdin.decode())
 
+    def stream(
+        self, workload: str, command: list[str], user: str = "", stdin: Iterable[bytes] | None = None
+    ) -> Iterator[bytes]:
+        """What `run` answers, in one piece."""
+        code, output, errors = self.run(workload, command, user, b"".join(stdin or ()))
+        yield output
+        check_exit(command, code, errors)
+
     def probe(self, address: str, port: int, path: str, host: str, timeout: float) -> Answer:
         """What a container at this address answers to its health check."""
         self.probes.append((address, port, path, host, timeout))
         for found in self.by_name.values():
-            is_reached = any(end["IPAddress"] == address for end in found["NetworkSettings"]["Networks"].values())
-            if is_reached and found["State"]["Running"] and f"PORT={port}" in found["Config"]["Env"]:
-                answers = self.images_here.get(found["Config"]["Image"], Behaviour()).answers
+            if found.is_up and address in found.addresses.values() and f"PORT={port}" in found.workload.environment:
+                answers = self._behaviour(found).answers
                 return answers.pop(0) if len(answers) > 1 else answers[0] if answers else Answer(None)
         return Answer(None)

@@ -23,3 +23,6 @@ class MemoryLedger(Ledger):
             origin._connection.backup(self._connection)
         else:
             prepare(self._connection)
+
+    def fault(self, error: Exception | None = None) -> None:
+        """It has no file that could be lost."""

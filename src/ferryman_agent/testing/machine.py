@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ferryman_agent.containers import SUBNETS
-from ferryman_agent.ledger import App, Deployment, Ledger, Release
-from ferryman_agent.resources import Filesystem
+from ferryman_agent.errors import AgentError
+from ferryman_agent.host import Host
+from ferryman_agent.host.resources import Filesystem
+from ferryman_agent.ledger import App, Deployment, Ledger, Outcome, Release
+from ferryman_agent.testing.behaviour import Behaviour
 from ferryman_agent.testing.clock import FakeClock, FakeStopwatch
 from ferryman_agent.testing.crash import DOCKER_EFFECTS, EDGE_EFFECTS, LEDGER_EFFECTS, Crash, CrashPoint, crashing
-from ferryman_agent.testing.docker import Behaviour, FakeDocker
+from ferryman_agent.testing.docker import FakeDocker
 from ferryman_agent.testing.edge import FakeEdge
-from ferryman_agent.transaction.change import Order, kind_of
 from ferryman_agent.transaction.journal import Journal
-from ferryman_agent.transaction.kinds import run_of
-from ferryman_agent.transaction.order import DeployOrder, parse_deploy
-from ferryman_agent.transaction.run import Run
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.names import StepName
+from ferryman_agent.transaction.orders import DeployOrder, Order
+from ferryman_agent.transaction.orders.deploying import parse_deploy
+from ferryman_agent.transaction.runs.conductor import conduct
+from ferryman_agent.transaction.runs.looking import look
+from ferryman_agent.transaction.story import planned, story_of
+from ferryman_agent.transaction.transaction import Transaction
 
 
 def manifest(**changed: Any) -> dict[str, Any]:
@@ -85,24 +91,23 @@ class FakeMachine:
         self.docker = FakeDocker(self.folder, self.stopwatch)
         self.docker.edge_ports, self.edge.taken_ports = self.edge.ports, self.taken_ports
 
-    def agent(self, point: CrashPoint | None = None) -> Server:
+    def agent(self, point: CrashPoint | None = None) -> Host:
         """A new agent on what is there; with `point` it crashes where that says."""
-        ledger = self.ledger or Ledger(self.folder / "ledger.db", self.clock)
-        if point is None:
-            server = Server(ledger, self.docker, self.edge, self.folder)
-        else:
-            server = Server(
-                crashing(ledger, point, LEDGER_EFFECTS),
-                crashing(self.docker, point, DOCKER_EFFECTS),
-                crashing(self.edge, point, EDGE_EFFECTS),
-                self.folder,
-            )
-        server.probe, server.stopwatch, server.wall = self.docker.probe, self.stopwatch, self.stopwatch.wall
-        server.filesystem, server.memory = self.filesystem, lambda: self.free_memory
-        server.is_port_free = self.is_port_free
+        return self.host(self.ledger or Ledger(self.folder / "ledger.db", self.clock), point)
+
+    def host(self, ledger: Ledger, point: CrashPoint | None = None) -> Host:
+        """What an agent works on, with this ledger."""
+        engine, edge = self.docker, self.edge
         if point:
-            _crash_at_files(server, point)
-        return server
+            ledger = crashing(ledger, point, LEDGER_EFFECTS)
+            engine, edge = crashing(engine, point, DOCKER_EFFECTS), crashing(edge, point, EDGE_EFFECTS)
+        host = Host(ledger, engine, edge, self.folder)
+        host.probe, host.stopwatch, host.wall = self.docker.probe, self.stopwatch, self.stopwatch.wall
+        host.filesystem, host.memory = self.filesystem, lambda: self.free_memory
+        host.is_port_free = self.is_port_free
+        if point:
+            _crash_at_files(host, point)
+        return host
 
     def copy_to(self, folder: Path) -> FakeMachine:
         """The same machine somewhere else; no agent may run on it."""
@@ -133,18 +138,18 @@ class FakeMachine:
         return parse_deploy({"manifest": content or manifest(), "digest": digest(word), "revision": revision, **params})
 
 
-def _crash_at_files(server: Server, point: CrashPoint) -> None:
-    write = server.write_release
+def _crash_at_files(server: Host, point: CrashPoint) -> None:
+    write = server.secrets.write_release
 
     def write_release(app: App, release: Release, environment: list[str]) -> None:
         point.passing("before write_release")
         write(app, release, environment)
         point.passing("after write_release")
 
-    server.write_release = write_release  # type: ignore[method-assign]
+    server.secrets.write_release = write_release  # type: ignore[method-assign]
 
 
-def begin(server: Server, order: Order, request: str) -> Run:
+def begin(server: Host, order: Order, request: str) -> Transaction:
     """A transaction as it is recorded before it is carried out."""
     if isinstance(order, DeployOrder):
         app = server.ledger.add_app(order.manifest.app, order.manifest.environment, SUBNETS)
@@ -154,19 +159,44 @@ def begin(server: Server, order: Order, request: str) -> Run:
             raise LookupError(order.app_id)
         app = found
     sequence = order.sequence if isinstance(order, DeployOrder) else None
-    deployment = server.ledger.begin(app, request, kind_of(order), sequence)
-    return run_of(server, Journal(server.ledger, app, deployment), order, app)
+    deployment = server.ledger.begin(app, request, order.kind, sequence)
+    return Transaction(server, Journal(server.ledger, app, deployment), order, app)
 
 
-def carry_out(server: Server, order: Order, request: str) -> Deployment:
-    """Run one transaction in this thread; returns what the ledger has of it. LookupError after a removal."""
-    run = begin(server, order, request)
-    run.carry_out()
-    deployment = run.journal.deployment
+def carry_out(server: Host, order: Order, request: str) -> Deployment:
+    """Run one transaction in this thread; returns what the ledger has of it. LookupError after a removal.
+
+    The steps that run are those that a plan shows; AssertionError when they are not.
+    """
+    foreseen = _foreseen(server, order)
+    transaction = begin(server, order, request)
+    conduct(transaction)
+    deployment = transaction.journal.deployment
     recorded = server.ledger.deployment(deployment.id)
     if recorded is None:
         raise LookupError(deployment.id)
+    _check_steps(foreseen, server.ledger.events(deployment.id), recorded.state)
     return recorded
+
+
+def _foreseen(server: Host, order: Order) -> list[StepName]:
+    """The steps that `plan` shows for an order; the preflight alone when it is refused."""
+    try:
+        facts = look(server, order, server.ledger.app(order.app_id))
+        return [step.name for step in planned(story_of(facts), facts)]
+    except (AgentError, AssertionError):
+        return [StepName.PREFLIGHT]
+
+
+def _check_steps(foreseen: list[StepName], events: list[dict[str, Any]], outcome: Outcome) -> None:
+    steps = [event for event in events if event["kind"] == "step" and event["step"] != StepName.START_OLD]
+    begun = [event["step"] for event in steps if event["state"] == "started"]
+    ran = [name for name, _ in itertools.groupby(begun)]
+    is_whole = outcome in (Outcome.SUCCEEDED, Outcome.UNCHANGED)
+    if is_whole and any(event["state"] == "failed" for event in steps):  # what needs a step that was left is left, too
+        foreseen = [name for name in foreseen if name in ran]
+    if ran != (foreseen if is_whole else foreseen[: len(ran)]):
+        raise AssertionError(f"planned were {', '.join(foreseen)}; there ran {', '.join(ran)} ({outcome})")
 
 
 def interrupted(machine: FakeMachine, order: Order, at: int | None) -> CrashPoint:
@@ -174,6 +204,6 @@ def interrupted(machine: FakeMachine, order: Order, at: int | None) -> CrashPoin
     point = CrashPoint(at)
     server = machine.agent(point)
     with contextlib.suppress(Crash):
-        begin(server, order, "crashed").carry_out()
+        conduct(begin(server, order, "crashed"))
     server.ledger.close()
     return point

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ferryman_agent.containers import (
     HOST_PORT,
     accessory_name,
@@ -14,17 +12,17 @@ from ferryman_agent.containers import (
     network_name,
 )
 from ferryman_agent.edge import stopped
+from ferryman_agent.engine import Keep
+from ferryman_agent.host import Host
 from ferryman_agent.ledger import AccessoryRecord, App, Release
+from ferryman_agent.ledger.states import HELD
 from ferryman_agent.manifest import Manifest, parse_accessory, parse_manifest
 from ferryman_agent.testing.crash import CrashPoint
 from ferryman_agent.testing.machine import FakeMachine
-from ferryman_agent.transaction.retention import HELD, held_by_others
-from ferryman_agent.transaction.server import Server
-
-NOT_THERE: dict[str, Any] = {"State": {"Running": False}, "HostConfig": {"RestartPolicy": {"Name": ""}}}
+from ferryman_agent.transaction.steps.teardown.retention import held_by_others
 
 
-def broken_promises(machine: FakeMachine, server: Server) -> list[str]:
+def broken_promises(machine: FakeMachine, server: Host) -> list[str]:
     """Deployments without an outcome, and what is not as the ledger says, for every app."""
     broken = [f"{deployment.id} has no outcome" for deployment in server.ledger.unfinished()]
     broken += [f"edge and Docker have port {port}" for port in machine.docker.published() & machine.edge.ports()]
@@ -41,7 +39,7 @@ def broken_promises(machine: FakeMachine, server: Server) -> list[str]:
     return broken
 
 
-def _not_retained(machine: FakeMachine, server: Server, app: App) -> list[str]:
+def _not_retained(machine: FakeMachine, server: Host, app: App) -> list[str]:
     """The release that a rollback goes to is healthy, and its image is here unless somebody removed it by hand."""
     number = server.ledger.served_before(app.id)
     release = server.ledger.release(app.id, number) if number else None
@@ -51,7 +49,7 @@ def _not_retained(machine: FakeMachine, server: Server, app: App) -> list[str]:
     return [] if release.state == "healthy" and is_here else [f"release {number}, which served before, is not retained"]
 
 
-def _files_left_over(machine: FakeMachine, server: Server, app: App) -> list[str]:
+def _files_left_over(machine: FakeMachine, server: Host, app: App) -> list[str]:
     """Folders and images of releases that nothing goes back to. The next prune takes those of failed ones."""
     releases = server.ledger.releases(app.id)
     held = {release.number for release in releases if release.state in (*HELD, "failed")}
@@ -65,8 +63,8 @@ def _files_left_over(machine: FakeMachine, server: Server, app: App) -> list[str
 
 def _left_over(machine: FakeMachine, app: App, allowed: set[str]) -> list[str]:
     """Containers that belong to nothing; those of scheduled commands belong to their runs."""
-    found = machine.docker.containers({"ferryman.app": app.id})
-    names = {container["Names"][0][1:] for container in found if "ferryman.schedule" not in container["Labels"]}
+    found = machine.docker.workloads({"ferryman.app": app.id})
+    names = {container.name for container in found if not container.is_scheduled}
     return [f"{name} is left over" for name in sorted(names - allowed)]
 
 
@@ -84,9 +82,9 @@ def _broken(machine: FakeMachine, app: App, release: Release, records: list[Acce
     for name in sorted(names):
         broken += _not_lasting(machine, name)
     broken += _off_its_network(machine, app, names)
-    web = machine.docker.container(current_name(app, "web", release.number))
-    if web and (web["Address"], web["Config"]["Image"]) != (place, release.reference):
-        broken.append(f"the web container is {web['Config']['Image']} at {web['Address']}")
+    web = machine.docker.by_name.get(current_name(app, "web", release.number))
+    if web and (web.address, web.workload.image) != (place, release.reference):
+        broken.append(f"the web container is {web.workload.image} at {web.address}")
     broken += _not_reached(machine, app, manifest, place)
     if release.state != "healthy":
         broken.append(f"release {release.number} serves and is {release.state}")
@@ -118,10 +116,10 @@ def _routed(machine: FakeMachine, app: App) -> list[str]:
 
 
 def _not_as_recorded(machine: FakeMachine, app: App, record: AccessoryRecord) -> list[str]:
-    container = machine.docker.container(accessory_name(record))
+    container = machine.docker.by_name.get(accessory_name(record))
     if container is None:
-        return [] if app.stopped and app.stopped["database"] else [f"{record.name} has no container"]
-    found, place = (container["Address"], container["Config"]["Image"]), address(app, record.address)
+        return [] if app.stopped and app.stopped.database else [f"{record.name} has no container"]
+    found, place = (container.address, container.workload.image), address(app, record.address)
     image = parse_accessory(record.name, record.definition).image
     return [] if found == (place, image) else [f"{record.name} is {found} and not {(place, image)}"]
 
@@ -132,11 +130,11 @@ def _not_stopped(
     """Roles are stopped; what is kept beside them runs, unless it was to stop too."""
     names, kept = containers
     broken = _left_over(machine, app, names | kept)
-    found = {name: machine.docker.container(name) or NOT_THERE for name in sorted(names | kept)}
-    up = {name for name, container in found.items() if container["State"]["Running"]}
-    returning = [name for name, one in found.items() if one["HostConfig"]["RestartPolicy"]["Name"] == "always"]
+    found = [container for name in sorted(names | kept) if (container := machine.docker.by_name.get(name))]
+    up = {container.name for container in found if container.is_up}
+    returning = [container.name for container in found if container.keep is Keep.RETURNING]
     broken += [f"{name} comes up at a reboot" for name in returning]
-    keeps_database = bool(app.stopped and not app.stopped["database"])
+    keeps_database = bool(app.stopped and not app.stopped.database)
     if up != (kept if keeps_database else set()):
         broken.append(f"{app.id} is stopped, and {sorted(up)} run")
     if manifest.is_published:
@@ -147,18 +145,17 @@ def _not_stopped(
 
 
 def _off_its_network(machine: FakeMachine, app: App, names: set[str]) -> list[str]:
-    found = [machine.docker.container(name) for name in sorted(names)]
-    off = [c["Name"] for c in found if c and network_name(app.id) not in c["NetworkSettings"]["Networks"]]
-    return [f"{name} is off its network" for name in off]
+    found = [container for name in sorted(names) if (container := machine.docker.by_name.get(name))]
+    off = [container for container in found if network_name(app.id) not in container.addresses]
+    return [f"{container.name} is off its network" for container in off]
 
 
 def _not_lasting(machine: FakeMachine, name: str) -> list[str]:
-    container = machine.docker.container(name)
+    container = machine.docker.by_name.get(name)
     if container is None:
         return [f"{name} is not there"]
-    policy = container["HostConfig"]["RestartPolicy"]["Name"]
-    is_up = container["State"]["Running"] and policy == "unless-stopped"
-    return [] if is_up else [f"{name} is {container['State']['Status']} with the restart policy {policy}"]
+    is_up = container.is_up and container.keep is Keep.UP
+    return [] if is_up else [f"{name} is {container.state} and kept {container.keep.value}"]
 
 
 class Watch(CrashPoint):
@@ -173,6 +170,6 @@ class Watch(CrashPoint):
         """Note the passage, and that it was an outage."""
         super().passing(where)
         targets = {target.partition(":")[0] for target in self.machine.edge.targets(None)}
-        up = {c["Address"] for c in self.machine.docker.by_name.values() if c["State"]["Running"]}
+        up = {found.address for found in self.machine.docker.by_name.values() if found.is_up}
         if not targets or not targets <= up:
             self.outages.append(where)

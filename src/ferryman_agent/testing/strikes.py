@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ferryman_agent.containers import HOST_PORT
 from ferryman_agent.edge.configuration import DIRECT_KEY
 from ferryman_agent.edge.runtime import EdgeError
-from ferryman_agent.engine import EngineError
+from ferryman_agent.engine import EngineError, State
 from ferryman_agent.errors import Unavailable
 from ferryman_agent.testing.crash import DOCKER_EFFECTS, LEDGER_EFFECTS, Crash, CrashPoint
 from ferryman_agent.testing.docker import FakeDocker
@@ -165,7 +165,7 @@ class Script(CrashPoint):
 
 def running(docker: FakeDocker) -> set[str]:
     """The addresses of the containers that run."""
-    return {found["Address"] for found in docker.by_name.values() if found["State"]["Running"]}
+    return {found.address for found in docker.by_name.values() if found.is_up and found.address}
 
 
 def lose_container(docker: FakeDocker, pick: int) -> None:
@@ -176,7 +176,7 @@ def lose_container(docker: FakeDocker, pick: int) -> None:
 
 def lose_image(docker: FakeDocker, pick: int) -> None:
     """`docker rmi` of one that no container uses."""
-    unused = sorted(set(docker.images_here) - {found["Config"]["Image"] for found in docker.by_name.values()})
+    unused = sorted(set(docker.images_here) - {found.workload.image for found in docker.by_name.values()})
     if unused:
         gone = unused[pick % len(unused)]
         del docker.images_here[gone]
@@ -189,5 +189,5 @@ def lose_network(docker: FakeDocker, pick: int) -> None:
         gone = names[pick % len(names)]
         del docker.networks[gone]
         for found in docker.by_name.values():
-            if found["HostConfig"]["NetworkMode"] == gone:
-                found["State"].update(Status="exited", Running=False, ExitCode=137)
+            if found.workload.endpoint and found.workload.endpoint.network == gone and found.is_up:
+                found.state, found.exit_code = State.EXITED, 137

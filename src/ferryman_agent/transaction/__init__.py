@@ -1,1 +1,1 @@
-"""The transaction: a deploy or a rollback, from preflight to retention."""
+"""Transactions: what is asked of an app, carried out so that it happens in full or not at all."""

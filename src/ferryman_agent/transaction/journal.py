@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from ferryman_agent.engine import EngineError
 from ferryman_agent.errors import AgentError, Cancelled
-from ferryman_agent.ledger import App, Deployment, Ledger, Release
-from ferryman_agent.transaction.commits import Brought
+from ferryman_agent.ledger import App, Deployment, Kind, Ledger, Outcome, Release
+from ferryman_agent.reports import AppChanged, DeploymentFinished, DeploymentStarted, DeploymentStep, Place, Report
+from ferryman_agent.transaction.names import StepName
+from ferryman_agent.transaction.orders.commits import Brought
 
-REPORTED = ("deploy", "rollback")
+REPORTED = (Kind.DEPLOY, Kind.ROLLBACK)
 
 
-class Step:
-    """A running step; `detail` is shown with its outcome."""
+class StepEntry:
+    """The entry of a step that runs; `detail` is shown with its outcome."""
 
     def __init__(self) -> None:
         self.state = "done"
@@ -57,46 +58,42 @@ class Journal:
 
     def started(self, release: Release | None, brought: Brought) -> None:
         """Tell what is about to be carried out, and which commits it brings."""
-        data = {
-            "kind": self.deployment.kind,
-            "sequence": self.deployment.sequence,
-            "release": release.summary() if release else None,
-            "previous": self.deployment.previous,
-            **brought.as_json(),
-        }
-        told = {key: data[key] for key in ("release", "previous", "commits", "commits_complete")}
-        body = {"kind": "deployment", "deployment": self.deployment.id, "what": data["kind"]}
-        self._write({**body, **told, "by": self.caller}, "deployment.started", data)
+        kind, sequence, previous = self.deployment.kind, self.deployment.sequence, self.deployment.previous
+        summary = release.summary() if release else None
+        report = DeploymentStarted(self._place, kind, sequence, summary, previous, **brought.as_json())
+        told = {"release": summary, "previous": previous, **brought.as_json()}
+        body = {"kind": "deployment", "deployment": self.deployment.id, "what": kind}
+        self._write({**body, **told, "by": self.caller}, report)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Step]:
+    def step(self, name: StepName) -> Iterator[StepEntry]:
         """Record the intent, run the block, record the outcome. A cancel asked for before it stops it here."""
         self.check_cancelled()
         with self.step_back(name) as step:
             yield step
 
     @contextmanager
-    def step_back(self, name: str) -> Iterator[Step]:
+    def step_back(self, name: StepName) -> Iterator[StepEntry]:
         """The same for a step that undoes what was begun: no cancel stops it."""
         began = time.monotonic()
-        step = Step()
+        step = StepEntry()
         self.current_step = name
         self._step(name, "started", None, "")
         try:
             yield step
         except BaseException as error:
-            message = error.message if isinstance(error, (AgentError, EngineError)) else repr(error)
+            message = error.reason if isinstance(error, AgentError) else repr(error)
             self._step(name, "failed", time.monotonic() - began, message)
             raise
         self._step(name, step.state, time.monotonic() - began, step.detail)
 
-    def _step(self, name: str, state: str, seconds: float | None, detail: str) -> None:
-        data = {"step": name, "state": state, "seconds": seconds and round(seconds, 3), "detail": detail}
-        self._write({"kind": "step", **data}, "deployment.step", data)
+    def _step(self, name: StepName, state: str, seconds: float | None, detail: str) -> None:
+        report = DeploymentStep(self._place, name, state, seconds and round(seconds, 3), detail)
+        self._write({"kind": "step", **report.data}, report)
 
     def log(self, text: str) -> None:
         """A line for those who follow; not reported."""
-        self._write({"kind": "log", "text": text}, "", {})
+        self._write({"kind": "log", "text": text}, None)
 
     def down(self, seconds: float) -> None:
         """Record for how long the app did not answer; that it can't be written stops nothing."""
@@ -104,7 +101,7 @@ class Journal:
         with suppress(sqlite3.Error):
             self._ledger.set_downtime(self.deployment.id, self.downtime)
 
-    def finished(self, outcome: str, error: AgentError | None, stayed: list[str]) -> None:
+    def finished(self, outcome: Outcome, error: AgentError | None, stayed: list[str]) -> None:
         """Record the outcome; nothing is written afterwards."""
         seconds = round(self.seconds, 3)
         if self.downtime is not None:
@@ -112,13 +109,13 @@ class Journal:
         details = error.as_json()["details"] if error else {}
         shown = {"code": error.code, "message": error.message, **details} if error else None
         self._ledger.finish(self.deployment, outcome, seconds, error.as_json() if error else None)
-        reported = "failed" if outcome == "refused" else outcome  # the error says that it was refused
-        data: dict[str, Any] = {"outcome": reported, "seconds": seconds, "error": shown, "stayed": stayed}
+        reported = Outcome.FAILED if outcome is Outcome.REFUSED else outcome  # the error says that it was refused
+        end = (self._place, reported, seconds, shown, stayed, self.downtime)
+        report = DeploymentFinished(*end) if self._is_shipping else AppChanged(*end, self.deployment.kind)
         down = {} if self.downtime is None else {"downtime": self.downtime}
-        kind = "deployment.finished" if self.deployment.kind in REPORTED else f"app.{self.deployment.kind}"
-        self._write({"kind": "finished", "outcome": outcome, "seconds": seconds, **down}, kind, {**data, **down})
+        self._write({"kind": "finished", "outcome": outcome, "seconds": seconds, **down}, report)
 
-    def keep_events(self, outcome: str) -> None:
+    def keep_events(self, outcome: Outcome) -> None:
         """Tell the outcome to those who follow, of a deployment that the ledger is about to forget."""
         told = self._ledger.events(self.deployment.id)
         last = {"kind": "finished", "outcome": outcome, "seconds": round(self.seconds, 3)}
@@ -130,13 +127,19 @@ class Journal:
             self._is_over = True
             self._changed.notify_all()
 
-    def _write(self, body: dict[str, Any], kind: str, data: dict[str, Any]) -> None:
-        app = {"app": self._app.name, "environment": self._app.environment, "deployment": self.deployment.id}
-        if self.deployment.kind not in REPORTED:  # Harbour knows deploys; of the others it keeps the outcome
-            app, kind = {**app, "deployment": ""}, kind if kind.startswith("app.") else ""
-        named = {key: value for key, value in app.items() if value}
-        report = {"kind": kind, **named, "data": data} if kind else None
-        self._ledger.add_event(self.deployment, body, report)
+    @property
+    def _is_shipping(self) -> bool:
+        """Harbour knows deploys and rollbacks; of all else it is told the outcome alone."""
+        return self.deployment.kind in REPORTED
+
+    @property
+    def _place(self) -> Place:
+        return Place(self._app.name, self._app.environment, self.deployment.id if self._is_shipping else "")
+
+    def _write(self, body: dict[str, Any], report: Report | None) -> None:
+        if not (self._is_shipping or isinstance(report, AppChanged)):
+            report = None
+        self._ledger.add_event(self.deployment, body, report.as_json() if report else None)
         if report:
             self.report_added()  # now, not at the end: people watch a deployment while it runs
         with self._changed:

@@ -143,7 +143,6 @@ def test_an_app_that_the_earlier_version_stopped_starts(town: Town) -> None:
     assert shop.word() == "closed two"
 
 
-@pytest.mark.xfail(strict=True, reason="volumes without labels are not found by their names yet")
 def test_a_removal_with_the_data_leaves_nothing(town: Town) -> None:
     for shop in town.shops.values():
         shop.ferryman("remove", "--yes-remove", shop.name, "--with-data").succeeded()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ferryman_agent.host import Host
 from ferryman_agent.testing import Behaviour, FakeMachine, carry_out
-from ferryman_agent.transaction.server import Server
 
 IN_MEMORY = Path("/dev/shm")  # the ledger syncs at every write, which a disk makes slow
 
@@ -30,7 +30,7 @@ def machine(folder: Path) -> FakeMachine:
 
 
 @pytest.fixture
-def server(machine: FakeMachine) -> Server:
+def server(machine: FakeMachine) -> Host:
     """An agent whose app serves release 1."""
     made = machine.agent()
     assert carry_out(made, machine.order("one"), "one").state == "succeeded"

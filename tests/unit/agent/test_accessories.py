@@ -9,19 +9,21 @@ from typing import Any
 import pytest
 
 from ferryman_agent.containers import accessory_name
+from ferryman_agent.engine import Endpoint, HealthCommand, Keep, Limits, Workload
 from ferryman_agent.errors import BadRequest
+from ferryman_agent.host import Host
 from ferryman_agent.testing import REDIS, Behaviour, FakeMachine, broken_promises, carry_out, manifest, refuse
-from ferryman_agent.transaction.change import (
+from ferryman_agent.testing.container import FakeContainer
+from ferryman_agent.transaction.keeping.reconciliation import settle
+from ferryman_agent.transaction.orders import (
     AccessoryRemoveOrder,
     RemoveOrder,
     RestartOrder,
+    RollbackOrder,
     StartOrder,
     StopOrder,
-    parse_accessory_remove,
 )
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.reconciliation import settle
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.orders.changing import parse_accessory_remove
 
 APP = "shop.production"
 NAME = f"ferryman.{APP}.redis"
@@ -34,14 +36,14 @@ def with_redis(definition: dict[str, Any] | None = None, **changed: Any) -> dict
 
 
 @pytest.fixture
-def server(machine: FakeMachine) -> Server:
+def server(machine: FakeMachine) -> Host:
     """An agent whose app serves release 1, with Redis."""
     made = machine.agent()
     assert carry_out(made, machine.order("one", with_redis()), "one").state == "succeeded"
     return made
 
 
-def done(server: Server, order: Any, request: str) -> dict[str, str]:
+def done(server: Host, order: Any, request: str) -> dict[str, str]:
     """Carry it out with success; each step's detail."""
     deployment = carry_out(server, order, request)
     assert deployment.state == "succeeded", deployment.error
@@ -49,50 +51,53 @@ def done(server: Server, order: Any, request: str) -> dict[str, str]:
     return {event["step"]: event["detail"] for event in events if event["kind"] == "step"}
 
 
-def refusal(server: Server, order: Any) -> dict[str, Any]:
+def refusal(server: Host, order: Any) -> dict[str, Any]:
     deployment = carry_out(server, order, f"refused {order}")
     assert deployment.state == "refused"
     assert deployment.error is not None
     return deployment.error
 
 
-def settled(server: Server) -> None:
+def settled(server: Host) -> None:
     app = server.ledger.app(APP)
     assert app is not None
     settle(server, app)
 
 
-def redis(machine: FakeMachine, name: str = NAME) -> dict[str, Any]:
+def redis(machine: FakeMachine, name: str = NAME) -> FakeContainer:
     return machine.docker.by_name[name]
 
 
 # -- a deploy
 
 
-def test_an_accessory_is_fenced_and_has_its_own_name_address_and_volume(machine: FakeMachine, server: Server) -> None:
+def test_an_accessory_is_fenced_and_has_its_own_name_address_and_volume(machine: FakeMachine, server: Host) -> None:
     found = redis(machine)
-    host = found["HostConfig"]
-    assert (found["Config"]["Image"], found["Config"]["Env"]) == ("redis:7", ["MODE=small"])
-    assert found["Config"]["Cmd"] == ["redis-server", "--appendonly", "yes"]
-    assert found["Address"] == "10.213.1.20"
-    assert found["Config"]["StopTimeout"] == 7
-    assert found["Config"]["Healthcheck"]["Test"] == ["CMD", "redis-cli", "ping"]
-    assert (host["Memory"], host["MemorySwap"], host["NanoCpus"], host["PidsLimit"]) == (64 << 20, 64 << 20, 5e8, 64)
-    assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges"])
-    assert host["RestartPolicy"] == {"Name": "unless-stopped"}
-    assert host["Mounts"] == [{"Type": "volume", "Source": DATA, "Target": "/data"}]
-    assert "PortBindings" not in host
+    assert found.address == "10.213.1.20"
+    assert found.workload == Workload(
+        image="redis:7",
+        labels=found.workload.labels,
+        endpoint=Endpoint(f"ferryman.{APP}", "10.213.1.20", "redis"),
+        environment=("MODE=small",),
+        command=("redis-server", "--appendonly", "yes"),
+        limits=Limits(memory=64 << 20, cpus=0.5, pids=64),
+        capabilities=("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"),
+        volumes={DATA: "/data"},
+        health=HealthCommand(("redis-cli", "ping"), interval=10, first=60),
+        stop_grace=7.0,
+        keep=Keep.UP,
+    )
     assert machine.docker.volume_labels[DATA]["ferryman.app"] == APP
     assert broken_promises(machine, server) == []
 
 
-def test_it_is_up_before_the_database_and_the_web_container(machine: FakeMachine, server: Server) -> None:
+def test_it_is_up_before_the_database_and_the_web_container(machine: FakeMachine, server: Host) -> None:
     starts = [call for call in machine.docker.calls if call.startswith("start")]
     assert starts.index(f"start {NAME}") < starts.index(f"start ferryman.{APP}.postgres")
     assert starts.index(f"start {NAME}") < starts.index(f"start ferryman.{APP}.web.1")
 
 
-def test_a_deploy_leaves_what_runs_alone_and_says_what_differs(machine: FakeMachine, server: Server) -> None:
+def test_a_deploy_leaves_what_runs_alone_and_says_what_differs(machine: FakeMachine, server: Host) -> None:
     before = copy.deepcopy(redis(machine))
     assert done(server, machine.order("two", with_redis()), "two")["accessories"] == "redis is there"
     told = done(server, machine.order("three", with_redis({"image": "redis:8"})), "three")["accessories"]
@@ -194,10 +199,10 @@ def test_a_digest_is_pulled_without_the_tag_beside_it(machine: FakeMachine) -> N
     pinned = f"redis@sha256:{'0' * 64}"
     machine.docker.registry[pinned] = Behaviour()
     done(machine.agent(), machine.order("one", with_redis({"image": f"redis:7@sha256:{'0' * 64}"})), "one")
-    assert redis(machine)["Config"]["Image"] == pinned
+    assert redis(machine).workload.image == pinned
 
 
-def test_secrets_come_from_what_env_set_stored_and_are_required(machine: FakeMachine, server: Server) -> None:
+def test_secrets_come_from_what_env_set_stored_and_are_required(machine: FakeMachine, server: Host) -> None:
     content = with_redis({"env": {"values": {}, "secrets": ["REDIS_PASSWORD"]}})
     error = refusal(server, machine.order("two", content))
     assert (error["code"], error["details"]["missing"]) == ("variable-missing", ["REDIS_PASSWORD"])
@@ -205,8 +210,8 @@ def test_secrets_come_from_what_env_set_stored_and_are_required(machine: FakeMac
     done(server, machine.order("two", content), "two")
     done(server, REPLACE, "again")
     name = f"{NAME}.1"
-    assert redis(machine, name)["Config"]["Env"] == ["REDIS_PASSWORD=one"]
-    assert "one" not in str(redis(machine, name)["Config"]["Labels"])
+    assert redis(machine, name).workload.environment == ("REDIS_PASSWORD=one",)
+    assert "one" not in str(redis(machine, name).workload.labels)
     server.ledger.add_environment(APP, {"REDIS_PASSWORD": "two", "OTHER": "x"}, "set")
     told = done(server, machine.order("three", content), "three")["accessories"]
     assert "`ferryman restart --role redis` replaces it" in told
@@ -214,15 +219,15 @@ def test_secrets_come_from_what_env_set_stored_and_are_required(machine: FakeMac
     assert done(server, machine.order("one", content), "one again")["accessories"] == "redis is there"
 
 
-def test_addresses_stay_as_accessories_come_and_go(machine: FakeMachine, server: Server) -> None:
+def test_addresses_stay_as_accessories_come_and_go(machine: FakeMachine, server: Host) -> None:
     content = with_redis()
     content["accessories"]["cache"] = {**REDIS, "volumes": {}}
     done(server, machine.order("two", content), "two")
-    assert redis(machine)["Address"] == "10.213.1.20"
-    assert redis(machine, f"ferryman.{APP}.cache")["Address"] == "10.213.1.21"
+    assert redis(machine).address == "10.213.1.20"
+    assert redis(machine, f"ferryman.{APP}.cache").address == "10.213.1.21"
 
 
-def test_a_name_that_an_accessory_still_has_is_refused_for_a_role(machine: FakeMachine, server: Server) -> None:
+def test_a_name_that_an_accessory_still_has_is_refused_for_a_role(machine: FakeMachine, server: Host) -> None:
     content = manifest()
     content["roles"]["redis"] = {"command": ["work"], "stop_grace": 1.0, "overlap": False}
     error = refusal(server, machine.order("two", content))
@@ -236,7 +241,7 @@ def test_a_name_that_an_accessory_still_has_is_refused_for_a_role(machine: FakeM
 # -- replaced and removed
 
 
-def test_a_restart_replaces_it_by_what_the_serving_release_defines(machine: FakeMachine, server: Server) -> None:
+def test_a_restart_replaces_it_by_what_the_serving_release_defines(machine: FakeMachine, server: Host) -> None:
     done(server, machine.order("two", with_redis({"image": "redis:8"})), "two")
     machine.docker.calls.clear()
     steps = done(server, REPLACE, "replace")
@@ -244,21 +249,21 @@ def test_a_restart_replaces_it_by_what_the_serving_release_defines(machine: Fake
     assert steps["accessories"].startswith("redis was away for ")
     assert machine.docker.calls == [f"stop {NAME} within 7 s", f"start {NAME}.1"]
     found = redis(machine, f"{NAME}.1")
-    assert (found["Config"]["Image"], found["Address"]) == ("redis:8", "10.213.1.20")
-    assert found["HostConfig"]["Mounts"][0]["Source"] == DATA
+    assert (found.workload.image, found.address) == ("redis:8", "10.213.1.20")
+    assert found.workload.volumes == {DATA: "/data"}
     assert (
         done(server, machine.order("three", with_redis({"image": "redis:8"})), "3")["accessories"] == "redis is there"
     )
     assert broken_promises(machine, server) == []
 
 
-def test_a_restart_of_all_roles_leaves_it_alone(machine: FakeMachine, server: Server) -> None:
+def test_a_restart_of_all_roles_leaves_it_alone(machine: FakeMachine, server: Host) -> None:
     before = copy.deepcopy(redis(machine))
     done(server, RestartOrder(APP, None), "all")
     assert redis(machine) == before
 
 
-def test_a_replacement_whose_image_cannot_be_had_changes_nothing(machine: FakeMachine, server: Server) -> None:
+def test_a_replacement_whose_image_cannot_be_had_changes_nothing(machine: FakeMachine, server: Host) -> None:
     done(server, machine.order("two", with_redis({"image": "nowhere:1"})), "two")
     before = copy.deepcopy(redis(machine))
     deployment = carry_out(server, REPLACE, "replace")
@@ -266,7 +271,7 @@ def test_a_replacement_whose_image_cannot_be_had_changes_nothing(machine: FakeMa
     assert broken_promises(machine, server) == []
 
 
-def test_a_replacement_that_does_not_come_up_is_told(machine: FakeMachine, server: Server) -> None:
+def test_a_replacement_that_does_not_come_up_is_told(machine: FakeMachine, server: Host) -> None:
     machine.docker.registry["redis:8"] = Behaviour(health="unhealthy")
     done(server, machine.order("two", with_redis({"image": "redis:8"})), "two")
     done(server, REPLACE, "replace")
@@ -275,18 +280,18 @@ def test_a_replacement_that_does_not_come_up_is_told(machine: FakeMachine, serve
     assert app.degraded == "the accessory redis is unhealthy"
 
 
-def test_one_that_no_release_defines_is_restarted_as_it_was(machine: FakeMachine, server: Server) -> None:
+def test_one_that_no_release_defines_is_restarted_as_it_was(machine: FakeMachine, server: Host) -> None:
     done(server, machine.order("two"), "two")
     done(server, REPLACE, "replace")
-    assert redis(machine, f"{NAME}.1")["Config"]["Image"] == "redis:7"
+    assert redis(machine, f"{NAME}.1").workload.image == "redis:7"
 
 
-def test_a_role_that_is_neither_is_refused_with_both(server: Server) -> None:
+def test_a_role_that_is_neither_is_refused_with_both(server: Host) -> None:
     error = refusal(server, RestartOrder(APP, "beat"))
     assert (error["code"], error["details"]["choices"]) == ("unknown-role", ["web", "redis"])
 
 
-def test_only_one_without_a_definition_is_removed_and_its_volume_stays(machine: FakeMachine, server: Server) -> None:
+def test_only_one_without_a_definition_is_removed_and_its_volume_stays(machine: FakeMachine, server: Host) -> None:
     assert refusal(server, REMOVE)["code"] == "accessory-defined"
     done(server, machine.order("two"), "two")
     error = refusal(server, AccessoryRemoveOrder(APP, "cache"))
@@ -295,7 +300,7 @@ def test_only_one_without_a_definition_is_removed_and_its_volume_stays(machine: 
     assert (NAME in machine.docker.by_name, DATA in machine.docker.volume_labels) == (False, True)
     assert broken_promises(machine, server) == []
     done(server, machine.order("three", with_redis()), "three")
-    assert redis(machine)["HostConfig"]["Mounts"][0]["Source"] == DATA
+    assert redis(machine).workload.volumes == {DATA: "/data"}
 
 
 @pytest.mark.parametrize("name", [None, 5, "Redis", "a/b", ""])
@@ -309,18 +314,18 @@ def test_a_name_that_is_none_is_refused(name: Any) -> None:
 
 @pytest.mark.parametrize("act", ["remove", "stop"])
 def test_one_that_somebody_removed_or_stopped_comes_back_as_it_was(
-    machine: FakeMachine, server: Server, act: str
+    machine: FakeMachine, server: Host, act: str
 ) -> None:
     done(server, machine.order("two", with_redis({"image": "redis:8"})), "two")
     machine.docker.remove(NAME) if act == "remove" else machine.docker.stop(NAME, 1)
     settled(server)
-    assert redis(machine)["State"]["Running"]
-    assert redis(machine)["Config"]["Image"] == "redis:7"
+    assert redis(machine).is_up
+    assert redis(machine).workload.image == "redis:7"
     assert broken_promises(machine, server) == []
 
 
 def test_a_candidate_that_a_full_disk_kept_in_the_ledger_is_forgotten_later(
-    machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch
+    machine: FakeMachine, server: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def is_full(_: str) -> None:
         raise sqlite3.OperationalError("database or disk is full")
@@ -339,7 +344,7 @@ def test_a_candidate_that_a_full_disk_kept_in_the_ledger_is_forgotten_later(
     assert broken_promises(machine, server) == []
 
 
-def test_one_that_cannot_come_back_makes_the_app_degraded(machine: FakeMachine, server: Server) -> None:
+def test_one_that_cannot_come_back_makes_the_app_degraded(machine: FakeMachine, server: Host) -> None:
     machine.docker.remove(NAME)
     machine.docker.create = refuse  # type: ignore[method-assign]
     settled(server)
@@ -348,10 +353,10 @@ def test_one_that_cannot_come_back_makes_the_app_degraded(machine: FakeMachine, 
     assert app.degraded == "not as the ledger says: not now"
 
 
-def test_a_stop_leaves_it_up_unless_the_database_stops_too(machine: FakeMachine, server: Server) -> None:
+def test_a_stop_leaves_it_up_unless_the_database_stops_too(machine: FakeMachine, server: Host) -> None:
     done(server, StopOrder(APP, database=False), "stop")
     settled(server)
-    assert redis(machine)["State"]["Running"]
+    assert redis(machine).is_up
     assert broken_promises(machine, server) == []
     machine.docker.calls.clear()
     done(server, StopOrder(APP, database=True), "stop all")
@@ -362,15 +367,15 @@ def test_a_stop_leaves_it_up_unless_the_database_stops_too(machine: FakeMachine,
     assert broken_promises(machine, server) == []
 
 
-def test_a_failed_deploy_of_a_stopped_app_leaves_it_stopped(machine: FakeMachine, server: Server) -> None:
+def test_a_failed_deploy_of_a_stopped_app_leaves_it_stopped(machine: FakeMachine, server: Host) -> None:
     done(server, StopOrder(APP, database=True), "stop")
     machine.publish("two", Behaviour(migrations=["shop.0001"], exits={"web": 1}))
     assert carry_out(server, machine.order("two", with_redis()), "two").state == "failed"
-    assert not redis(machine)["State"]["Running"]
+    assert not redis(machine).is_up
     assert broken_promises(machine, server) == []
 
 
-def test_a_removal_takes_it_and_keeps_its_volume_unless_told(machine: FakeMachine, server: Server) -> None:
+def test_a_removal_takes_it_and_keeps_its_volume_unless_told(machine: FakeMachine, server: Host) -> None:
     for order, is_kept in ((RemoveOrder(APP, with_data=False), True), (RemoveOrder(APP, with_data=True), False)):
         with pytest.raises(LookupError):
             carry_out(server, order, f"remove {is_kept}")
@@ -379,9 +384,9 @@ def test_a_removal_takes_it_and_keeps_its_volume_unless_told(machine: FakeMachin
         done(server, machine.order("one", with_redis()), f"again {is_kept}")
 
 
-def test_what_runs_is_told_by_its_labels(machine: FakeMachine, server: Server) -> None:
+def test_what_runs_is_told_by_its_labels(machine: FakeMachine, server: Host) -> None:
     (record,) = server.ledger.accessories(APP)
-    carried = redis(machine)["Config"]["Labels"]
+    carried = redis(machine).workload.labels
     assert accessory_name(record) == NAME
     assert {key: carried[f"ferryman.{key}"] for key in ("accessory", "defined-by", "environment", "role")} == {
         "accessory": "redis",

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent import daemon
-from ferryman_agent.callers import Callers
-from ferryman_agent.daemon import Agent
+from ferryman_agent.daemon import socket as socket_module
+from ferryman_agent.daemon.agent import Agent
+from ferryman_agent.daemon.callers import Callers
 from ferryman_agent.errors import Unavailable
 from ferryman_agent.testing import FakeMachine
 
@@ -42,8 +42,8 @@ def test_what_is_no_role_has_a_limit_too(role: Any) -> None:
 @pytest.fixture
 def path(machine: FakeMachine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The socket of an agent that has little patience."""
-    monkeypatch.setattr(daemon._Handler, "timeout", PATIENCE_SECONDS)
-    server = daemon._Socket(folder / "agent.sock", Agent(machine.folder, machine.docker))
+    monkeypatch.setattr(socket_module._Handler, "timeout", PATIENCE_SECONDS)
+    server = socket_module.Socket(folder / "agent.sock", Agent(machine.folder, machine.docker))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield folder / "agent.sock"

@@ -13,9 +13,11 @@ import pytest
 
 from ferryman.link.diagnosis import UNKNOWN_REQUEST
 from ferryman_agent import __version__
-from ferryman_agent.daemon import Agent
+from ferryman_agent.daemon.agent import Agent
+from ferryman_agent.duties import Duty, Then
 from ferryman_agent.errors import BadRequest
-from ferryman_agent.probe import Answer
+from ferryman_agent.host.probe import Answer
+from ferryman_agent.ledger import Kind
 from ferryman_agent.protocol import LINE_LIMIT_BYTES, Channel
 from ferryman_agent.requests import REQUESTS
 from ferryman_agent.testing import Behaviour, FakeMachine, digest, manifest, refuse
@@ -29,8 +31,8 @@ DEPLOY = {"manifest": manifest(), "digest": digest("one"), "revision": "0" * 40}
 @pytest.fixture
 def agent(machine: FakeMachine) -> Agent:
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = machine.edge
-    made.server.probe, made.server.stopwatch = machine.docker.probe, machine.stopwatch
+    made.host.edge = made.host.routing.edge = machine.edge
+    made.host.probe, made.host.stopwatch = machine.docker.probe, machine.stopwatch
     return made
 
 
@@ -70,12 +72,41 @@ def test_the_table_of_roles_is_what_the_design_says() -> None:
 def test_a_pipeline_or_a_stranger_may_not_ask_an_operators_request(agent: Agent, request_kind: str, role: Any) -> None:
     refused = ask(agent, request_kind, {**SHOP, "variables": {"A": "1"}}, role=role)
     assert code(refused) == ("not-allowed", 3)
-    assert agent.server.ledger.apps() == []
+    assert agent.host.ledger.apps() == []
 
 
 @pytest.mark.parametrize("role", ["stranger", None])
 def test_a_stranger_may_ask_nothing(agent: Agent, role: Any) -> None:
     assert code(ask(agent, "hello", role=role)) == ("not-allowed", 3)
+
+
+def test_a_caller_is_told_how_the_duties_are(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        agent.board.take_on(Duty("keeper", lambda: Then.WHEN_WOKEN))
+    agent.board.take_on(Duty("listener", lambda: Then.WHEN_WOKEN))
+    for request in ("hello", "status", "doctor"):
+        found = ask(agent, request)["result"]
+        keeper, listener = found["duties"]
+        assert (keeper["name"], keeper["alive"], keeper["last_success"]) == ("keeper", False, None)
+        assert (listener["name"], listener["alive"], listener["error"]) == ("listener", True, None)
+    error = "it could not be started: can't start new thread"
+    assert [line for line in found["lines"] if "alive" in line] == [
+        f"duty        keeper is not alive since {keeper['since']}: {error}"
+    ]
+
+
+def test_a_caller_is_told_which_notices_stand(agent: Agent) -> None:
+    ask(agent, "deploy", DEPLOY)
+    agent.host.ledger.set_degraded("shop.production", "worker does not stay up")
+    for answer in (ask(agent, "status", SHOP, role="pipeline"), ask(agent, "status"), ask(agent, "doctor")):
+        (found,) = answer["result"]["notices"]
+        assert (found["code"], found["subject"], found["severity"]) == ("app-degraded", "shop.production", "warning")
+        assert set(found) == {"code", "subject", "message", "severity", "since", "next"}
+
+
+def no_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 # -- what comes in
@@ -164,14 +195,14 @@ def test_a_wrong_parameter_is_a_bad_request(agent: Agent, request_kind: str, par
 
 
 def test_a_fault_in_the_agent_is_an_answer_too(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
-    agent.server.ledger.close()
+    agent.host.ledger.close()
     answer = ask(agent, "status")
     assert code(answer) == ("internal-error", 1)
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_an_engine_that_refuses_is_an_answer_too(agent: Agent, machine: FakeMachine) -> None:
-    machine.docker.version = refuse  # type: ignore[method-assign]
+    machine.docker.facts = refuse  # type: ignore[method-assign]
     assert code(ask(agent, "hello")) == ("engine-error", 1)
 
 
@@ -200,7 +231,7 @@ def test_a_repeated_request_attaches_and_deploys_nothing(agent: Agent, machine: 
     again = converse(agent, "deploy", DEPLOY, identifier="one")
     assert again[:-1] == first[:-1]
     assert again[-1]["result"]["deployment"] == first[-1]["result"]["deployment"]
-    assert len(agent.server.ledger.deployments()) == 1
+    assert len(agent.host.ledger.deployments()) == 1
 
 
 @pytest.mark.parametrize(
@@ -212,7 +243,7 @@ def test_an_id_that_stands_for_something_else_is_refused(agent: Agent, kind: str
     answer = ask(agent, kind, params, identifier="one")
     assert code(answer) == ("bad-request", 2)
     assert "stands for a deploy of shop.production already" in answer["error"]["message"]
-    assert len(agent.server.ledger.deployments()) == 1
+    assert len(agent.host.ledger.deployments()) == 1
 
 
 def test_two_calls_with_one_id_at_once_begin_one_deployment(agent: Agent) -> None:
@@ -226,9 +257,9 @@ def test_two_calls_with_one_id_at_once_begin_one_deployment(agent: Agent) -> Non
         caller.start()
     for caller in callers:
         caller.join(30)
-    assert {answer["result"]["deployment"] for answer in answers} == {agent.server.ledger.deployments()[0].id}
+    assert {answer["result"]["deployment"] for answer in answers} == {agent.host.ledger.deployments()[0].id}
     assert len(answers) == 8
-    assert len(agent.server.ledger.deployments()) == 1
+    assert len(agent.host.ledger.deployments()) == 1
 
 
 class Gate:
@@ -236,7 +267,7 @@ class Gate:
 
     def __init__(self, agent: Agent) -> None:
         self.entered, self.leave = threading.Event(), threading.Event()
-        agent.server.probe = self.probe
+        agent.host.probe = self.probe
 
     def probe(self, *_: Any) -> Answer:
         self.entered.set()
@@ -253,7 +284,7 @@ def test_a_second_deploy_is_told_who_deploys_and_which_step(agent: Agent) -> Non
     busy = ask(agent, "deploy", DEPLOY)
     assert code(busy) == ("busy", 3)
     assert "in step healthy" in busy["error"]["message"]
-    assert busy["error"]["details"]["deployment"] == agent.server.ledger.deployments()[0].id
+    assert busy["error"]["details"]["deployment"] == agent.host.ledger.deployments()[0].id
     other = {**DEPLOY, "manifest": manifest(app="other", domain="other.example.com")}
     assert code(ask(agent, "rollback", SHOP)) == ("busy", 3)
     gate.leave.set()
@@ -272,7 +303,7 @@ def test_a_cancel_at_the_health_check_takes_the_candidate_back(agent: Agent, mac
     gate.leave.set()
     caller.join(20)
     assert code(answers[0]) == ("cancelled", 1)
-    assert machine.docker.container("ferryman.shop.production.web.1") is None
+    assert machine.docker.workload("ferryman.shop.production.web.1") is None
     assert code(ask(agent, "cancel", SHOP)) == ("nothing-runs", 3)
 
 
@@ -281,15 +312,15 @@ def test_a_cancel_during_the_migrations_ends_them(agent: Agent, machine: FakeMac
     answers: list[Any] = []
     wait = machine.docker.wait
 
-    def cancels_first(container: str, limit: float) -> int | None:
+    def cancels_first(workload: str, limit: float) -> int | None:
         if not answers:
             answers.append(ask(agent, "cancel", SHOP))
-        return wait(container, limit)
+        return wait(workload, limit)
 
     machine.docker.wait = cancels_first  # type: ignore[method-assign]
     assert code(ask(agent, "deploy", {**DEPLOY, "digest": digest("hangs")})) == ("cancelled", 1)
     assert answers[0]["result"]["cancelled"] is True
-    assert machine.docker.containers({"ferryman.role": "migrate"}) == []
+    assert machine.docker.workloads({"ferryman.role": "migrate"}) == []
 
 
 def test_a_failed_deploy_can_be_followed_later_with_all_that_it_said(agent: Agent, machine: FakeMachine) -> None:
@@ -307,8 +338,8 @@ def test_a_failed_deploy_can_be_followed_later_with_all_that_it_said(agent: Agen
 
 
 def test_what_no_outcome_was_recorded_of_is_no_success(agent: Agent) -> None:
-    app = agent.server.ledger.add_app("shop", "production", range(1, 9))
-    agent.server.ledger.begin(app, "lost", "deploy", None)
+    app = agent.host.ledger.add_app("shop", "production", range(1, 9))
+    agent.host.ledger.begin(app, "lost", Kind.DEPLOY, None)
     assert code(ask(agent, "follow", {"deployment": "lost"})) == ("outcome-not-recorded", 1)
 
 
@@ -337,7 +368,7 @@ def test_plans_change_nothing(agent: Agent, folder: Path) -> None:
     found = ask(agent, "plan", {**DEPLOY, "manifest": manifest(env={"required": ["T"], "values": {}})})["result"]
     assert found["refused"] == ["ferryman.toml requires T, which is not set"]
     assert found["steps"][2] == {"step": "pull", "detail": "pull acme/shop by digest"}
-    assert agent.server.ledger.apps() == []
+    assert agent.host.ledger.apps() == []
     assert sorted(path.name for path in folder.rglob("*")) == before
     ask(agent, "deploy", DEPLOY)
     assert ask(agent, "plan", DEPLOY)["result"]["unchanged"] is True

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.daemon import Agent
-from ferryman_agent.probe import Answer
+from ferryman_agent.daemon.agent import Agent
+from ferryman_agent.host.probe import Answer
 from ferryman_agent.protocol import Channel
 from ferryman_agent.testing import REDIS, FakeMachine, digest, manifest, refuse
 
@@ -31,8 +31,8 @@ CHANGES: dict[str, dict[str, Any]] = {
 def agent(machine: FakeMachine) -> Agent:
     """An agent whose app serves release 1."""
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = machine.edge
-    made.server.probe, made.server.stopwatch = machine.docker.probe, machine.stopwatch
+    made.host.edge = made.host.routing.edge = machine.edge
+    made.host.probe, made.host.stopwatch = machine.docker.probe, machine.stopwatch
     assert ask(made, "deploy", DEPLOY)["result"]["outcome"] == "succeeded"
     return made
 
@@ -80,7 +80,7 @@ def test_a_change_during_a_deploy_is_told_that_it_is_busy(agent: Agent, kind: st
         assert leave.wait(20)
         return Answer(200)
 
-    agent.server.probe = probe
+    agent.host.probe = probe
     deploy = {**DEPLOY, "digest": digest("two")}
     caller = threading.Thread(target=ask, args=(agent, "deploy", deploy))
     caller.start()
@@ -123,7 +123,7 @@ def test_status_tells_accessories_their_health_and_what_differs(agent: Agent, ma
     assert told == {**expected, "definition": "current"}
     assert deploy({**REDIS, "image": "redis:8"})["definition"] == "changed"
     assert deploy(None)["definition"] == "gone"
-    machine.docker.by_name["ferryman.shop.production.redis"]["State"]["Health"]["Status"] = "unhealthy"
+    machine.docker.by_name["ferryman.shop.production.redis"].health = "unhealthy"
     assert state(agent)["state"] == "degraded"
     assert ask(agent, "logs", {**SHOP, "role": "redis"})["result"]["container"] == "ferryman.shop.production.redis"
 
@@ -144,7 +144,7 @@ def test_logs_and_exec_find_the_container_after_a_restart(agent: Agent) -> None:
 def test_a_repeated_change_attaches_to_the_first(agent: Agent) -> None:
     first = converse(agent, "restart", SHOP, identifier="r")
     assert converse(agent, "restart", SHOP, identifier="r") == first
-    assert [d.kind for d in agent.server.ledger.deployments()] == ["restart", "deploy"]
+    assert [d.kind for d in agent.host.ledger.deployments()] == ["restart", "deploy"]
 
 
 def test_a_removal_shows_what_goes_needs_the_name_and_can_be_asked_after(agent: Agent) -> None:
@@ -169,7 +169,7 @@ def test_data_that_was_kept_can_be_removed_later(agent: Agent, machine: FakeMach
     ask(agent, "remove", CHANGES["remove"])
     plan = ask(agent, "removal.plan", {**SHOP, "with_data": True})["result"]
     assert plan["volumes"] == ["ferryman.shop.production.postgres-17"]
-    assert agent.server.ledger.apps() == []
+    assert agent.host.ledger.apps() == []
     assert ask(agent, "remove", {**CHANGES["remove"], "with_data": True})["result"]["volumes"] == plan["volumes"]
     assert machine.docker.volumes({}) == []
     assert code(ask(agent, "remove", {**CHANGES["remove"], "with_data": True})) == ("unknown-app", 3)

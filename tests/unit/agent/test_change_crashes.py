@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ferryman_agent.host import Host
 from ferryman_agent.ledger import App
 from ferryman_agent.testing import (
     REDIS,
@@ -19,8 +20,9 @@ from ferryman_agent.testing import (
     carry_out,
     interrupted,
     manifest,
+    recover,
 )
-from ferryman_agent.transaction.change import (
+from ferryman_agent.transaction.orders import (
     AccessoryRemoveOrder,
     MaintenanceOrder,
     RemoveOrder,
@@ -28,8 +30,6 @@ from ferryman_agent.transaction.change import (
     StartOrder,
     StopOrder,
 )
-from ferryman_agent.transaction.recovery import recover
-from ferryman_agent.transaction.server import Server
 
 APP = "shop.production"
 RESTART, START, STOP = RestartOrder(APP, None), StartOrder(APP), StopOrder(APP, database=True)
@@ -93,7 +93,7 @@ def test_after_a_crash_at_any_point_it_is_as_before_or_done(
         is_done = whole.passed.index("after commit_change") <= at or is_committed(server, order, first)
         check(server, order, first if not is_done else None, place)
         if isinstance(order, RemoveOrder) and is_done:
-            assert here.docker.containers({"ferryman.app": APP}) == [], place
+            assert here.docker.workloads({"ferryman.app": APP}) == [], place
             assert bool(here.docker.volumes({"ferryman.app": APP})) is not order.with_data, place
         last = carry_out(server, here.order("two", content()), "next")
         assert last.state == "succeeded", (place, last.error)
@@ -102,13 +102,13 @@ def test_after_a_crash_at_any_point_it_is_as_before_or_done(
         shutil.rmtree(here.folder)
 
 
-def is_committed(server: Server, order: Any, first: App | None) -> bool:
+def is_committed(server: Host, order: Any, first: App | None) -> bool:
     """The crash came between the commit and its answer."""
     deployment = server.ledger.deployment("crashed")
     return deployment.state == "succeeded" if deployment else server.ledger.removal_result("crashed") is not None
 
 
-def check(server: Server, order: Any, unchanged: App | None, place: str) -> None:
+def check(server: Host, order: Any, unchanged: App | None, place: str) -> None:
     """As before, or done when there is nothing that it must be like."""
     app, deployment = server.ledger.app(APP), server.ledger.deployment("crashed")
     if isinstance(order, RemoveOrder) and not unchanged:

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ferryman_agent.engine import State
 from ferryman_agent.errors import BadRequest, Refused
-from ferryman_agent.ledger import App
-from ferryman_agent.probe import Answer
-from ferryman_agent.testing import Behaviour, FakeMachine, broken_promises, carry_out, manifest
-from ferryman_agent.transaction.change import (
-    MESSAGE_CHARACTERS,
-    MaintenanceOrder,
-    RestartOrder,
-    StartOrder,
-    StopOrder,
-    parse_maintenance,
-    parse_remove,
-    parse_restart,
-    parse_stop,
-)
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.reconciliation import settle
-from ferryman_agent.transaction.recovery import recover
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.host import Host
+from ferryman_agent.host.probe import Answer
+from ferryman_agent.ledger import App, Maintenance
+from ferryman_agent.testing import Behaviour, FakeMachine, broken_promises, carry_out, manifest, recover
+from ferryman_agent.transaction.keeping.reconciliation import settle
+from ferryman_agent.transaction.orders import MaintenanceOrder, RestartOrder, RollbackOrder, StartOrder, StopOrder
+from ferryman_agent.transaction.orders.changing import parse_maintenance, parse_remove, parse_restart, parse_stop
+from ferryman_agent.transaction.orders.parameters import LINE_CHARACTERS
 
 APP = "shop.production"
 SHOP = {"app": "shop", "environment": "production"}
@@ -41,25 +33,25 @@ def with_worker(**changed: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def server(machine: FakeMachine) -> Server:
+def server(machine: FakeMachine) -> Host:
     """An agent whose app serves release 1, with a worker."""
     made = machine.agent()
     assert carry_out(made, machine.order("one", with_worker()), "one").state == "succeeded"
     return made
 
 
-def app_of(server: Server) -> App:
+def app_of(server: Host) -> App:
     app = server.ledger.app(APP)
     assert app is not None
     return app
 
 
 def up(machine: FakeMachine) -> set[str]:
-    names = {name for name, found in machine.docker.by_name.items() if found["State"]["Running"]}
+    names = {name for name, found in machine.docker.by_name.items() if found.is_up}
     return {name.removeprefix(f"ferryman.{APP}.") for name in names} - {"ferryman.edge"}
 
 
-def done(server: Server, order: Any, request: str) -> list[str]:
+def done(server: Host, order: Any, request: str) -> list[str]:
     """Carry it out with success; the steps that were done."""
     deployment = carry_out(server, order, request)
     assert deployment.state == "succeeded", deployment.error
@@ -67,7 +59,7 @@ def done(server: Server, order: Any, request: str) -> list[str]:
     return [event["step"] for event in events if event["kind"] == "step" and event["state"] in ("done", "skipped")]
 
 
-def refusal(server: Server, order: Any, request: str = "refused") -> dict[str, Any]:
+def refusal(server: Host, order: Any, request: str = "refused") -> dict[str, Any]:
     deployment = carry_out(server, order, request)
     assert deployment.state == "refused"
     assert deployment.error is not None
@@ -77,7 +69,7 @@ def refusal(server: Server, order: Any, request: str = "refused") -> dict[str, A
 # -- restart
 
 
-def test_a_restart_goes_the_way_of_a_deploy_with_the_release_that_serves(machine: FakeMachine, server: Server) -> None:
+def test_a_restart_goes_the_way_of_a_deploy_with_the_release_that_serves(machine: FakeMachine, server: Host) -> None:
     steps = done(server, RESTART, "again")
     assert steps[:7] == ["preflight", "room", "pull", "database", "start web", "healthy", "commit"]
     assert steps[7:] == ["switch", "drain", "stop old", "roles"]
@@ -91,7 +83,7 @@ def test_a_restart_goes_the_way_of_a_deploy_with_the_release_that_serves(machine
     assert broken_promises(machine, server) == []
 
 
-def test_a_restart_of_one_role_leaves_the_others_alone(machine: FakeMachine, server: Server) -> None:
+def test_a_restart_of_one_role_leaves_the_others_alone(machine: FakeMachine, server: Host) -> None:
     assert done(server, RestartOrder(APP, "worker"), "w") == ["preflight", "commit", "roles"]
     assert up(machine) == {"web.1", "worker.1.1", "postgres"}
     done(server, RestartOrder(APP, "web"), "x")
@@ -99,7 +91,7 @@ def test_a_restart_of_one_role_leaves_the_others_alone(machine: FakeMachine, ser
     assert broken_promises(machine, server) == []
 
 
-def test_a_restart_that_does_not_get_healthy_leaves_what_serves(machine: FakeMachine, server: Server) -> None:
+def test_a_restart_that_does_not_get_healthy_leaves_what_serves(machine: FakeMachine, server: Host) -> None:
     reference = next(name for name in machine.docker.images_here if name.startswith("acme/"))
     machine.docker.images_here[reference] = Behaviour(answers=[Answer(500, "oops")])
     failed = carry_out(server, RESTART, "again")
@@ -110,7 +102,7 @@ def test_a_restart_that_does_not_get_healthy_leaves_what_serves(machine: FakeMac
     assert broken_promises(machine, server) == []
 
 
-def test_after_a_restart_a_deploy_and_a_rollback_find_their_way(machine: FakeMachine, server: Server) -> None:
+def test_after_a_restart_a_deploy_and_a_rollback_find_their_way(machine: FakeMachine, server: Host) -> None:
     done(server, RESTART, "again")
     done(server, machine.order("two", with_worker()), "two")
     assert up(machine) == {"web.2", "worker.2", "postgres"}
@@ -120,12 +112,12 @@ def test_after_a_restart_a_deploy_and_a_rollback_find_their_way(machine: FakeMac
     assert broken_promises(machine, server) == []
 
 
-def test_a_restart_names_the_roles_that_there_are(server: Server) -> None:
+def test_a_restart_names_the_roles_that_there_are(server: Host) -> None:
     error = refusal(server, RestartOrder(APP, "beat"))
     assert (error["code"], error["details"]["choices"]) == ("unknown-role", ["web", "worker"])
 
 
-def test_restarts_evict_no_rollback_target(machine: FakeMachine, server: Server) -> None:
+def test_restarts_evict_no_rollback_target(machine: FakeMachine, server: Host) -> None:
     done(server, machine.order("two", with_worker(retain=2)), "two")
     for number in range(5):
         done(server, RESTART, f"again {number}")
@@ -138,7 +130,7 @@ def test_restarts_evict_no_rollback_target(machine: FakeMachine, server: Server)
 
 @pytest.mark.parametrize("order", [STOP, STOP_ALL], ids=["app", "with its database"])
 def test_a_stopped_app_stays_stopped_over_a_reboot_and_the_reconciliation(
-    machine: FakeMachine, server: Server, order: StopOrder
+    machine: FakeMachine, server: Host, order: StopOrder
 ) -> None:
     assert done(server, order, "stop") == ["preflight", "commit", "switch", "drain", "stop"]
     left = set() if order.database else {"postgres"}
@@ -160,36 +152,36 @@ def test_a_stopped_app_stays_stopped_over_a_reboot_and_the_reconciliation(
 
 def pause(machine: FakeMachine, name: str) -> None:
     """Somebody freezes a container's processes; the engine counts it as one that runs."""
-    machine.docker.by_name[name]["State"]["Status"] = "paused"
+    machine.docker.by_name[name].state = State.PAUSED
 
 
 @pytest.mark.parametrize("name", [WEB, WORKER, POSTGRES])
-def test_what_somebody_paused_goes_on(machine: FakeMachine, server: Server, name: str) -> None:
+def test_what_somebody_paused_goes_on(machine: FakeMachine, server: Host, name: str) -> None:
     pause(machine, name)
     settle(server, app_of(server))
-    assert machine.docker.by_name[name]["State"]["Status"] == "running"
+    assert machine.docker.by_name[name].state is State.RUNNING
     assert broken_promises(machine, server) == []
 
 
-def test_what_runs_beside_a_stopped_app_goes_on_too(machine: FakeMachine, server: Server) -> None:
+def test_what_runs_beside_a_stopped_app_goes_on_too(machine: FakeMachine, server: Host) -> None:
     done(server, STOP, "stop")
     pause(machine, POSTGRES)
     settle(server, app_of(server))
-    assert machine.docker.by_name[POSTGRES]["State"]["Status"] == "running"
+    assert machine.docker.by_name[POSTGRES].state is State.RUNNING
     assert up(machine) == {"postgres"}
 
 
-def test_a_stop_waits_for_open_requests_and_grants_each_role_its_grace(machine: FakeMachine, server: Server) -> None:
+def test_a_stop_waits_for_open_requests_and_grants_each_role_its_grace(machine: FakeMachine, server: Host) -> None:
     machine.edge.requests[1, "a"] = [2, 1, 0]
     done(server, STOP, "stop")
     assert machine.edge.requests == {(1, "a"): []}
     assert machine.docker.calls[-2:] == [f"stop {WEB} within 10 s", f"stop {WORKER} within 3 s"]
-    assert machine.docker.container(WEB) is not None  # its log can still be read
+    assert machine.docker.workload(WEB) is not None  # its log can still be read
 
 
 @pytest.mark.parametrize("order", [STOP, STOP_ALL], ids=["app", "with its database"])
 def test_a_start_brings_the_same_release_back_once_it_is_healthy(
-    machine: FakeMachine, server: Server, order: StopOrder
+    machine: FakeMachine, server: Host, order: StopOrder
 ) -> None:
     done(server, order, "stop")
     assert done(server, START, "start")[-1] == "roles"
@@ -199,7 +191,7 @@ def test_a_start_brings_the_same_release_back_once_it_is_healthy(
     assert carry_out(server, START, "twice").state == "unchanged"
 
 
-def test_a_start_that_fails_leaves_the_app_stopped(machine: FakeMachine, server: Server) -> None:
+def test_a_start_that_fails_leaves_the_app_stopped(machine: FakeMachine, server: Host) -> None:
     done(server, STOP_ALL, "stop")
     reference = next(name for name in machine.docker.images_here if name.startswith("acme/"))
     machine.docker.images_here[reference] = Behaviour(exits={"web": 3})
@@ -210,23 +202,23 @@ def test_a_start_that_fails_leaves_the_app_stopped(machine: FakeMachine, server:
     assert broken_promises(machine, server) == []
 
 
-def test_stopping_twice_changes_nothing_but_may_add_the_database(machine: FakeMachine, server: Server) -> None:
+def test_stopping_twice_changes_nothing_but_may_add_the_database(machine: FakeMachine, server: Host) -> None:
     done(server, STOP, "stop")
     assert carry_out(server, STOP, "twice").state == "unchanged"
     since = app_of(server).stopped
     done(server, STOP_ALL, "database too")
     assert up(machine) == set()
     assert since is not None
-    assert app_of(server).stopped == {**since, "database": True}
+    assert app_of(server).stopped == replace(since, database=True)
     assert carry_out(server, STOP, "less").state == "unchanged"
 
 
-def test_a_stopped_app_is_not_restarted(server: Server) -> None:
+def test_a_stopped_app_is_not_restarted(server: Host) -> None:
     done(server, STOP, "stop")
     assert refusal(server, RESTART)["code"] == "app-stopped"
 
 
-def test_a_deploy_starts_a_stopped_app_and_says_so(machine: FakeMachine, server: Server) -> None:
+def test_a_deploy_starts_a_stopped_app_and_says_so(machine: FakeMachine, server: Host) -> None:
     done(server, STOP_ALL, "stop")
     deployment = carry_out(server, machine.order("two", with_worker()), "two")
     assert deployment.state == "succeeded"
@@ -237,9 +229,7 @@ def test_a_deploy_starts_a_stopped_app_and_says_so(machine: FakeMachine, server:
 
 
 @pytest.mark.parametrize("order", [STOP, STOP_ALL], ids=["app", "with its database"])
-def test_a_deploy_that_fails_leaves_a_stopped_app_stopped(
-    machine: FakeMachine, server: Server, order: StopOrder
-) -> None:
+def test_a_deploy_that_fails_leaves_a_stopped_app_stopped(machine: FakeMachine, server: Host, order: StopOrder) -> None:
     done(server, order, "stop")
     machine.publish("bad", Behaviour(exits={"web": 1}))
     failed = carry_out(server, machine.order("bad"), "bad")
@@ -260,7 +250,7 @@ def test_nothing_is_restarted_stopped_or_closed_before_the_first_release(machine
 
 
 def test_maintenance_outlives_a_restart_of_edge_agent_and_server_and_a_deploy(
-    machine: FakeMachine, server: Server
+    machine: FakeMachine, server: Host
 ) -> None:
     restarts = machine.edge.restarts
     assert done(server, CLOSE, "close") == ["preflight", "commit", "switch"]
@@ -294,23 +284,24 @@ def test_maintenance_outlives_a_restart_of_edge_agent_and_server_and_a_deploy(
     assert broken_promises(machine, again) == []
 
 
-def test_an_edge_that_lost_its_answer_gets_it_back(machine: FakeMachine, server: Server) -> None:
+def test_an_edge_that_lost_its_answer_gets_it_back(machine: FakeMachine, server: Host) -> None:
     done(server, CLOSE, "close")
     machine.edge.answers.clear()
     settle(server, app_of(server))
     assert broken_promises(machine, server) == []
 
 
-def test_maintenance_that_is_as_asked_for_changes_nothing(server: Server) -> None:
+def test_maintenance_that_is_as_asked_for_changes_nothing(server: Host) -> None:
     assert carry_out(server, OPEN, "open").state == "unchanged"
     done(server, CLOSE, "close")
-    since = (app_of(server).maintenance or {})["since"]
+    known = app_of(server).maintenance
+    assert known is not None
     assert carry_out(server, CLOSE, "same").state == "unchanged"
     done(server, MaintenanceOrder(APP, True, "later", 90), "other")
-    assert app_of(server).maintenance == {"message": "later", "retry_after": 90, "since": since}
+    assert app_of(server).maintenance == Maintenance("later", 90, known.since)
 
 
-def test_a_stopped_app_in_maintenance_says_that_it_is_stopped(machine: FakeMachine, server: Server) -> None:
+def test_a_stopped_app_in_maintenance_says_that_it_is_stopped(machine: FakeMachine, server: Host) -> None:
     done(server, CLOSE, "close")
     done(server, STOP, "stop")
     answer = machine.edge.answer(None)
@@ -322,7 +313,7 @@ def test_a_stopped_app_in_maintenance_says_that_it_is_stopped(machine: FakeMachi
     assert answer.message == "back at noon"
 
 
-def test_an_edge_that_is_away_is_told_later(machine: FakeMachine, server: Server) -> None:
+def test_an_edge_that_is_away_is_told_later(machine: FakeMachine, server: Host) -> None:
     machine.edge.is_broken = True
     assert carry_out(server, CLOSE, "close").state == "succeeded"
     assert "runtime socket" in app_of(server).degraded
@@ -331,7 +322,7 @@ def test_an_edge_that_is_away_is_told_later(machine: FakeMachine, server: Server
     assert broken_promises(machine, server) == []
 
 
-def test_of_what_harbour_does_not_know_it_is_told_the_outcome_alone(server: Server) -> None:
+def test_of_what_harbour_does_not_know_it_is_told_the_outcome_alone(server: Host) -> None:
     waiting = len(server.ledger.outbox(1000))
     done(server, CLOSE, "close")
     (told,) = server.ledger.outbox(1000)[waiting:]
@@ -352,7 +343,7 @@ def test_of_what_harbour_does_not_know_it_is_told_the_outcome_alone(server: Serv
         (parse_maintenance, {"on": 1}),
         (parse_maintenance, {"on": True, "message": "two\nlines"}),
         (parse_maintenance, {"on": True, "message": "bell\x07"}),
-        (parse_maintenance, {"on": True, "message": "x" * (MESSAGE_CHARACTERS + 1)}),
+        (parse_maintenance, {"on": True, "message": "x" * (LINE_CHARACTERS + 1)}),
         (parse_maintenance, {"on": True, "message": 5}),
         (parse_maintenance, {"on": True, "retry_after": 0}),
         (parse_maintenance, {"on": True, "retry_after": 10**9}),

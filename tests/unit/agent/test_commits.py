@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from ferryman_agent.errors import BadRequest
-from ferryman_agent.ledger import Release
+from ferryman_agent.host import Host
+from ferryman_agent.ledger import Release, ReleaseState
 from ferryman_agent.testing import FakeMachine, carry_out, manifest
-from ferryman_agent.transaction.commits import Brought, Commit, brought, parse_commits
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.orders import RollbackOrder
+from ferryman_agent.transaction.orders.commits import Brought, Commit, brought, parse_commits
 
 AT = "2026-11-23T07:41:09Z"
 
@@ -37,7 +37,7 @@ def log(text: str) -> list[Commit]:
 
 def release(number: int, name: str, state: str = "healthy") -> Release:
     revision = sha(name[0]) + ("-dirty-01234567" if name.endswith("*") else "")
-    return Release("shop.production", number, "acme/shop", "sha256:1", revision, {}, 1, None, state, AT)
+    return Release("shop.production", number, "acme/shop", "sha256:1", revision, {}, 1, None, ReleaseState(state), AT)
 
 
 def named(found: Brought) -> str:
@@ -144,15 +144,15 @@ def machine(folder: Any) -> FakeMachine:
 
 
 @pytest.fixture
-def server(machine: FakeMachine) -> Server:
+def server(machine: FakeMachine) -> Host:
     return machine.agent()
 
 
-def reported(server: Server) -> list[dict[str, Any]]:
+def reported(server: Host) -> list[dict[str, Any]]:
     return [event["data"] for event in server.ledger.outbox(1000) if event["kind"] == "deployment.started"]
 
 
-def test_harbour_and_those_who_follow_are_told_and_a_rollback_brings_none(machine: FakeMachine, server: Server) -> None:
+def test_harbour_and_those_who_follow_are_told_and_a_rollback_brings_none(machine: FakeMachine, server: Host) -> None:
     carry_out(server, machine.order("a", commits=[told("a")]), "first")
     second = carry_out(server, machine.order("c", commits=[told("c", "b"), told("b", "a"), told("a")]), "second")
     carry_out(server, RollbackOrder("shop.production", None, None), "third")
@@ -166,7 +166,7 @@ def test_harbour_and_those_who_follow_are_told_and_a_rollback_brings_none(machin
     assert (shown["commits"], shown["commits_complete"], shown["previous"]) == (listed, True, 1)
 
 
-def test_what_a_failed_deploy_did_not_bring_is_brought_by_the_next(machine: FakeMachine, server: Server) -> None:
+def test_what_a_failed_deploy_did_not_bring_is_brought_by_the_next(machine: FakeMachine, server: Host) -> None:
     commits = [told("c", "b"), told("b", "a"), told("a")]
     carry_out(server, machine.order("a", commits=commits[2:]), "first")
     machine.docker.registry.pop(machine.order("b").manifest.image + "@" + machine.order("b").digest)
@@ -180,7 +180,7 @@ def test_what_a_failed_deploy_did_not_bring_is_brought_by_the_next(machine: Fake
     ]
 
 
-def test_a_deploy_of_an_older_client_is_taken_as_it_was(machine: FakeMachine, server: Server) -> None:
+def test_a_deploy_of_an_older_client_is_taken_as_it_was(machine: FakeMachine, server: Host) -> None:
     carry_out(server, machine.order("a", manifest()), "first")
     (data,) = reported(server)
     assert (data["commits"], data["commits_complete"]) == ([], False)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ferryman_agent.host import Host
+from ferryman_agent.ledger import Kind
 from ferryman_agent.testing import (
     REDIS,
     Behaviour,
@@ -18,15 +20,14 @@ from ferryman_agent.testing import (
     broken_promises,
     carry_out,
     manifest,
+    recover,
 )
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.recovery import recover
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.orders import RollbackOrder
 
 APP = "shop.production"
 ROLLBACK = RollbackOrder(APP, None, None)
 WORKER = {"command": ["work"], "stop_grace": 3.0, "overlap": False}
-Act = Callable[[FakeMachine, Server], object]
+Act = Callable[[FakeMachine, Host], object]
 
 
 def with_worker() -> dict[str, object]:
@@ -35,34 +36,34 @@ def with_worker() -> dict[str, object]:
     return content
 
 
-def first_deploy(machine: FakeMachine, server: Server) -> object:
+def first_deploy(machine: FakeMachine, server: Host) -> object:
     return carry_out(server, machine.order("one"), "crashed")
 
 
-def second_deploy(machine: FakeMachine, server: Server) -> object:
+def second_deploy(machine: FakeMachine, server: Host) -> object:
     return carry_out(server, machine.order("two"), "crashed")
 
 
-def deploy_with_a_worker(machine: FakeMachine, server: Server) -> object:
+def deploy_with_a_worker(machine: FakeMachine, server: Host) -> object:
     return carry_out(server, machine.order("two", with_worker()), "crashed")
 
 
-def deploy_under_another_name(machine: FakeMachine, server: Server) -> object:
+def deploy_under_another_name(machine: FakeMachine, server: Host) -> object:
     content = manifest(domain="shop.example.com")
     content["roles"]["web"] |= {"port": 9000}
     return carry_out(server, machine.order("two", content), "crashed")
 
 
-def deploy_that_fails(machine: FakeMachine, server: Server) -> object:
+def deploy_that_fails(machine: FakeMachine, server: Host) -> object:
     machine.publish("two", Behaviour(migrations=["shop.0001", "shop.0002"], exits={"web": 3}))
     return carry_out(server, machine.order("two"), "crashed")
 
 
-def rollback(_: FakeMachine, server: Server) -> object:
+def rollback(_: FakeMachine, server: Host) -> object:
     return carry_out(server, ROLLBACK, "crashed")
 
 
-def deploy_beyond_retention(machine: FakeMachine, server: Server) -> object:
+def deploy_beyond_retention(machine: FakeMachine, server: Host) -> object:
     return carry_out(server, machine.order("three", manifest(retain=1)), "crashed")
 
 
@@ -70,11 +71,11 @@ def with_redis(**changed: object) -> dict[str, object]:
     return manifest(accessories={"redis": dict(REDIS)}, **changed)
 
 
-def deploy_with_an_accessory(machine: FakeMachine, server: Server) -> object:
+def deploy_with_an_accessory(machine: FakeMachine, server: Host) -> object:
     return carry_out(server, machine.order("two", with_redis()), "crashed")
 
 
-def deploy_with_an_accessory_that_fails(machine: FakeMachine, server: Server) -> object:
+def deploy_with_an_accessory_that_fails(machine: FakeMachine, server: Host) -> object:
     machine.publish("two", Behaviour(migrations=["shop.0001"], exits={"web": 3}))
     return carry_out(server, machine.order("two", with_redis()), "crashed")
 
@@ -139,7 +140,7 @@ def test_after_a_crash_at_any_point_the_next_agent_keeps_every_promise(
         shutil.rmtree(here.folder)
 
 
-def check_outcome(server: Server, before: list[str], place: str) -> None:
+def check_outcome(server: Host, before: list[str], place: str) -> None:
     """Succeeded means that it serves; anything else, that what served before does."""
     app, deployment = server.ledger.app(APP), server.ledger.deployment("crashed")
     serving = app.serving if app else None
@@ -173,7 +174,7 @@ def test_every_interrupted_deployment_of_an_app_gets_an_outcome(machine: FakeMac
     app = server.ledger.app(APP)
     assert app is not None
     for request in ("first", "second"):
-        server.ledger.begin(app, request, "deploy", None)
+        server.ledger.begin(app, request, Kind.DEPLOY, None)
     recover(server)
     assert server.ledger.unfinished() == []
     assert [d.state for d in server.ledger.deployments(APP)] == ["interrupted", "interrupted", "succeeded"]
@@ -203,7 +204,7 @@ def test_recovery_itself_may_be_interrupted(machine: FakeMachine, folder: Path) 
     crashed(origin, deploy_with_a_worker, commit)
     origin.docker.reboot()
 
-    def recovering(_: FakeMachine, server: Server) -> object:
+    def recovering(_: FakeMachine, server: Host) -> object:
         recover(server)
         return server
 

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ferryman_agent.engine import Endpoint, Keep, State
+from ferryman_agent.host import Host
 from ferryman_agent.ledger import Deployment
 from ferryman_agent.secrets_file import read_secrets
-from ferryman_agent.testing import Behaviour, FakeMachine, broken_promises, carry_out, digest, manifest, refuse
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.reconciliation import look_after
-from ferryman_agent.transaction.recovery import recover
-from ferryman_agent.transaction.running import RunningTransactions
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.testing import (
+    Behaviour,
+    FakeMachine,
+    broken_promises,
+    carry_out,
+    digest,
+    look_after,
+    manifest,
+    recover,
+    refuse,
+)
+from ferryman_agent.transaction.orders import RollbackOrder
+from ferryman_agent.transaction.runs.running import RunningTransactions
 
 APP = "shop.production"
 POSTGRES = f"ferryman.{APP}.postgres"
 PREVIOUS = RollbackOrder(APP, None, None)
 
 
-def serving(server: Server) -> int | None:
+def serving(server: Host) -> int | None:
     app = server.ledger.app(APP)
     return app.serving if app else None
 
@@ -32,7 +43,7 @@ def error_of(deployment: Deployment) -> dict[str, Any]:
     return deployment.error
 
 
-def settle(server: Server) -> None:
+def settle(server: Host) -> None:
     look_after(server, RunningTransactions(server))
 
 
@@ -71,15 +82,11 @@ def remove_network_of_what_runs(machine: FakeMachine) -> None:
 
 
 def leave_a_candidate(machine: FakeMachine) -> None:
-    machine.docker.by_name[f"ferryman.{APP}.web.7"] = {
-        **json.loads(json.dumps(machine.docker.by_name[f"ferryman.{APP}.web.1"])),
-        "Id": "7",
-        "Name": f"/ferryman.{APP}.web.7",
-        "Address": "10.213.1.11",
-    }
-    found = machine.docker.by_name[f"ferryman.{APP}.web.7"]
-    found["Config"]["Labels"]["ferryman.release"] = "7"
-    found["HostConfig"]["RestartPolicy"] = {"Name": "no"}
+    web, name = machine.docker.by_name[f"ferryman.{APP}.web.1"].workload, f"ferryman.{APP}.web.7"
+    endpoint = Endpoint(f"ferryman.{APP}", "10.213.1.11", "web")
+    labels = {**web.labels, "ferryman.release": "7"}
+    machine.docker.create(name, replace(web, endpoint=endpoint, labels=labels, keep=Keep.NO))
+    machine.docker.by_name[name].state = State.RUNNING
 
 
 DAMAGES = [
@@ -96,7 +103,7 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_the_reconciliation_puts_right_what_was_damaged(machine: FakeMachine, server: Server, damage: Any) -> None:
+def test_the_reconciliation_puts_right_what_was_damaged(machine: FakeMachine, server: Host, damage: Any) -> None:
     damage(machine)
     assert broken_promises(machine, server) != []
     settle(server)
@@ -104,28 +111,26 @@ def test_the_reconciliation_puts_right_what_was_damaged(machine: FakeMachine, se
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_deploy_goes_through_on_what_was_damaged(machine: FakeMachine, server: Server, damage: Any) -> None:
+def test_a_deploy_goes_through_on_what_was_damaged(machine: FakeMachine, server: Host, damage: Any) -> None:
     damage(machine)
     assert carry_out(server, machine.order("two"), "two").state == "succeeded"
     assert broken_promises(machine, server) == []
 
 
-def test_the_edges_files_are_written_again_before_it_restarts(machine: FakeMachine, server: Server) -> None:
+def test_the_edges_files_are_written_again_before_it_restarts(machine: FakeMachine, server: Host) -> None:
     machine.edge.configured = []
     settle(server)
     machine.edge.restart()
     assert broken_promises(machine, server) == []
 
 
-def test_the_reconciliation_only_looks_when_all_agrees(machine: FakeMachine, server: Server) -> None:
-    before = (json.dumps(machine.docker.by_name), list(machine.docker.calls), machine.clock.looks)
+def test_the_reconciliation_only_looks_when_all_agrees(machine: FakeMachine, server: Host) -> None:
+    before = (copy.deepcopy(machine.docker.by_name), list(machine.docker.calls), machine.clock.looks)
     settle(server)
-    assert (json.dumps(machine.docker.by_name), list(machine.docker.calls), machine.clock.looks) == before
+    assert (copy.deepcopy(machine.docker.by_name), list(machine.docker.calls), machine.clock.looks) == before
 
 
-def test_the_reconciliation_leaves_an_app_with_a_running_transaction_alone(
-    machine: FakeMachine, server: Server
-) -> None:
+def test_the_reconciliation_leaves_an_app_with_a_running_transaction_alone(machine: FakeMachine, server: Host) -> None:
     running = RunningTransactions(server)
     entered, leave = threading.Event(), threading.Event()
 
@@ -157,18 +162,18 @@ def test_the_reconciliation_leaves_an_app_with_a_running_transaction_alone(
     assert serving(server) == 2
 
 
-def test_an_engine_that_comes_up_late_is_waited_for_by_the_reconciliation(machine: FakeMachine, server: Server) -> None:
-    containers, machine.docker.containers = machine.docker.containers, refuse  # type: ignore[method-assign]
+def test_an_engine_that_comes_up_late_is_waited_for_by_the_reconciliation(machine: FakeMachine, server: Host) -> None:
+    workloads, machine.docker.workloads = machine.docker.workloads, refuse  # type: ignore[method-assign]
     recover(server)
     app = server.ledger.app(APP)
     assert app is not None
     assert "not as the ledger says" in app.degraded
-    machine.docker.containers = containers  # type: ignore[method-assign]
+    machine.docker.workloads = workloads  # type: ignore[method-assign]
     settle(server)
     assert broken_promises(machine, server) == []
 
 
-def test_an_image_that_was_pruned_by_hand_is_pulled_again(machine: FakeMachine, server: Server) -> None:
+def test_an_image_that_was_pruned_by_hand_is_pulled_again(machine: FakeMachine, server: Host) -> None:
     carry_out(server, machine.order("two"), "two")
     del machine.docker.images_here[f"acme/shop@{digest('one')}"]
     assert carry_out(server, PREVIOUS, "back").state == "succeeded"
@@ -206,7 +211,7 @@ def _refuse_psql(machine: FakeMachine) -> Any:
     return refuse
 
 
-def test_a_lost_password_is_made_good(machine: FakeMachine, server: Server) -> None:
+def test_a_lost_password_is_made_good(machine: FakeMachine, server: Host) -> None:
     (machine.folder / "apps" / APP / "secrets.json").unlink()
     machine.docker.stop(POSTGRES, 1)
     assert carry_out(server, machine.order("two"), "two").state == "succeeded"
@@ -215,7 +220,7 @@ def test_a_lost_password_is_made_good(machine: FakeMachine, server: Server) -> N
 
 
 @pytest.mark.parametrize("is_removed", [False, True])
-def test_data_of_another_version_is_not_left_behind(machine: FakeMachine, server: Server, is_removed: bool) -> None:
+def test_data_of_another_version_is_not_left_behind(machine: FakeMachine, server: Host, is_removed: bool) -> None:
     if is_removed:
         remove_postgres(machine)
     machine.docker.registry["postgres:18"] = Behaviour()

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ferryman_agent.containers import (
-    app_specification,
-    at_address,
-    database_specification,
-    subnet,
-    variables,
-)
-from ferryman_agent.database import known_migrations, pending
+from ferryman_agent.containers import app_workload, database_workload, lane_endpoint, subnet, variables
+from ferryman_agent.engine import Endpoint, Image, Keep, Limits, Subnet, Workload
 from ferryman_agent.errors import AgentError, BadRequest, Refused
-from ferryman_agent.ledger import App, Release
-from ferryman_agent.logins import authentication, registry_of
+from ferryman_agent.host.database import known_migrations, pending
+from ferryman_agent.host.logins import authentication, registry_of
+from ferryman_agent.ledger import App, Release, ReleaseState
 from ferryman_agent.manifest import parse_manifest
 from ferryman_agent.testing import digest, manifest
-from ferryman_agent.transaction.order import parse_deploy, parse_rollback, rollback_target
-from ferryman_agent.transaction.retention import beyond
+from ferryman_agent.transaction.orders.deploying import parse_deploy, parse_rollback, rollback_target
+from ferryman_agent.transaction.steps.teardown.retention import beyond
 
 
 def app(serving: int | None = 3, lane: str | None = "a") -> App:
@@ -29,7 +25,7 @@ def app(serving: int | None = 3, lane: str | None = "a") -> App:
 
 def release(number: int, state: str = "healthy") -> Release:
     fields = ("shop.production", number, "acme/shop", digest(str(number)), f"{number:040x}")
-    return Release(*fields, manifest(), 0, None, state, "2026-11-23T08:00:00.000Z")
+    return Release(*fields, manifest(), 0, None, ReleaseState(state), "2026-11-23T08:00:00.000Z")
 
 
 def releases(states: str) -> list[Release]:
@@ -111,48 +107,40 @@ def test_with_a_domain_only_it_is_an_allowed_host() -> None:
 
 
 def test_a_container_is_fenced_in() -> None:
-    content = manifest(volumes={"media": "/app/media"})
-    parsed = parse_manifest(content)
-    assert app_specification(app(), parsed, release(4), parsed.web, ["A=1"]) == {
-        "Image": f"acme/shop@{digest('4')}",
-        "Env": ["A=1"],
-        "Labels": {"ferryman.app": "shop.production", "ferryman.role": "web", "ferryman.release": "4"},
-        "HostConfig": {
-            "NetworkMode": "ferryman.shop.production",
-            "RestartPolicy": {"Name": "no"},
-            "Memory": 256 << 20,
-            "MemorySwap": 256 << 20,
-            "NanoCpus": 1_000_000_000,
-            "PidsLimit": 128,
-            "CapDrop": ["ALL"],
-            "SecurityOpt": ["no-new-privileges"],
-            "ReadonlyRootfs": True,
-            "Tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=64m,mode=1777"},
-            "Mounts": [{"Type": "volume", "Source": "ferryman.shop.production.volume.media", "Target": "/app/media"}],
-            "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
-            "Init": False,
-        },
-        "StopTimeout": 10,
-    }
+    parsed = parse_manifest(manifest(volumes={"media": "/app/media"}))
+    assert app_workload(parsed, release(4), parsed.web, ["A=1"]) == Workload(
+        image=f"acme/shop@{digest('4')}",
+        labels={"ferryman.app": "shop.production", "ferryman.role": "web", "ferryman.release": "4"},
+        endpoint=Endpoint("ferryman.shop.production", None, ""),
+        environment=("A=1",),
+        limits=Limits(memory=256 << 20, cpus=1.0, pids=128),
+        is_read_only=True,
+        tmpfs=("/tmp",),
+        volumes={"ferryman.shop.production.volume.media": "/app/media"},
+        keep=Keep.NO,
+    )
 
 
 def test_a_web_container_has_a_fixed_address_outside_of_what_the_engine_gives_out() -> None:
-    placed = at_address({"Image": "x"}, app(), "10.213.7.10", "web")
-    assert placed["NetworkingConfig"]["EndpointsConfig"] == {
-        "ferryman.shop.production": {"IPAMConfig": {"IPv4Address": "10.213.7.10"}, "Aliases": ["web"]}
-    }
-    assert subnet(app()) == {"Subnet": "10.213.7.0/24", "IPRange": "10.213.7.128/25"}
+    assert lane_endpoint(app(), "a") == Endpoint("ferryman.shop.production", "10.213.7.10", "web")
+    assert lane_endpoint(app(), "b") == Endpoint("ferryman.shop.production", "10.213.7.11", "web")
+    assert subnet(app()) == Subnet("10.213.7.0/24", "10.213.7.128/25")
+
+
+@pytest.mark.parametrize(("grace", "given"), [(0.2, 0.2), (10.0, 10.0), (30.0, 10)])
+def test_the_engine_itself_waits_no_longer_than_its_own_limit_for_a_role(grace: float, given: float) -> None:
+    parsed = parse_manifest(manifest())
+    role = replace(parsed.web, stop_grace=grace)
+    assert app_workload(parsed, release(4), role, []).stop_grace == given
 
 
 def test_postgresql_publishes_no_port_and_keeps_its_data_on_a_volume() -> None:
-    found = database_specification(app(), 17, "secret")
-    assert found["Image"] == "postgres:17"
-    assert "PortBindings" not in found["HostConfig"]
-    assert "ExposedPorts" not in found
-    assert found["HostConfig"]["NetworkMode"] == "ferryman.shop.production"
-    assert found["HostConfig"]["SecurityOpt"] == ["no-new-privileges"]
-    assert found["HostConfig"]["CapDrop"] == ["ALL"]
-    assert found["HostConfig"]["Mounts"][0]["Source"] == "ferryman.shop.production.postgres-17"
+    found = database_workload(app(), 17, "secret")
+    assert found.image == "postgres:17"
+    assert found.published == {}
+    assert found.endpoint == Endpoint("ferryman.shop.production", "10.213.7.2", "postgres")
+    assert found.volumes == {"ferryman.shop.production.postgres-17": "/var/lib/postgresql/data"}
+    assert "secret" not in repr(found)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +168,6 @@ def test_pending_migrations() -> None:
 @pytest.mark.parametrize(
     ("labels", "known"),
     [
-        (None, None),
         ({}, None),
         ({"ferryman.migrations": ""}, None),
         ({"ferryman.migrations": "nonsense"}, None),
@@ -189,8 +176,8 @@ def test_pending_migrations() -> None:
         ({"ferryman.migrations": '["a.1"]'}, ["a.1"]),
     ],
 )
-def test_what_an_image_says_that_it_knows(labels: Any, known: list[str] | None) -> None:
-    assert known_migrations({"Config": {"Labels": labels}}) == known
+def test_what_an_image_says_that_it_knows(labels: dict[str, str], known: list[str] | None) -> None:
+    assert known_migrations(Image("x", 1, labels=labels)) == known
 
 
 ORDER = {"manifest": manifest(), "digest": digest("one"), "revision": "0" * 40}
@@ -212,6 +199,12 @@ ORDER = {"manifest": manifest(), "digest": digest("one"), "revision": "0" * 40}
         ("credentials", {"username": "u"}),
         ("credentials", {"username": "u", "password": 5}),
         ("commits", "none"),
+        ("migrations", "shop.0001_initial"),
+        ("migrations", ["initial"]),
+        ("migrations", ["shop.0001\n"]),
+        ("migrations", [7]),
+        ("migrations", [f"shop.{'x' * 200}"]),
+        ("migrations", ["shop.0001"] * 5001),
     ],
 )
 def test_a_bad_order_names_its_key(key: str, value: Any) -> None:
@@ -225,6 +218,12 @@ def test_an_orders_password_is_not_in_its_text() -> None:
     assert "hunter2" not in repr(order)
     assert order.sequence == 4
     assert parse_deploy({**ORDER, "revision": "0" * 40 + "-dirty-01234567"}).sequence is None
+
+
+def test_an_order_may_tell_what_the_image_knows_of_migrations() -> None:
+    assert parse_deploy(ORDER).migrations is None
+    assert parse_deploy({**ORDER, "migrations": []}).migrations == ()
+    assert parse_deploy({**ORDER, "migrations": ["shop.0001_initial"]}).migrations == ("shop.0001_initial",)
 
 
 @pytest.mark.parametrize("to", [True, "2", -1, 1.5])

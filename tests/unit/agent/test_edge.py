@@ -14,6 +14,7 @@ import pytest
 from ferryman_agent.edge import Closed, Edge, Route, in_maintenance, runtime, stopped
 from ferryman_agent.edge.configuration import (
     CLOSED,
+    FOLDER,
     HOSTS,
     UNUSED_ADDRESS,
     frontends,
@@ -22,6 +23,7 @@ from ferryman_agent.edge.configuration import (
     render_map,
 )
 from ferryman_agent.edge.runtime import EdgeError
+from ferryman_agent.engine import Keep
 from ferryman_agent.testing import FakeDocker, FakeMachine
 
 ADDRESSES = {"a": "10.213.1.10:8000", "b": "10.213.1.11:8000"}
@@ -189,11 +191,9 @@ def told(engine: EngineWithHaproxy) -> list[str]:
 
 def test_the_first_agreement_starts_the_edge_fenced_in(edge: Edge, engine: EngineWithHaproxy) -> None:
     edge.agree([DIRECT])
-    container = engine.container("ferryman.edge")
-    assert container is not None
-    settings = container["HostConfig"]
-    assert (settings["NetworkMode"], settings["ReadonlyRootfs"], settings["CapDrop"]) == ("host", True, ["ALL"])
-    assert (settings["SecurityOpt"], settings["RestartPolicy"]) == (["no-new-privileges"], {"Name": "always"})
+    workload = engine.by_name["ferryman.edge"].workload
+    assert (workload.endpoint, workload.is_read_only, workload.keep) == (None, True, Keep.RETURNING)
+    assert workload.folders == {str(engine.folder / "edge"): FOLDER}
     assert edge.state()["state"] == "running"
     assert (engine.folder / "edge" / "hosts.map").read_text() == "* slot1\n"
 

@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 
 from ferryman_agent.errors import AgentError, Cancelled
+from ferryman_agent.host import Host
+from ferryman_agent.ledger import Kind
 from ferryman_agent.testing import FakeMachine
 from ferryman_agent.transaction.journal import Journal
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.names import StepName
 
 LIMIT_SECONDS = 20
 
 
 @pytest.fixture
 def journal(machine: FakeMachine) -> Journal:
-    server: Server = machine.agent()
+    server: Host = machine.agent()
     app = server.ledger.add_app("shop", "production", range(1, 250))
-    return Journal(server.ledger, app, server.ledger.begin(app, "r", "deploy", None))
+    return Journal(server.ledger, app, server.ledger.begin(app, "r", Kind.DEPLOY, None))
 
 
 def test_followers_see_every_event_once_and_in_order(journal: Journal) -> None:
@@ -62,12 +64,12 @@ def test_a_step_records_intent_before_and_outcome_after(journal: Journal) -> Non
     def states() -> list[Any]:
         return [(e["step"], e["state"], e["detail"]) for e in _events(journal)]
 
-    with journal.step("pull") as step:
+    with journal.step(StepName.PULL) as step:
         assert states() == [("pull", "started", "")]
         step.skip("here already")
-    with pytest.raises(AgentError), journal.step("healthy"):
+    with pytest.raises(AgentError), journal.step(StepName.HEALTHY):
         raise AgentError("unhealthy", "it does not answer")
-    with pytest.raises(ValueError, match="x"), journal.step("room"):
+    with pytest.raises(ValueError, match="x"), journal.step(StepName.ROOM):
         raise ValueError("x")
     assert states() == [
         ("pull", "started", ""),
@@ -85,7 +87,7 @@ def _events(journal: Journal) -> list[dict[str, Any]]:
 
 def test_a_cancel_before_the_commit_stops_the_next_step(journal: Journal) -> None:
     assert journal.cancel()
-    with pytest.raises(Cancelled), journal.step("pull"):
+    with pytest.raises(Cancelled), journal.step(StepName.PULL):
         pytest.fail("the step ran")
     with pytest.raises(Cancelled), journal.committing():
         pytest.fail("it was committed")
@@ -96,7 +98,7 @@ def test_a_cancel_after_the_commit_is_told_so_and_stops_nothing(journal: Journal
     with journal.committing():
         pass
     assert not journal.cancel()
-    with journal.step("switch"):
+    with journal.step(StepName.SWITCH):
         pass
 
 

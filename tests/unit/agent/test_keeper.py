@@ -8,12 +8,21 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.testing import Behaviour, Crash, FakeMachine, broken_promises, carry_out, manifest, refuse
-from ferryman_agent.transaction import keeper as module
-from ferryman_agent.transaction.keeper import Keeper, is_ours
-from ferryman_agent.transaction.reconciliation import look_after
-from ferryman_agent.transaction.running import RunningTransactions
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.engine import Happened, Workload
+from ferryman_agent.host import Host
+from ferryman_agent.testing import (
+    Behaviour,
+    Crash,
+    FakeMachine,
+    broken_promises,
+    carry_out,
+    look_after,
+    manifest,
+    refuse,
+)
+from ferryman_agent.transaction.keeping import keeper as module
+from ferryman_agent.transaction.keeping.keeper import Keeper, is_ours
+from ferryman_agent.transaction.runs.running import RunningTransactions
 
 APP, OTHER = "shop.production", "mail.production"
 WEB = f"ferryman.{APP}.web.1"
@@ -23,12 +32,13 @@ LIMIT_SECONDS = 10.0
 class Agent:
     """A process of the agent whose keeper runs."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, server: Host) -> None:
+        self.host = server
         self.running = RunningTransactions(server)
         self.keeper = Keeper(server, self.running)
-        claimed = self.keeper.claim()
-        threading.Thread(target=self.keeper.run, args=(claimed, lambda: None), daemon=True).start()
+        self.keeper.claim(lambda: None)
+        self.keeper.keeping.start()
+        self.keeper.listening.start()
 
     def is_idle(self) -> bool:
         """Nobody is at work on an app."""
@@ -46,71 +56,78 @@ def eventually(is_true: Callable[[], bool]) -> bool:
 
 
 @pytest.fixture
-def agent(server: Server) -> Iterator[Agent]:
+def agent(server: Host) -> Iterator[Agent]:
     made = Agent(server)
     assert eventually(made.is_idle)
     yield made
     assert eventually(made.is_idle)
 
 
-def happened(name: str, kind: str = "container") -> dict[str, Any]:
+def happened(name: str, kind: str = "container") -> Happened:
+    return Happened(kind, "destroy", name)
+
+
+def event(name: str, kind: str = "container") -> dict[str, Any]:
     return {"Type": kind, "Action": "destroy", "Actor": {"Attributes": {"name": name}}}
 
 
 def test_a_container_that_is_removed_is_back_at_once(machine: FakeMachine, agent: Agent) -> None:
     machine.docker.remove(WEB)
     machine.docker.happened.put(happened(WEB))
-    assert eventually(lambda: broken_promises(machine, agent.server) == [])
+    assert eventually(lambda: broken_promises(machine, agent.host) == [])
 
 
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        ({}, True),
-        (happened(WEB), True),
-        (happened("ferryman.edge"), True),
-        (happened(f"ferryman.{APP}", "network"), True),
-        (happened("postgres"), False),
-        (happened("web.ferryman.example"), False),
-        ({"Type": "network", "Action": "destroy", "Actor": {"Attributes": {}}}, False),
+        (Happened(), True),
+        (Happened("container", "die", WEB), True),
+        (Happened("container", "die", "ferryman.edge"), True),
+        (Happened("network", "disconnect", f"ferryman.{APP}"), True),
+        (Happened("container", "die", "postgres"), False),
+        (Happened("container", "die", "web.ferryman.example"), False),
+        (Happened("network", "destroy", ""), False),
     ],
 )
-def test_only_events_of_ours_wake_it(event: dict[str, Any], expected: bool) -> None:
+def test_only_events_of_ours_wake_it(event: Happened, expected: bool) -> None:
     assert is_ours(event) is expected
 
 
 def test_it_looks_again_when_the_engine_was_away(machine: FakeMachine, agent: Agent) -> None:
     machine.docker.stop(WEB, 1)
     machine.docker.happened.put(None)
-    assert eventually(lambda: broken_promises(machine, agent.server) == [])
+    agent.keeper.listening.wake()  # not after a second
+    assert eventually(lambda: broken_promises(machine, agent.host) == [])
 
 
 def test_it_looks_again_after_a_transaction(machine: FakeMachine, agent: Agent) -> None:
-    app = agent.server.ledger.app(APP)
+    app = agent.host.ledger.app(APP)
     assert app is not None
     create = machine.docker.create
 
-    def remove_postgres_meanwhile(name: str, specification: dict[str, object]) -> str:
+    def remove_postgres_meanwhile(name: str, workload: Workload) -> str:
         machine.docker.remove(f"ferryman.{APP}.postgres")
         machine.docker.happened.put(happened(f"ferryman.{APP}.postgres"))
-        return create(name, specification)
+        return create(name, workload)
 
     machine.docker.create = remove_postgres_meanwhile  # type: ignore[method-assign]
     agent.running.begin("r", machine.order("two"), app)
     assert eventually(lambda: agent.running.of(APP) is None)
     machine.docker.create = create  # type: ignore[method-assign]
-    assert eventually(lambda: broken_promises(machine, agent.server) == [])
+    assert eventually(lambda: broken_promises(machine, agent.host) == [])
 
 
-def test_what_fails_before_the_recovery_leaves_no_app_claimed(server: Server) -> None:
+def test_what_fails_before_the_recovery_leaves_no_app_claimed(server: Host) -> None:
     running = RunningTransactions(server)
     keeper = Keeper(server, running)
-    threading.Thread(target=keeper.run, args=(keeper.claim(), refuse), daemon=True).start()
+    keeper.claim(refuse)
+    assert running._settling == {APP}
+    keeper.keeping.turn()
     assert eventually(lambda: not running._settling)
 
 
 def test_without_a_thread_to_be_had_apps_are_looked_after_all_the_same(
-    machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch
+    machine: FakeMachine, server: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper = Keeper(server, RunningTransactions(server))
     machine.docker.remove(WEB)
@@ -121,7 +138,7 @@ def test_without_a_thread_to_be_had_apps_are_looked_after_all_the_same(
 
 
 def test_a_transaction_without_a_thread_does_not_keep_its_app_busy(
-    server: Server, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+    server: Host, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running, app = RunningTransactions(server), server.ledger.app(APP)
     assert app is not None
@@ -143,7 +160,7 @@ def no_thread(_: threading.Thread) -> None:
 
 def test_the_pauses_grow_while_an_app_can_not_be_healed(machine: FakeMachine, agent: Agent) -> None:
     pauses: list[float] = []
-    agent.server.stopwatch.wait = pauses.append  # type: ignore[assignment,method-assign]
+    agent.host.stopwatch.wait = pauses.append  # type: ignore[assignment,method-assign]
     machine.docker.exit(WEB, 1)
     machine.docker.images_here.clear()
     machine.docker.registry.clear()
@@ -155,13 +172,13 @@ def test_the_pauses_grow_while_an_app_can_not_be_healed(machine: FakeMachine, ag
     assert max(pauses) <= module.PERIOD_SECONDS
 
     def why() -> str:
-        app = agent.server.ledger.app(APP)
+        app = agent.host.ledger.app(APP)
         return app.degraded if app else ""
 
     assert eventually(lambda: "not as the ledger says" in why())
 
 
-def test_the_recovery_of_an_app_does_not_wait_for_anothers_drain(machine: FakeMachine, server: Server) -> None:
+def test_the_recovery_of_an_app_does_not_wait_for_anothers_drain(machine: FakeMachine, server: Host) -> None:
     other = manifest(app="mail", image="acme/mail", domain="mail.example.com")
     for word in ("one", "two"):
         machine.publish(word, Behaviour(), image="acme/mail")
@@ -211,6 +228,6 @@ def crash_in_drain(machine: FakeMachine, content: dict[str, object], request: st
         machine.edge.open_requests = drain  # type: ignore[method-assign]
 
 
-def state(server: Server, request: str) -> str:
+def state(server: Host, request: str) -> str:
     found = server.ledger.deployment(request)
     return found.state if found else ""

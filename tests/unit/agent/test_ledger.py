@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import pytest
 
 from ferryman_agent.errors import Refused, Unavailable
-from ferryman_agent.ledger import App, Deployment, Ledger, Release
+from ferryman_agent.ledger import App, Deployment, Kind, Ledger, Outcome, Release, ReleaseState, store
 from ferryman_agent.ledger import ledger as module
 from ferryman_agent.ledger.reserve import NEEDED_BYTES, PLENTY_BYTES, RESERVE_BYTES, Reserve
 from ferryman_agent.ledger.schema import FORMAT
 from ferryman_agent.testing import FakeClock, digest, manifest
 
 APP = "shop.production"
+LEDGERS = Path(__file__).parent / "ledgers"
 
 
 @pytest.fixture
@@ -34,9 +36,9 @@ def app(ledger: Ledger) -> App:
 
 
 def candidate(ledger: Ledger, app: App, request: str = "r") -> tuple[Deployment, Release]:
-    deployment = ledger.begin(app, request, "deploy", 7)
+    deployment = ledger.begin(app, request, Kind.DEPLOY, 7)
     fields = (app.id, 0, "acme/shop", digest("one"), "0" * 40, manifest())
-    release = Release(*fields, environment_version=0, migrations=None, state="candidate", created_at="")
+    release = Release(*fields, environment_version=0, migrations=None, state=ReleaseState.CANDIDATE, created_at="")
     return deployment, ledger.add_release(deployment.id, release)
 
 
@@ -92,28 +94,44 @@ def test_a_commit_that_sqlite_itself_could_not_write_is_rolled_back(path: Path, 
     assert app.id == APP
 
 
-def columns(path: Path, table: str) -> list[str]:
+def schema(path: Path) -> dict[str, list[str]]:
+    """Table → its columns; and the format."""
     connection = sqlite3.connect(path)
     try:
-        return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        columns = {name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")] for name in names}
     finally:
         connection.close()
+    return {**columns, "format": [str(version)]}
 
 
-def test_a_ledger_of_the_first_format_is_brought_up_to_date(path: Path) -> None:
-    first = Ledger(path, FakeClock())
-    first.add_app("shop", "production", range(1, 9))
-    first.close()
-    now = {table: columns(path, table) for table in ("app", "removed", "deployment", "accessory", "run")}
-    for column in ("turns", "maintenance", "stopped", "removal"):
-        break_table(path, f"ALTER TABLE app DROP COLUMN {column}")
-    break_table(path, "ALTER TABLE deployment DROP COLUMN downtime")
-    for table in ("removed", "accessory", "run"):
-        break_table(path, f"DROP TABLE {table}")
-    break_table(path, "PRAGMA user_version = 1")
-    (app,) = reread(path).apps()
-    assert (app.id, app.turns, app.maintenance, app.stopped, app.removal) == (APP, {}, None, None, None)
-    assert {table: columns(path, table) for table in now} == now
+@pytest.mark.parametrize("version", range(1, FORMAT))
+def test_a_ledger_that_an_agent_of_an_older_format_wrote_is_brought_up_to_date(path: Path, version: int) -> None:
+    """Each file was written by the agent of its time: two deploys, a worker that does not stay up, a variable."""
+    with gzip.open(LEDGERS / f"format-{version}.db.gz") as kept:
+        path.write_bytes(kept.read())
+    assert schema(path)["format"] == [str(version)]
+    ledger = reread(path)
+    (app,) = ledger.apps()
+    assert (app.id, app.serving, app.degraded, app.turns) == (APP, 2, "worker does not stay up", {})
+    assert (app.maintenance, app.stopped, app.removal) == (None, None, None)
+    assert [(d.request, d.state, d.downtime) for d in ledger.deployments()] == [
+        ("two", "succeeded", None),
+        ("one", "succeeded", None),
+    ]
+    assert [release.state for release in ledger.releases(APP)] == ["healthy", "healthy"]
+    assert ledger.environment(APP) == (1, {"A": "1"})
+    assert (ledger.outbox_size(), ledger.setting("reports")["token"]) == (48, "t0ken")
+    assert [(notice.code, notice.subject, notice.message) for notice in ledger.notices()] == [
+        ("app-degraded", APP, "worker does not stay up")
+    ]
+    ledger.set_degraded(APP, "")
+    assert ledger.notices() == []
+    ledger.close()
+    new = path.with_name("new.db")
+    Ledger(new, FakeClock()).close()
+    assert schema(path) == schema(new)
 
 
 def test_a_removed_app_leaves_its_slot_and_the_numbers_of_its_releases(ledger: Ledger) -> None:
@@ -123,7 +141,7 @@ def test_a_removed_app_leaves_its_slot_and_the_numbers_of_its_releases(ledger: L
         ledger.commit(deployed, release.number, "a")
         ledger.add_event(deployed, {"kind": "log", "text": "x"}, None)
     ledger.add_environment(app.id, {"A": "1"}, "set A")
-    removal = ledger.begin(app, "away", "remove", None)
+    removal = ledger.begin(app, "away", Kind.REMOVE, None)
     ledger.commit_change(removal, {"removal": {"with_data": False}})
     ledger.remove_app(removal, {"kept": ["v"]}, {"kind": "app.removed"})
     assert (ledger.apps(), ledger.deployments(), ledger.releases(app.id)) == ([], [], [])
@@ -191,7 +209,7 @@ def test_apps_get_the_lowest_free_slot_until_the_server_is_full(ledger: Ledger) 
 
 
 def test_events_are_numbered_in_order_and_read_after_a_number(ledger: Ledger, app: App) -> None:
-    deployment = ledger.begin(app, "r", "deploy", None)
+    deployment = ledger.begin(app, "r", Kind.DEPLOY, None)
     for text in "abc":
         ledger.add_event(deployment, {"kind": "log", "text": text}, None)
     assert [event["sequence"] for event in ledger.events(deployment.id)] == [1, 2, 3]
@@ -203,8 +221,8 @@ def test_events_are_numbered_in_order_and_read_after_a_number(ledger: Ledger, ap
 def test_the_outbox_is_bounded_and_forgets_the_oldest(
     ledger: Ledger, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "OUTBOX_LIMIT_ROWS", 3)
-    deployment = ledger.begin(app, "r", "deploy", None)
+    monkeypatch.setattr(store, "OUTBOX_LIMIT_ROWS", 3)
+    deployment = ledger.begin(app, "r", Kind.DEPLOY, None)
     for number in range(5):
         ledger.add_event(deployment, {"kind": "log"}, {"kind": "x", "data": {"n": number}})
     assert [(report["sequence"], report["data"]["n"]) for report in ledger.outbox(10)] == [(3, 2), (4, 3), (5, 4)]
@@ -240,24 +258,24 @@ def test_old_deployments_are_forgotten_with_their_events(
 ) -> None:
     monkeypatch.setattr(module, "DEPLOYMENTS_KEPT", 2)
     for request in "abc":
-        deployment = ledger.begin(app, request, "deploy", None)
+        deployment = ledger.begin(app, request, Kind.DEPLOY, None)
         ledger.add_event(deployment, {"kind": "log"}, None)
-        ledger.finish(deployment, "failed", 1.0, {"code": "x"})
+        ledger.finish(deployment, Outcome.FAILED, 1.0, {"code": "x"})
     assert [d.request for d in ledger.deployments(APP)] == ["c", "b"]
     assert ledger.deployment("a") is None
 
 
 def test_a_failed_deployment_marks_its_candidate(ledger: Ledger, app: App) -> None:
     deployment, _ = candidate(ledger, app)
-    ledger.finish(deployment, "interrupted", 1.0, None)
+    ledger.finish(deployment, Outcome.INTERRUPTED, 1.0, None)
     assert [r.state for r in ledger.releases(APP)] == ["failed"]
     assert ledger.unfinished() == []
 
 
 def test_a_request_begins_one_deployment(ledger: Ledger, app: App) -> None:
-    ledger.begin(app, "r", "deploy", None)
+    ledger.begin(app, "r", Kind.DEPLOY, None)
     with pytest.raises(sqlite3.IntegrityError):
-        ledger.begin(app, "r", "deploy", None)
+        ledger.begin(app, "r", Kind.DEPLOY, None)
 
 
 def test_the_reserve_is_given_up_on_a_full_disk_and_made_again_when_there_is_plenty(folder: Path) -> None:

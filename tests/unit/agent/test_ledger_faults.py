@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.daemon import Agent
+from ferryman_agent.daemon.agent import Agent
 from ferryman_agent.doctor.command import doctor
 from ferryman_agent.doctor.opening import open_ledger
 from ferryman_agent.errors import Unavailable
+from ferryman_agent.host import Host
 from ferryman_agent.ledger import Ledger
 from ferryman_agent.ledger.faults import fault_of
 from ferryman_agent.protocol import Channel
 from ferryman_agent.testing import FakeClock, FakeMachine, broken_promises, carry_out, refuse
-from ferryman_agent.transaction.server import Server
 
 APP = "shop.production"
 SHOW, REBUILD, ASK = (False, False, False), (True, True, False), (True, False, False)
@@ -50,7 +50,7 @@ def code(answer: dict[str, Any]) -> tuple[str, int]:
 
 
 @pytest.fixture
-def stopped(machine: FakeMachine, server: Server) -> FakeMachine:
+def stopped(machine: FakeMachine, server: Host) -> FakeMachine:
     """A server with an app, whose agent is stopped."""
     server.ledger.close()
     return machine
@@ -133,16 +133,17 @@ def test_the_agent_refuses_until_the_doctor_has_rebuilt_it(
     for request in ("hello", "status", "deploy"):
         assert code(ask(agent, request, {"app": "shop", "environment": "production"})) == (expected, 4)
     assert code(ask(agent, "doctor", role="pipeline")) == ("not-allowed", 3)
-    before = {name: found["Id"] for name, found in stopped.docker.by_name.items()}
+    before = {name: found.id for name, found in stopped.docker.by_name.items()}
     found = ask(agent, "doctor")["result"]
     assert found["ledger"]["state"] == expected
     assert [app["app"] for app in found["apps"]] == [APP]
     assert code(ask(agent, "status")) == (expected, 4)
     assert ask(agent, "doctor", {"rebuild": True})["result"]["rebuilt"]["apps"] == [APP]
-    agent.server.edge, agent.server.probe = stopped.edge, stopped.docker.probe
+    agent.host.edge = agent.host.routing.edge = stopped.edge
+    agent.host.probe = stopped.docker.probe
     assert ask(agent, "status")["result"]["apps"][0]["release"]["number"] == 1
-    assert {name: found["Id"] for name, found in stopped.docker.by_name.items()} == before
-    assert broken_promises(stopped, agent.server) == []
+    assert {name: found.id for name, found in stopped.docker.by_name.items()} == before
+    assert broken_promises(stopped, agent.host) == []
 
 
 @pytest.mark.parametrize("name", ["ledger.db", "ledger.db-wal", "ledger.db-shm"])
@@ -195,19 +196,19 @@ def test_containers_alone_say_that_a_server_is_not_new(stopped: FakeMachine) -> 
 
 def test_a_folder_alone_says_that_a_server_is_not_new(stopped: FakeMachine) -> None:
     stopped.docker.by_name.clear()
-    stopped.docker.containers = refuse  # type: ignore[method-assign]
+    stopped.docker.workloads = refuse  # type: ignore[method-assign]
     (stopped.folder / "ledger.db").unlink()
     assert fault(stopped) == "ledger-missing"
 
 
 def test_without_the_engine_a_missing_ledger_is_not_taken_for_a_new_one(machine: FakeMachine) -> None:
-    machine.docker.containers = refuse  # type: ignore[method-assign]
+    machine.docker.workloads = refuse  # type: ignore[method-assign]
     assert fault(machine) == "engine-down"
     assert not (machine.folder / "ledger.db").exists()
 
 
-def test_a_server_whose_last_app_was_removed_is_well(machine: FakeMachine, server: Server) -> None:
-    from ferryman_agent.transaction.change import RemoveOrder
+def test_a_server_whose_last_app_was_removed_is_well(machine: FakeMachine, server: Host) -> None:
+    from ferryman_agent.transaction.orders import RemoveOrder
 
     with pytest.raises(LookupError):
         carry_out(server, RemoveOrder(APP, False), "remove")
@@ -246,11 +247,12 @@ def test_a_rebuild_is_no_remedy_for_a_disk(stopped: FakeMachine, monkeypatch: py
 
 
 @pytest.fixture
-def agent(machine: FakeMachine, server: Server) -> Agent:
+def agent(machine: FakeMachine, server: Host) -> Agent:
     """An agent whose app serves."""
     server.ledger.close()
     made = Agent(machine.folder, machine.docker)
-    made.server.edge, made.server.probe = machine.edge, machine.docker.probe
+    made.host.edge = made.host.routing.edge = machine.edge
+    made.host.probe = machine.docker.probe
     assert ask(made, "status")["result"]["apps"][0]["state"] == "serving"
     return made
 
@@ -287,7 +289,7 @@ def test_a_damaged_page_found_by_a_call_stops_the_agent(agent: Agent) -> None:
     def damaged() -> list[Any]:
         raise sqlite3.DatabaseError("database disk image is malformed")
 
-    agent.server.ledger.apps = damaged  # type: ignore[method-assign]
+    agent.host.ledger.apps = damaged  # type: ignore[method-assign]
     assert code(ask(agent, "status")) == ("ledger-damaged", 4)
     assert agent.fault is not None
 
@@ -296,7 +298,7 @@ def test_a_fault_of_ours_is_not_taken_for_damage(agent: Agent, capsys: pytest.Ca
     def locked() -> list[Any]:
         raise sqlite3.OperationalError("database is locked")
 
-    agent.server.ledger.apps = locked  # type: ignore[method-assign]
+    agent.host.ledger.apps = locked  # type: ignore[method-assign]
     assert code(ask(agent, "status")) == ("internal-error", 1)
     assert "Traceback" in capsys.readouterr().err
     assert agent.fault is None

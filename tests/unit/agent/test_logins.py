@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.daemon import Agent
+from ferryman_agent.daemon.agent import Agent
 from ferryman_agent.errors import AgentError
+from ferryman_agent.host import Host
+from ferryman_agent.host.logins import Logins
 from ferryman_agent.ledger import Deployment
-from ferryman_agent.logins import Logins
 from ferryman_agent.protocol import Channel
 from ferryman_agent.testing import Behaviour, FakeMachine, broken_promises, carry_out, digest, manifest
-from ferryman_agent.transaction.change import RestartOrder, StartOrder, StopOrder
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.reconciliation import settle
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.keeping.reconciliation import settle
+from ferryman_agent.transaction.orders import RestartOrder, RollbackOrder, StartOrder, StopOrder
 
 APP = "shop.production"
 SHOP = {"app": "shop", "environment": "production"}
@@ -34,7 +33,7 @@ def one(machine: FakeMachine) -> str:
 
 
 @pytest.fixture
-def server(server: Server, machine: FakeMachine) -> Server:
+def server(server: Host, machine: FakeMachine) -> Host:
     """Release 2 serves; the image of release 1 was pruned by hand, and the registry asks for a login."""
     assert carry_out(server, machine.order("two"), "two").state == "succeeded"
     machine.docker.is_private = True
@@ -48,7 +47,7 @@ def error_of(deployment: Deployment) -> dict[str, Any]:
     return deployment.error
 
 
-def test_without_a_login_the_missing_image_is_told_with_the_next_command(machine: FakeMachine, server: Server) -> None:
+def test_without_a_login_the_missing_image_is_told_with_the_next_command(machine: FakeMachine, server: Host) -> None:
     error = error_of(carry_out(server, BACK, "back"))
     assert (error["code"], error["exit"]) == ("image-missing", 1)
     assert "the image of release 1 is not on this server any more" in error["message"]
@@ -58,7 +57,7 @@ def test_without_a_login_the_missing_image_is_told_with_the_next_command(machine
 
 
 @pytest.mark.parametrize("whose", ["the call's", "the kept one"])
-def test_a_rollback_pulls_it_again_by_digest_with_a_login(machine: FakeMachine, server: Server, whose: str) -> None:
+def test_a_rollback_pulls_it_again_by_digest_with_a_login(machine: FakeMachine, server: Host, whose: str) -> None:
     if whose == "the kept one":
         server.logins.keep("docker.io", READER)
     order = BACK if whose == "the kept one" else RollbackOrder(APP, None, READER)
@@ -67,7 +66,7 @@ def test_a_rollback_pulls_it_again_by_digest_with_a_login(machine: FakeMachine, 
     assert broken_promises(machine, server) == []
 
 
-def test_the_calls_login_goes_before_the_kept_one(machine: FakeMachine, server: Server) -> None:
+def test_the_calls_login_goes_before_the_kept_one(machine: FakeMachine, server: Host) -> None:
     server.logins.keep("docker.io", READER)
     error = error_of(carry_out(server, RollbackOrder(APP, None, {"username": "ada", "password": "wrong"}), "back"))
     assert (error["code"], error["hint"]) == (
@@ -80,13 +79,13 @@ def test_the_calls_login_goes_before_the_kept_one(machine: FakeMachine, server: 
     assert error["hint"] == "ferryman registry login --to production"
 
 
-def test_a_deploy_whose_call_brings_no_login_uses_the_kept_one(machine: FakeMachine, server: Server) -> None:
+def test_a_deploy_whose_call_brings_no_login_uses_the_kept_one(machine: FakeMachine, server: Host) -> None:
     assert error_of(carry_out(server, machine.order("three"), "three"))["code"] == "image-not-in-registry"
     server.logins.keep("docker.io", READER)
     assert carry_out(server, machine.order("three"), "again").state == "succeeded"
 
 
-def test_a_login_is_never_sent_to_another_registry(machine: FakeMachine, server: Server) -> None:
+def test_a_login_is_never_sent_to_another_registry(machine: FakeMachine, server: Host) -> None:
     server.logins.keep("docker.io", READER)
     machine.docker.is_private = False
     machine.publish("four", Behaviour(), image="ghcr.io/acme/shop")
@@ -95,20 +94,18 @@ def test_a_login_is_never_sent_to_another_registry(machine: FakeMachine, server:
 
 
 def test_postgresql_comes_back_also_with_a_kept_login_that_is_not_taken_any_more(
-    machine: FakeMachine, server: Server
+    machine: FakeMachine, server: Host
 ) -> None:
     server.logins.keep("docker.io", READER)
-    server.pull("postgres:17")
+    server.images.pull("postgres:17")
     assert machine.docker.pulls[-1] == ("postgres:17", {**READER, "serveraddress": HUB})
     del machine.docker.registry["postgres:17"]
     with pytest.raises(AgentError, match="postgres:17 can't be pulled"):
-        server.pull("postgres:17")
+        server.images.pull("postgres:17")
     assert [auth and auth["username"] for _, auth in machine.docker.pulls[-2:]] == ["reader", None]
 
 
-def test_a_container_whose_image_is_gone_too_comes_back_with_the_kept_login(
-    machine: FakeMachine, server: Server
-) -> None:
+def test_a_container_whose_image_is_gone_too_comes_back_with_the_kept_login(machine: FakeMachine, server: Host) -> None:
     def look() -> str:
         app = server.ledger.app(APP)
         assert app is not None
@@ -124,7 +121,7 @@ def test_a_container_whose_image_is_gone_too_comes_back_with_the_kept_login(
     assert broken_promises(machine, server) == []
 
 
-def test_a_stopped_app_that_was_pruned_starts_again(machine: FakeMachine, server: Server) -> None:
+def test_a_stopped_app_that_was_pruned_starts_again(machine: FakeMachine, server: Host) -> None:
     carry_out(server, StopOrder(APP, database=False), "stop")
     machine.docker.prune()
     assert error_of(carry_out(server, StartOrder(APP), "start"))["code"] == "image-missing"
@@ -135,7 +132,7 @@ def test_a_stopped_app_that_was_pruned_starts_again(machine: FakeMachine, server
 
 
 def test_after_ten_failed_deploys_the_rollback_reaches_the_healthy_release_before(
-    machine: FakeMachine, server: Server
+    machine: FakeMachine, server: Host
 ) -> None:
     machine.docker.is_private = False
     content = manifest(retain=2)
@@ -165,10 +162,10 @@ def code(answer: dict[str, Any]) -> tuple[str, int]:
 
 
 @pytest.fixture
-def agent(machine: FakeMachine, server: Server) -> Agent:
+def agent(machine: FakeMachine, server: Host) -> Agent:
     server.ledger.close()
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = machine.edge
+    made.host.edge = made.host.routing.edge = machine.edge
     return made
 
 

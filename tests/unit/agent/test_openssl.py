@@ -21,7 +21,7 @@ import sys
 sys.path.insert(0, {str(SOURCE)!r})
 from ferryman_agent.openssl import import_http_client, secure_connection
 import_http_client()
-import ferryman_agent.daemon
+import ferryman_agent.daemon.daemon
 print(sorted({{"ssl", "_ssl", "_hashlib"}} & set(sys.modules)))
 print(type(secure_connection("localhost", None, 1)).__name__, "ssl" in sys.modules)
 """

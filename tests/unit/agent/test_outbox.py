@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.ledger import Ledger
+from ferryman_agent.duties import Then
+from ferryman_agent.ledger import Kind, Ledger
 from ferryman_agent.outbox import BATCH_EVENTS, Outbox
 from ferryman_agent.testing import FakeClock
 
@@ -52,7 +53,7 @@ def ledger(folder: Path) -> Ledger:
 
 def fill(ledger: Ledger, count: int) -> None:
     app = ledger.add_app("shop", "production", range(1, 9))
-    deployment = ledger.begin(app, f"r{count}", "deploy", None)
+    deployment = ledger.begin(app, f"r{count}", Kind.DEPLOY, None)
     for number in range(count):
         ledger.add_event(deployment, {"kind": "log"}, {"kind": "x", "data": {"n": number}})
 
@@ -116,6 +117,15 @@ def test_only_what_harbour_refuses_for_good_is_dropped(ledger: Ledger, poison: s
     assert harbour.taken == [number for number in range(20) if number not in poison]
 
 
+def test_pauses_grow_while_harbour_takes_nothing_and_the_next_batch_follows_at_once(ledger: Ledger) -> None:
+    fill(ledger, BATCH_EVENTS + 1)
+    outbox = Outbox(ledger, FakeHarbour(503, OSError("no route"), 503, KeyError("a fault"), *(8 * [503])))
+    pauses = [outbox.duty.turn() for _ in range(14)]
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, *(5 * [60.0]), 0.0, 0.0]
+    assert outbox.duty.turn() is Then.WHEN_WOKEN
+    assert ledger.outbox_size() == 0
+
+
 def test_without_an_address_reports_wait(ledger: Ledger) -> None:
     fill(ledger, 3)
     ledger.set_setting("reports", None)
@@ -123,10 +133,6 @@ def test_without_an_address_reports_wait(ledger: Ledger) -> None:
     outbox = Outbox(ledger, harbour)
     assert outbox.deliver() is None
     assert (harbour.calls, outbox.state()) == (0, {"waiting": 3, "url": None, "last": ""})
-
-
-def run(outbox: Outbox) -> None:
-    threading.Thread(target=outbox.run, daemon=True).start()
 
 
 def wait_for(condition: Callable[[], bool], changed: threading.Event) -> None:
@@ -147,7 +153,7 @@ def test_a_wake_delivers_and_a_fault_of_its_own_does_not_end_the_thread(ledger: 
         return harbour(target, body)
 
     outbox = Outbox(ledger, post)
-    run(outbox)
+    outbox.duty.start()
     fill(ledger, 3)
     outbox.wake()
     wait_for(lambda: harbour.calls > 0, called)
@@ -165,7 +171,7 @@ def test_a_harbour_that_hangs_blocks_nobody_who_writes(ledger: Ledger) -> None:
 
     fill(ledger, 1)
     outbox = Outbox(ledger, hangs)
-    run(outbox)
+    outbox.duty.start()
     assert entered.wait(20)
     fill(ledger, 2)
     outbox.wake()

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.daemon import Agent
-from ferryman_agent.probe import Answer
+from ferryman_agent.daemon.agent import Agent
+from ferryman_agent.engine import Workload
+from ferryman_agent.host import Host
+from ferryman_agent.host.probe import Answer
 from ferryman_agent.protocol import Channel
 from ferryman_agent.testing import Behaviour, FakeMachine, carry_out, digest, manifest
-from ferryman_agent.transaction.server import Server
-from ferryman_agent.transaction.unused import remove_unused, short_name, strays
+from ferryman_agent.transaction.steps.teardown.unused import remove_unused, short_name, strays
 
 SHOP = {"app": "shop", "environment": "production"}
 
@@ -24,7 +25,7 @@ def reference(word: str, image: str = "acme/shop") -> str:
     return f"{image}@{digest(word)}"
 
 
-def shop(server: Server) -> Any:
+def shop(server: Host) -> Any:
     found = server.ledger.app("shop.production")
     assert found
     return found
@@ -40,7 +41,7 @@ def put(machine: FakeMachine, *names: str, size: int = 10 << 20) -> None:
 
 
 @pytest.fixture
-def cluttered(machine: FakeMachine, server: Server) -> Server:
+def cluttered(machine: FakeMachine, server: Host) -> Host:
     """Release 1 serves; there are a failed release's image, two strays, and what belongs to others."""
     machine.publish("broken", Behaviour(exits={"web": 1}))
     assert carry_out(server, machine.order("broken"), "broken").state == "failed"
@@ -49,7 +50,7 @@ def cluttered(machine: FakeMachine, server: Server) -> Server:
     return server
 
 
-def test_images_of_failed_releases_and_strays_go_and_nothing_else(machine: FakeMachine, cluttered: Server) -> None:
+def test_images_of_failed_releases_and_strays_go_and_nothing_else(machine: FakeMachine, cluttered: Host) -> None:
     before = set(machine.docker.images_here)
     volumes, containers = dict(machine.docker.volume_labels), set(machine.docker.by_name)
 
@@ -63,7 +64,7 @@ def test_images_of_failed_releases_and_strays_go_and_nothing_else(machine: FakeM
     assert (dict(machine.docker.volume_labels), set(machine.docker.by_name)) == (volumes, containers)
 
 
-def test_a_dry_run_tells_the_same_and_changes_nothing(machine: FakeMachine, cluttered: Server) -> None:
+def test_a_dry_run_tells_the_same_and_changes_nothing(machine: FakeMachine, cluttered: Host) -> None:
     before, releases = set(machine.docker.images_here), cluttered.ledger.releases("shop.production")
 
     found = remove_unused(cluttered, shop(cluttered), is_dry=True)
@@ -73,7 +74,7 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(machine: FakeMachine, clut
     assert remove_unused(cluttered, shop(cluttered), is_dry=False) == {"images": [], "bytes": 0}
 
 
-def test_what_another_app_retains_stays(machine: FakeMachine, cluttered: Server) -> None:
+def test_what_another_app_retains_stays(machine: FakeMachine, cluttered: Host) -> None:
     staging = manifest(environment="staging", domain="staging.example.com")
     machine.publish("stray")
     assert carry_out(cluttered, machine.order("stray", staging), "staging").state == "succeeded"
@@ -84,9 +85,8 @@ def test_what_another_app_retains_stays(machine: FakeMachine, cluttered: Server)
     }
 
 
-def test_an_image_that_a_container_uses_stays_and_is_not_told(machine: FakeMachine, cluttered: Server) -> None:
-    specification = {"Image": reference("stray"), "HostConfig": {"NetworkMode": "bridge"}, "Env": [], "Labels": {}}
-    machine.docker.create("somebodys", specification)
+def test_an_image_that_a_container_uses_stays_and_is_not_told(machine: FakeMachine, cluttered: Host) -> None:
+    machine.docker.create("somebodys", Workload(reference("stray"), {}, None))
 
     assert told(remove_unused(cluttered, shop(cluttered), is_dry=False)) == {
         reference("broken"),
@@ -95,14 +95,14 @@ def test_an_image_that_a_container_uses_stays_and_is_not_told(machine: FakeMachi
     assert reference("stray") in machine.docker.images_here
 
 
-def test_an_image_that_somebody_tagged_here_stays(machine: FakeMachine, cluttered: Server) -> None:
+def test_an_image_that_somebody_tagged_here_stays(machine: FakeMachine, cluttered: Host) -> None:
     machine.docker.tagged[reference("stray")] = ["acme/shop:keep"]
 
     assert reference("stray") not in told(remove_unused(cluttered, shop(cluttered), is_dry=False))
     assert reference("stray") in machine.docker.images_here
 
 
-def test_the_last_healthy_releases_stay_and_older_ones_go(machine: FakeMachine, server: Server) -> None:
+def test_the_last_healthy_releases_stay_and_older_ones_go(machine: FakeMachine, server: Host) -> None:
     for word in ("two", "three"):
         assert carry_out(server, machine.order(word, manifest(retain=2)), word).state == "succeeded"
     put(machine, reference("one"))  # somebody pulled it again by digest
@@ -111,8 +111,8 @@ def test_the_last_healthy_releases_stay_and_older_ones_go(machine: FakeMachine, 
     assert {reference("two"), reference("three")} <= set(machine.docker.images_here)
 
 
-def test_bytes_are_not_known_where_the_engine_does_not_tell(machine: FakeMachine, cluttered: Server) -> None:
-    machine.docker.image_bytes = lambda: None  # type: ignore[method-assign]
+def test_bytes_are_not_known_where_the_engine_does_not_tell(machine: FakeMachine, cluttered: Host) -> None:
+    machine.docker.image_usage = lambda: None  # type: ignore[method-assign]
 
     assert remove_unused(cluttered, shop(cluttered), is_dry=True)["bytes"] is None
     assert remove_unused(cluttered, shop(cluttered), is_dry=False)["bytes"] is None
@@ -132,7 +132,7 @@ def test_a_repository_is_asked_for_by_the_name_that_the_engine_lists(image: str,
     assert short_name(image) == name
 
 
-def test_strays_of_an_image_named_with_its_registry_are_found(machine: FakeMachine, server: Server) -> None:
+def test_strays_of_an_image_named_with_its_registry_are_found(machine: FakeMachine, server: Host) -> None:
     content = manifest(app="till", image="docker.io/acme/till", domain="till.example.com")
     machine.publish("till", image="docker.io/acme/till")
     assert carry_out(server, machine.order("till", content), "till").state == "succeeded"
@@ -149,8 +149,8 @@ def test_strays_of_an_image_named_with_its_registry_are_found(machine: FakeMachi
 @pytest.fixture
 def agent(machine: FakeMachine) -> Agent:
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = machine.edge
-    made.server.probe, made.server.stopwatch = machine.docker.probe, machine.stopwatch
+    made.host.edge = made.host.routing.edge = machine.edge
+    made.host.probe, made.host.stopwatch = machine.docker.probe, machine.stopwatch
     deploy = {"manifest": manifest(), "digest": digest("one"), "revision": "0" * 40}
     assert ask(made, "deploy", deploy)["result"]["outcome"] == "succeeded"
     put(machine, reference("stray"))
@@ -193,7 +193,7 @@ def test_nothing_is_removed_while_any_app_has_a_transaction(agent: Agent, machin
         assert leave.wait(20)
         return Answer(200)
 
-    agent.server.probe = probe
+    agent.host.probe = probe
     staging = manifest(environment="staging", domain="staging.example.com")
     deploy = {"manifest": staging, "digest": digest("two"), "revision": "1" * 40}
     thread = threading.Thread(target=ask, args=(agent, "deploy", deploy))
@@ -234,7 +234,7 @@ def test_a_deploy_that_comes_meanwhile_begins_when_the_pruning_is_over(agent: Ag
 
     shipping = threading.Thread(target=ship)
     shipping.start()
-    while agent.server.ledger.app("till.production") is None:  # it is known just before it wants to begin
+    while agent.host.ledger.app("till.production") is None:  # it is known just before it wants to begin
         shipping.join(0.01)
     assert agent.running.of("till.production") is None
     leave.set()

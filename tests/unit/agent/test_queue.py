@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.daemon import Agent
-from ferryman_agent.probe import Answer
+from ferryman_agent.daemon.agent import Agent
+from ferryman_agent.host.probe import Answer
 from ferryman_agent.protocol import Channel
 from ferryman_agent.testing import FakeMachine, digest, manifest
-from ferryman_agent.transaction.order import parse_deploy, parse_rollback
-from ferryman_agent.transaction.queue import CALLER_CHARACTERS, WAIT_LIMIT_SECONDS, Entry, Terms, next_turn
+from ferryman_agent.transaction.orders.deploying import parse_deploy, parse_rollback
+from ferryman_agent.transaction.orders.terms import CALLER_CHARACTERS, WAIT_LIMIT_SECONDS, Terms
+from ferryman_agent.transaction.runs.queue import Entry, next_turn
 
 ADA, RUN = "ada@laptop", "https://ci.example.com/acme/shop/actions/runs/7"
 SHOP = {"app": "shop", "environment": "production"}
@@ -51,7 +52,7 @@ class Gate:
 
     def __init__(self, agent: Agent) -> None:
         self.entered, self.leave = threading.Event(), threading.Event()
-        agent.server.probe = self.probe
+        agent.host.probe = self.probe
 
     def probe(self, *_: Any) -> Answer:
         self.entered.set()
@@ -62,8 +63,8 @@ class Gate:
 @pytest.fixture
 def agent(machine: FakeMachine) -> Agent:
     made = Agent(machine.folder, machine.docker)
-    made.server.edge = machine.edge
-    made.server.probe, made.server.stopwatch = machine.docker.probe, machine.stopwatch
+    made.host.edge = made.host.routing.edge = machine.edge
+    made.host.probe, made.host.stopwatch = machine.docker.probe, machine.stopwatch
     return made
 
 
@@ -111,16 +112,12 @@ def held(agent: Agent) -> Iterator[tuple[Callers, Gate]]:
 
 def entry(request: str, sequence: int | None = None, *, allow_older: bool = False, rollback: bool = False) -> Entry:
     order = parse_rollback(SHOP) if rollback else parse_deploy(deploy(sequence=sequence, allow_older=allow_older))
-    return Entry(request, order, "shop.production", "rollback" if rollback else "deploy", Terms(), "", 0.0)
+    return Entry(request, order, "shop.production", order.kind, Terms(), "", 0.0)
 
 
 TURNS: dict[str, tuple[list[Entry], str, list[tuple[str, str]]]] = {
     "alone": ([entry("a", 3)], "a", []),
-    "the newest run wins": (
-        [entry("a", 3), entry("b", 5), entry("c", 4)],
-        "b",
-        [("a", "b"), ("c", "b")],
-    ),
+    "the newest run wins": ([entry("a", 3), entry("b", 5), entry("c", 4)], "b", [("a", "b"), ("c", "b")]),
     "the same run twice keeps its order": ([entry("a", 3), entry("b", 3)], "a", []),
     "without a number nobody is skipped": ([entry("a"), entry("b")], "a", []),
     "a number skips no one without": ([entry("a"), entry("b", 5)], "a", []),
@@ -165,7 +162,7 @@ def test_whoever_comes_in_which_order_the_newest_run_is_the_one_that_is_deployed
 )
 def test_terms_that_are_none_are_a_bad_request(agent: Agent, wrong: dict[str, Any]) -> None:
     assert code(ask(agent, "deploy", deploy(**wrong))) == ("bad-request", 2)
-    assert agent.server.ledger.deployments() == []
+    assert agent.host.ledger.deployments() == []
 
 
 # -- a second caller
@@ -174,7 +171,7 @@ def test_terms_that_are_none_are_a_bad_request(agent: Agent, wrong: dict[str, An
 def test_a_second_caller_is_told_who_deploys_what_since_when_and_in_which_step(
     agent: Agent, held: tuple[Callers, Gate]
 ) -> None:
-    deployment = agent.server.ledger.deployments()[0]
+    deployment = agent.host.ledger.deployments()[0]
     busy = ask(agent, "rollback", SHOP, role="pipeline")
     assert code(busy) == ("busy", 3)
     assert busy["error"]["message"] == (
@@ -186,7 +183,7 @@ def test_a_second_caller_is_told_who_deploys_what_since_when_and_in_which_step(
 
 
 def test_a_queue_has_a_limit(agent: Agent, held: tuple[Callers, Gate], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ferryman_agent.transaction.running.WAITING_LIMIT", 1)
+    monkeypatch.setattr("ferryman_agent.transaction.runs.running.WAITING_LIMIT", 1)
     callers, _ = held
     callers.ask("second", "deploy", deploy("two", wait_seconds=60))
     callers.waits(1)
@@ -238,7 +235,7 @@ def test_the_newest_run_that_waits_wins_and_the_others_say_by_which_they_were_sk
         assert "run 10 is newer and waited too" in ends[identifier]["error"]["message"]
         assert RUN in ends[identifier]["error"]["message"]
         assert ask(agent, "deploy", deploy("two", sequence=8), identifier=identifier) == ends[identifier]
-    states = {found.request: found.state for found in agent.server.ledger.deployments()}
+    states = {found.request: found.state for found in agent.host.ledger.deployments()}
     assert states == {"first": "succeeded", "eight": "skipped", "nine": "skipped", "ten": "succeeded"}
 
 
@@ -246,15 +243,15 @@ def test_a_limit_that_comes_before_the_turn_ends_the_waiting(agent: Agent, held:
     callers, gate = held
     callers.ask("second", "deploy", deploy("two", wait_seconds=60))
     callers.waits(1)
-    agent.server.stopwatch.wait(61)
+    agent.host.stopwatch.wait(61)
     assert ask(agent, "status", SHOP)["result"]["apps"][0]["waiting"] == []
     with agent.running._changed:
         agent.running._changed.notify_all()
     gate.leave.set()
     assert code(callers.end()["second"]) == ("wait-timeout", 3)
     assert code(ask(agent, "deploy", deploy("two"), identifier="second")) == ("wait-timeout", 3)
-    assert agent.server.ledger.release("shop.production", 1) is not None
-    assert agent.server.ledger.release("shop.production", 1).state == "healthy"  # type: ignore[union-attr]
+    assert agent.host.ledger.release("shop.production", 1) is not None
+    assert agent.host.ledger.release("shop.production", 1).state == "healthy"  # type: ignore[union-attr]
 
 
 def test_the_limit_counts_while_the_app_is_recovered_too(agent: Agent) -> None:
@@ -274,10 +271,10 @@ def test_what_a_recovery_took_of_the_limit_is_not_waited_again(agent: Agent, hel
     callers.ask("second", "deploy", deploy("two", wait_seconds=60))
     while callers._threads[-1].is_alive() and not running._changed._waiters:  # type: ignore[attr-defined]
         threading.Event().wait(0.01)
-    agent.server.stopwatch.wait(40)
+    agent.host.stopwatch.wait(40)
     running.let_go("shop.production")
     callers.waits(1)
-    agent.server.stopwatch.wait(21)
+    agent.host.stopwatch.wait(21)
     assert running.waiting("shop.production") == []
     gate.leave.set()
     assert code(callers.end()["second"]) == ("wait-timeout", 3)
@@ -289,7 +286,7 @@ def test_a_request_whose_caller_is_gone_keeps_its_place_and_is_found_again(
     callers, gate = held
 
     entry = agent.running.enter(
-        "second", parse_deploy(deploy("two")), agent.server.ledger.apps()[0], Terms(wait_seconds=60)
+        "second", parse_deploy(deploy("two")), agent.host.ledger.apps()[0], Terms(wait_seconds=60)
     )
     assert isinstance(entry, Entry)
     events = agent.running.wait_turn(entry)
@@ -299,7 +296,7 @@ def test_a_request_whose_caller_is_gone_keeps_its_place_and_is_found_again(
     gate.leave.set()
     assert callers.end()["again"]["result"]["release"]["number"] == 2
     assert ask(agent, "deploy", deploy("two"), identifier="second")["result"]["outcome"] == "succeeded"
-    assert len(agent.server.ledger.deployments()) == 2
+    assert len(agent.host.ledger.deployments()) == 2
 
 
 def test_cancelling_what_runs_takes_it_back_and_goes_on(agent: Agent, held: tuple[Callers, Gate]) -> None:
@@ -314,7 +311,7 @@ def test_cancelling_what_runs_takes_it_back_and_goes_on(agent: Agent, held: tupl
     assert ends["first"]["error"]["message"] == f"cancelled by rollback of {RUN} (an operator key)"
     assert code(ends["urgent"]) == ("unknown-release", 3)
     assert ends["patient"]["result"]["outcome"] == "succeeded"
-    order = [found.request for found in reversed(agent.server.ledger.deployments())]
+    order = [found.request for found in reversed(agent.host.ledger.deployments())]
     assert order == ["first", "urgent", "patient"]
 
 
@@ -352,7 +349,7 @@ def test_a_cancel_that_comes_before_its_request_holds(agent: Agent) -> None:
     assert code(ask(agent, "cancel", {"deployment": "late"})) == ("unknown-deployment", 3)
     assert ask(agent, "cancel", {"deployment": "late", "is_coming": True})["result"]["cancelled"] is True
     assert code(ask(agent, "deploy", DEPLOY, identifier="late")) == ("cancelled", 1)
-    assert agent.server.ledger.deployments() == []
+    assert agent.host.ledger.deployments() == []
     assert "result" in ask(agent, "deploy", DEPLOY, identifier="another")
 
 
@@ -378,7 +375,7 @@ def test_several_apps_deploy_at_the_same_time(agent: Agent) -> None:
         meeting.wait()
         return Answer(200)
 
-    agent.server.probe = probe
+    agent.host.probe = probe
     for name in apps:
         callers.ask(name, "deploy", deploy(manifest=manifest(app=name, domain=f"{name}.example.com")))
     assert {line["result"]["outcome"] for line in callers.end().values()} == {"succeeded"}
@@ -389,12 +386,13 @@ def test_nobodys_turn_comes_while_the_agent_stops_and_nothing_of_the_queue_is_le
 ) -> None:
     callers, gate = held
     order: Callable[[], Any] = lambda: parse_deploy(deploy("two"))  # noqa: E731
-    agent.running.enter("second", order(), agent.server.ledger.apps()[0], Terms(wait_seconds=60))
+    agent.running.enter("second", order(), agent.host.ledger.apps()[0], Terms(wait_seconds=60))
     agent.running.close()
     gate.leave.set()
     callers.end()
-    assert [found.request for found in agent.server.ledger.deployments()] == ["first"]
+    assert [found.request for found in agent.host.ledger.deployments()] == ["first"]
     again = Agent(machine.folder, machine.docker)
-    again.server.edge, again.server.probe = machine.edge, machine.docker.probe
+    again.host.edge = again.host.routing.edge = machine.edge
+    again.host.probe = machine.docker.probe
     assert again.running.waiting("shop.production") == []
     assert ask(again, "deploy", deploy("two"), identifier="second")["result"]["release"]["number"] == 2

@@ -19,6 +19,8 @@ from ferryman_agent.doctor import Doctor
 from ferryman_agent.doctor.findings import look
 from ferryman_agent.doctor.rebuilding import rebuild
 from ferryman_agent.errors import Refused, Unavailable
+from ferryman_agent.host import Host
+from ferryman_agent.host.serving import copy_ledger
 from ferryman_agent.ledger import Ledger
 from ferryman_agent.ledger.copies import without_manifest
 from ferryman_agent.ledger.faults import damaged
@@ -31,21 +33,21 @@ from ferryman_agent.testing import (
     begin,
     broken_promises,
     carry_out,
+    conduct,
     digest,
     manifest,
+    recover,
     refuse,
 )
-from ferryman_agent.transaction.change import (
+from ferryman_agent.transaction.orders import (
     MaintenanceOrder,
     Order,
     RemoveOrder,
     RestartOrder,
+    RollbackOrder,
     StartOrder,
     StopOrder,
 )
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.recovery import recover
-from ferryman_agent.transaction.server import Server
 
 APP, MAIL = "shop.production", "mail.production"
 NOW = "2026-11-24T00:00:00.000Z"
@@ -74,17 +76,17 @@ def rows(ledger: Ledger) -> dict[str, Any]:
     return found
 
 
-def rebuilt(machine: FakeMachine, server: Server) -> Server:
+def rebuilt(machine: FakeMachine, server: Host) -> Host:
     """A new agent on a ledger that was rebuilt; the engine may only be looked at for it."""
     server.ledger.close()
     (machine.folder / "ledger.db").write_bytes(b"garbage")
-    before = (list(machine.docker.calls), {name: c["Id"] for name, c in machine.docker.by_name.items()})
+    before = (list(machine.docker.calls), {name: c.id for name, c in machine.docker.by_name.items()})
     doctor(machine).rebuild(LOST)
-    assert (list(machine.docker.calls), {name: c["Id"] for name, c in machine.docker.by_name.items()}) == before
+    assert (list(machine.docker.calls), {name: c.id for name, c in machine.docker.by_name.items()}) == before
     return machine.agent()
 
 
-def two_apps(machine: FakeMachine) -> Server:
+def two_apps(machine: FakeMachine) -> Host:
     """One app with a worker, an accessory and variables, rolled back from release 3; another in maintenance."""
     content = manifest(accessories={"redis": copy.deepcopy(REDIS)})
     machine.docker.registry["redis:7"] = Behaviour()
@@ -145,7 +147,7 @@ def test_containers_edge_and_release_folders_are_enough_to_go_on(machine: FakeMa
     mail = again.ledger.app(MAIL)
     assert mail is not None
     assert mail.maintenance is not None
-    assert (mail.maintenance["message"], mail.maintenance["retry_after"]) == ("back <soon>", 90)
+    assert (mail.maintenance.message, mail.maintenance.retry_after) == ("back <soon>", 90)
     assert again.ledger.environment(APP, 1) == (1, {"TOKEN": "geheim"})
     recover(again)
     assert broken_promises(machine, again) == []
@@ -209,7 +211,7 @@ def test_whole_ledger_is_not_rebuilt(machine: FakeMachine) -> None:
 
 def test_engine_that_refuses_stops_the_rebuild(machine: FakeMachine) -> None:
     two_apps(machine)
-    machine.docker.containers = refuse  # type: ignore[method-assign]
+    machine.docker.workloads = refuse  # type: ignore[method-assign]
     with pytest.raises(Unavailable) as caught:
         doctor(machine).rebuild(LOST)
     assert caught.value.code == "engine-down"
@@ -336,7 +338,7 @@ def carry_on(machine: FakeMachine, name: str, crash: int | None, request: str) -
         if name == "variables":
             if server.ledger.app(APP):
                 server.ledger.add_environment(APP, {"NUMBER": request}, "set NUMBER")
-                server.copy_ledger(APP)
+                copy_ledger(server, APP)
         else:
             carry_out(server, orders(machine)[name], request)
     except LookupError:  # no such app, or not any more
@@ -353,7 +355,7 @@ def test_a_removal_that_a_rebuilt_ledger_knows_of_is_finished(machine: FakeMachi
     assert carry_out(server, machine.order("one"), "one").state == "succeeded"
     stop = machine.docker.stop
     machine.docker.stop = refuse  # type: ignore[method-assign]
-    begin(server, RemoveOrder(APP, with_data=False), "away").carry_out()
+    conduct(begin(server, RemoveOrder(APP, with_data=False), "away"))
     machine.docker.stop = stop  # type: ignore[method-assign]
     server.ledger.close()
     doctor(machine).rebuild(LOST)

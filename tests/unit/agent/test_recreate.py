@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from ferryman_agent.edge import Route
+from ferryman_agent.engine import Keep
 from ferryman_agent.errors import BadRequest
+from ferryman_agent.host import Host
+from ferryman_agent.host.probe import Answer
 from ferryman_agent.ledger import Deployment
 from ferryman_agent.manifest import parse_manifest
-from ferryman_agent.probe import Answer
 from ferryman_agent.testing import (
     Behaviour,
     Crash,
@@ -21,14 +23,13 @@ from ferryman_agent.testing import (
     begin,
     broken_promises,
     carry_out,
+    conduct,
     manifest,
+    recover,
     refuse,
 )
-from ferryman_agent.transaction.change import MaintenanceOrder, RestartOrder, StartOrder, StopOrder
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.reconciliation import settle
-from ferryman_agent.transaction.recovery import recover
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.keeping.reconciliation import settle
+from ferryman_agent.transaction.orders import MaintenanceOrder, RestartOrder, RollbackOrder, StartOrder, StopOrder
 
 APP = "shop.production"
 WEB = f"ferryman.{APP}.web"
@@ -41,7 +42,7 @@ def published(**changed: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def server(machine: FakeMachine) -> Server:
+def server(machine: FakeMachine) -> Host:
     """An agent whose app serves release 1, published by Docker."""
     made = machine.agent()
     assert carry_out(made, machine.order("one", published()), "one").state == "succeeded"
@@ -49,20 +50,20 @@ def server(machine: FakeMachine) -> Server:
 
 
 @pytest.fixture
-def neighbour(machine: FakeMachine, server: Server) -> None:
+def neighbour(machine: FakeMachine, server: Host) -> None:
     """Another app behind the edge."""
     machine.publish("blog", Behaviour(), image="acme/blog")
     content = manifest(app="blog", domain="blog.example.com", image="acme/blog")
     assert carry_out(server, machine.order("blog", content), "blog").state == "succeeded"
 
 
-def steps(server: Server, deployment: Deployment) -> dict[str, tuple[str, str]]:
+def steps(server: Host, deployment: Deployment) -> dict[str, tuple[str, str]]:
     """Step → its outcome and detail."""
     events = server.ledger.events(deployment.id)
     return {e["step"]: (e["state"], e["detail"]) for e in events if e["kind"] == "step" and e["state"] != "started"}
 
 
-def look_after(server: Server) -> None:
+def look_after(server: Host) -> None:
     app = server.ledger.app(APP)
     assert app is not None
     settle(server, app)
@@ -73,9 +74,7 @@ def test_a_first_deploy_publishes_the_port_and_needs_no_edge(machine: FakeMachin
     content = published()
     content["roles"]["web"]["port"] = 9000
     first = carry_out(server, machine.order("one", content), "one")
-    found = machine.docker.container(f"{WEB}.1")
-    assert found is not None
-    assert found["HostConfig"]["PortBindings"] == {"9000/tcp": [{"HostPort": "8000"}]}
+    assert machine.docker.by_name[f"{WEB}.1"].workload.published == {8000: 9000}
     assert (machine.edge.is_running, machine.edge.restarts) == (False, 0)
     assert machine.docker.images_here.keys() == {order_reference(machine, "one"), "postgres:17"}
     assert (first.state, first.downtime) == ("succeeded", None)
@@ -88,7 +87,7 @@ def order_reference(machine: FakeMachine, word: str) -> str:
 
 
 def test_the_old_container_stops_before_the_new_one_starts_and_goes_after_the_commit(
-    machine: FakeMachine, server: Server
+    machine: FakeMachine, server: Host
 ) -> None:
     machine.publish("two", Behaviour(answers=list(WARMING)))
     second = carry_out(server, machine.order("two", published()), "two")
@@ -114,7 +113,7 @@ FAILURES = {
 @pytest.mark.parametrize("case", FAILURES)
 @pytest.mark.parametrize("to", ["recreate", "from the edge"])
 def test_a_release_that_fails_brings_the_old_one_back_and_tells_the_downtime(
-    machine: FakeMachine, server: Server, neighbour: None, case: str, to: str
+    machine: FakeMachine, server: Host, neighbour: None, case: str, to: str
 ) -> None:
     behaviour, code = FAILURES[case]
     if to == "from the edge":
@@ -136,7 +135,7 @@ def test_a_release_that_fails_brings_the_old_one_back_and_tells_the_downtime(
     assert broken_promises(machine, server) == []
 
 
-def test_a_cancel_brings_the_old_one_back(machine: FakeMachine, server: Server) -> None:
+def test_a_cancel_brings_the_old_one_back(machine: FakeMachine, server: Host) -> None:
     machine.publish("two", Behaviour(answers=[Answer(503)]))
     run = begin(server, machine.order("two", published()), "two")
     probe = machine.docker.probe
@@ -146,14 +145,14 @@ def test_a_cancel_brings_the_old_one_back(machine: FakeMachine, server: Server) 
         return probe(*arguments)
 
     server.probe = cancelling
-    run.carry_out()
+    conduct(run)
     cancelled = server.ledger.deployment("two")
     assert cancelled is not None
     assert (cancelled.state, server.ledger.app(APP).serving) == ("cancelled", 1)  # type: ignore[union-attr]
     assert broken_promises(machine, server) == []
 
 
-def test_an_agent_that_died_in_the_gap_tells_at_most_how_long_it_was(machine: FakeMachine, server: Server) -> None:
+def test_an_agent_that_died_in_the_gap_tells_at_most_how_long_it_was(machine: FakeMachine, server: Host) -> None:
     point = CrashPoint()
     carry_out(machine.copy_to(machine.folder / "whole").agent(point), machine.order("two", published()), "two")
     at = max(n for n, where in enumerate(point.passed[: point.passed.index("after commit")]) if where == "after stop")
@@ -171,7 +170,7 @@ def test_an_agent_that_died_in_the_gap_tells_at_most_how_long_it_was(machine: Fa
 
 
 def test_an_old_one_that_does_not_come_back_is_told_and_tried_again(
-    machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch
+    machine: FakeMachine, server: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.publish("bad", Behaviour(exits={"web": 3}))
     start = machine.docker.start
@@ -186,31 +185,31 @@ def test_an_old_one_that_does_not_come_back_is_told_and_tried_again(
 
 
 @pytest.fixture
-def interrupted_gap(machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+def interrupted_gap(machine: FakeMachine, server: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
     """The engine went away as the old container was to stop: it runs on, and would return after a reboot."""
     with monkeypatch.context() as patch:
 
         def go_away(*_: object) -> None:
             patch.setattr(machine.docker, "remove", refuse)
+            patch.setattr(machine.docker, "keep", refuse)
             refuse()
 
         patch.setattr(machine.docker, "stop", go_away)
         assert carry_out(server, machine.order("two", published()), "two").state == "failed"
-    found = machine.docker.container(f"{WEB}.1")
-    assert found is not None
-    assert (found["State"]["Running"], found["HostConfig"]["RestartPolicy"]) == (True, {"Name": "always"})
+    found = machine.docker.by_name[f"{WEB}.1"]
+    assert (found.is_up, found.keep) == (True, Keep.RETURNING)
     return server
 
 
 def test_an_old_one_that_never_stopped_gets_its_lasting_policy_again(
-    machine: FakeMachine, interrupted_gap: Server
+    machine: FakeMachine, interrupted_gap: Host
 ) -> None:
     look_after(interrupted_gap)
     assert broken_promises(machine, interrupted_gap) == []
 
 
 def test_an_app_that_is_stopped_after_a_failed_deploy_stays_so_over_a_reboot(
-    machine: FakeMachine, interrupted_gap: Server
+    machine: FakeMachine, interrupted_gap: Host
 ) -> None:
     assert carry_out(interrupted_gap, StopOrder(APP, database=False), "stop").state == "succeeded"
     machine.docker.reboot()
@@ -219,7 +218,7 @@ def test_an_app_that_is_stopped_after_a_failed_deploy_stays_so_over_a_reboot(
 
 
 def test_the_way_to_the_edge_tells_the_downtime_of_all_its_tries(
-    machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch
+    machine: FakeMachine, server: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agree, refusals = machine.edge.agree, [OSError(errno.ENOSPC, "full")]
 
@@ -237,7 +236,7 @@ def test_the_way_to_the_edge_tells_the_downtime_of_all_its_tries(
 
 
 def test_a_downtime_that_can_not_be_written_at_once_is_written_at_the_end(
-    machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch
+    machine: FakeMachine, server: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_downtime, refusals = server.ledger.set_downtime, [sqlite3.OperationalError("database or disk is full")]
 
@@ -250,7 +249,7 @@ def test_a_downtime_that_can_not_be_written_at_once_is_written_at_the_end(
     assert carry_out(server, machine.order("two", published()), "two").downtime == 0.0
 
 
-def test_a_deploy_of_a_stopped_app_that_fails_leaves_it_stopped(machine: FakeMachine, server: Server) -> None:
+def test_a_deploy_of_a_stopped_app_that_fails_leaves_it_stopped(machine: FakeMachine, server: Host) -> None:
     carry_out(server, StopOrder(APP, database=True), "stop")
     machine.publish("bad", Behaviour(exits={"web": 3}))
     failed = carry_out(server, machine.order("bad", published()), "bad")
@@ -262,7 +261,7 @@ def test_a_deploy_of_a_stopped_app_that_fails_leaves_it_stopped(machine: FakeMac
 
 
 def test_a_switch_of_strategy_keeps_the_neighbours_edge_and_can_be_rolled_back(
-    machine: FakeMachine, server: Server, neighbour: None
+    machine: FakeMachine, server: Host, neighbour: None
 ) -> None:
     machine.publish("two", Behaviour(answers=list(WARMING)))
     to_edge = carry_out(server, machine.order("one", manifest()), "edge")
@@ -313,7 +312,7 @@ def test_an_edge_that_still_has_the_port_for_an_app_that_failed_gives_it_up(mach
     assert broken_promises(machine, server) == []
 
 
-def test_maintenance_is_refused_for_it_and_it_for_an_app_in_maintenance(machine: FakeMachine, server: Server) -> None:
+def test_maintenance_is_refused_for_it_and_it_for_an_app_in_maintenance(machine: FakeMachine, server: Host) -> None:
     refused = carry_out(server, MaintenanceOrder(APP, True), "close")
     assert refused.error is not None
     assert refused.error["code"] == "edge-needed"
@@ -326,7 +325,7 @@ def test_maintenance_is_refused_for_it_and_it_for_an_app_in_maintenance(machine:
     assert broken_promises(machine, server) == []
 
 
-def test_restart_stop_start_and_repair_work_without_the_edge(machine: FakeMachine, server: Server) -> None:
+def test_restart_stop_start_and_repair_work_without_the_edge(machine: FakeMachine, server: Host) -> None:
     machine.edge.is_broken = True  # it is not even asked
     restarted = carry_out(server, RestartOrder(APP, None), "restart")
     assert (restarted.state, restarted.downtime) == ("succeeded", 0.0)
@@ -340,7 +339,7 @@ def test_restart_stop_start_and_repair_work_without_the_edge(machine: FakeMachin
     assert broken_promises(machine, server) == []
 
 
-def test_old_and_new_need_not_fit_into_memory_together(machine: FakeMachine, server: Server) -> None:
+def test_old_and_new_need_not_fit_into_memory_together(machine: FakeMachine, server: Host) -> None:
     machine.docker.memory_used, machine.free_memory = 160 << 20, 50 << 20
     refused = carry_out(server, machine.order("two", manifest()), "two")
     assert refused.error is not None

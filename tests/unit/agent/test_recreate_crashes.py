@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ferryman_agent.host import Host
 from ferryman_agent.testing import (
     Behaviour,
     Crash,
@@ -17,11 +18,9 @@ from ferryman_agent.testing import (
     carry_out,
     interrupted,
     manifest,
+    recover,
 )
-from ferryman_agent.transaction.change import RemoveOrder, RestartOrder, StartOrder, StopOrder
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.recovery import recover
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.orders import RemoveOrder, RestartOrder, RollbackOrder, StartOrder, StopOrder
 
 APP = "shop.production"
 PUBLISHED = {"strategy": "recreate"}
@@ -80,7 +79,7 @@ def crashed(machine: FakeMachine, found: Any, at: int | None) -> CrashPoint:
     return interrupted(machine, order_of(machine, found), at)
 
 
-def serving(server: Server) -> int | None:
+def serving(server: Host) -> int | None:
     app = server.ledger.app(APP)
     return app.serving if app else None
 
@@ -134,7 +133,7 @@ def test_what_the_engine_itself_starts_after_a_power_cut_serves_until_the_agent_
         here = origin.copy_to(folder / str(at))
         crashed(here, ("two", PUBLISHED), at)
         here.docker.reboot()
-        up = {name for name, found in here.docker.by_name.items() if found["State"]["Running"] and ".web." in name}
+        up = {name for name, found in here.docker.by_name.items() if found.is_up and ".web." in name}
         assert len(up) == 1, (at, where)
         if at < commit:
             assert up == {f"ferryman.{APP}.web.1"}, (at, where)

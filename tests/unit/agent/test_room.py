@@ -15,26 +15,23 @@ from typing import Any
 import pytest
 
 from ferryman_agent.engine import EngineError
-from ferryman_agent.ledger import Deployment, Ledger, Reserve
+from ferryman_agent.host import Host
+from ferryman_agent.host.resources import Filesystem, available_memory, filesystem
+from ferryman_agent.ledger import Deployment, Ledger, ReleaseState, Reserve
 from ferryman_agent.ledger import reserve as reserve_module
-from ferryman_agent.resources import Filesystem, available_memory, filesystem
 from ferryman_agent.testing import (
     CrashPoint,
     FakeMachine,
     broken_promises,
     carry_out,
-    crashing,
     digest,
+    look_after,
     manifest,
+    recover,
 )
-from ferryman_agent.testing.crash import DOCKER_EFFECTS, EDGE_EFFECTS, LEDGER_EFFECTS
-from ferryman_agent.transaction.change import RemoveOrder, RestartOrder, StopOrder
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.reconciliation import look_after
-from ferryman_agent.transaction.recovery import recover
-from ferryman_agent.transaction.room import IMAGE_INODES, INODES, MIB, needs
-from ferryman_agent.transaction.running import RunningTransactions
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.orders import RemoveOrder, RestartOrder, RollbackOrder, StopOrder
+from ferryman_agent.transaction.runs.running import RunningTransactions
+from ferryman_agent.transaction.steps.room import IMAGE_INODES, INODES, MIB, needs
 
 APP = "shop.production"
 WANTED = {"disk": {"in reserve": 256 * MIB}, "inodes": {"in reserve": INODES}, "memory": {"for web": 64 * MIB}}
@@ -104,7 +101,7 @@ SHORTAGES: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("case", SHORTAGES)
 def test_a_deploy_is_refused_by_name_and_figures_with_nothing_changed(
-    machine: FakeMachine, server: Server, case: str
+    machine: FakeMachine, server: Host, case: str
 ) -> None:
     found, code, message = SHORTAGES[case]
     for name, amount in found.items():
@@ -128,18 +125,18 @@ def test_a_first_deploy_that_is_refused_leaves_neither_network_nor_edge(machine:
     assert server.ledger.releases(APP) == []
 
 
-def test_an_image_that_is_here_needs_no_room(machine: FakeMachine, server: Server) -> None:
+def test_an_image_that_is_here_needs_no_room(machine: FakeMachine, server: Host) -> None:
     assert carry_out(server, machine.order("two"), "two").state == "succeeded"
     machine.free_bytes, machine.free_inodes = 300 * MIB, INODES
     assert carry_out(server, RollbackOrder(APP, None, None), "back").state == "succeeded"
 
 
-def test_what_the_kernel_does_not_tell_is_not_asked_for(machine: FakeMachine, server: Server) -> None:
+def test_what_the_kernel_does_not_tell_is_not_asked_for(machine: FakeMachine, server: Host) -> None:
     machine.free_inodes = machine.free_memory = None
     assert carry_out(server, machine.order("two"), "two").state == "succeeded"
 
 
-def test_a_restart_needs_the_memory_of_a_second_web_container(machine: FakeMachine, server: Server) -> None:
+def test_a_restart_needs_the_memory_of_a_second_web_container(machine: FakeMachine, server: Host) -> None:
     machine.free_memory = 90 * MIB
     assert error_of(carry_out(server, RestartOrder(APP, None), "again"))["code"] == "memory-short"
     assert broken_promises(machine, server) == []
@@ -149,7 +146,7 @@ def test_a_restart_needs_the_memory_of_a_second_web_container(machine: FakeMachi
 
 
 def test_what_no_app_retains_is_pruned_and_never_a_rollback_target_or_a_volume(
-    machine: FakeMachine, server: Server
+    machine: FakeMachine, server: Host
 ) -> None:
     shop = manifest(retain=1, volumes={"media": "/m"})
     blog = manifest(app="blog", domain="blog.example.com", retain=1)
@@ -158,7 +155,7 @@ def test_what_no_app_retains_is_pruned_and_never_a_rollback_target_or_a_volume(
         assert carry_out(server, machine.order(word, blog), f"blog {word}").state == "succeeded"
     for word in ("one", "four"):  # as if a deploy had been killed before it pruned
         machine.publish(word)
-    server.ledger.mark_releases(APP, [1], "healthy")
+    server.ledger.mark_releases(APP, [1], ReleaseState.HEALTHY)
     machine.docker.images_here[f"acme/shop@{digest('one')}"] = machine.docker.registry[f"acme/shop@{digest('one')}"]
     volumes = dict(machine.docker.volume_labels)
 
@@ -175,7 +172,7 @@ def test_what_no_app_retains_is_pruned_and_never_a_rollback_target_or_a_volume(
     assert carry_out(server, RollbackOrder(APP, None, None), "back").release == 3
 
 
-def test_a_rollback_does_not_prune_the_release_that_it_goes_to(machine: FakeMachine, server: Server) -> None:
+def test_a_rollback_does_not_prune_the_release_that_it_goes_to(machine: FakeMachine, server: Host) -> None:
     for word in ("two", "three"):
         assert carry_out(server, machine.order(word), word).state == "succeeded"
     with sqlite3.connect(machine.folder / "ledger.db") as connection:  # retention was lowered meanwhile
@@ -190,7 +187,7 @@ def test_a_rollback_does_not_prune_the_release_that_it_goes_to(machine: FakeMach
 # -- a disk that is full later
 
 
-def test_a_pull_that_finds_no_space_says_that_the_disk_is_full(machine: FakeMachine, server: Server) -> None:
+def test_a_pull_that_finds_no_space_says_that_the_disk_is_full(machine: FakeMachine, server: Host) -> None:
     def full(*_: object) -> None:
         raise EngineError(0, "failed to register layer: write /usr/lib/x: no space left on device")
 
@@ -201,7 +198,7 @@ def test_a_pull_that_finds_no_space_says_that_the_disk_is_full(machine: FakeMach
     assert error["state"] == "release 1 goes on serving"
 
 
-def test_a_failure_on_a_full_disk_names_the_disk_and_keeps_what_was_told(machine: FakeMachine, server: Server) -> None:
+def test_a_failure_on_a_full_disk_names_the_disk_and_keeps_what_was_told(machine: FakeMachine, server: Host) -> None:
     machine.publish("bad", copy.deepcopy(machine.docker.registry[f"acme/shop@{digest('one')}"]))
     machine.docker.registry[f"acme/shop@{digest('bad')}"].exits = {"web": 28}
     looks = iter([9000 * MIB, 9000 * MIB])
@@ -237,15 +234,10 @@ class FillPoint(CrashPoint):
                     file.write(b"x" * 4096)
 
 
-def filling(machine: FakeMachine, point: FillPoint, *, has_reserve: bool) -> Server:
+def filling(machine: FakeMachine, point: FillPoint, *, has_reserve: bool) -> Host:
     reserve = Reserve(machine.folder / "ledger.reserve") if has_reserve else None
     ledger = Ledger(machine.folder / "ledger.db", machine.clock, reserve)
-    server = machine.agent()
-    server.ledger.close()
-    server.ledger = crashing(ledger, point, LEDGER_EFFECTS)
-    server.docker = crashing(machine.docker, point, DOCKER_EFFECTS)
-    server.edge = crashing(machine.edge, point, EDGE_EFFECTS)
-    return server
+    return machine.host(ledger, point)
 
 
 ORDERS: dict[str, Any] = {

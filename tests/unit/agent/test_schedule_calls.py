@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from ferryman_agent.daemon import Agent
+from ferryman_agent.daemon.agent import Agent
+from ferryman_agent.engine import State
 from ferryman_agent.protocol import Channel
 from ferryman_agent.schedules.scheduler import Scheduler
-from ferryman_agent.testing import Behaviour, FakeMachine, digest, manifest
-from ferryman_agent.transaction.reconciliation import look_after
+from ferryman_agent.testing import Behaviour, FakeMachine, digest, look_after, manifest
 
 SHOP = {"app": "shop", "environment": "production"}
 SWEEP = {"cron": "30 3 * * *", "command": ["sweep"], "time_limit": 90.0, "stop_grace": 4.0}
@@ -32,8 +32,9 @@ def agent(machine: FakeMachine) -> Agent:
     """An agent whose app serves release 1, with a schedule that succeeds."""
     behaves(machine, exits={"sweep": 0}, log="one\ntwo\n")
     made = Agent(machine.folder, machine.docker)
-    made.server.edge, made.server.probe = machine.edge, machine.docker.probe
-    made.server.stopwatch, made.server.wall = machine.stopwatch, machine.stopwatch.wall
+    made.host.edge = made.host.routing.edge = machine.edge
+    made.host.probe = machine.docker.probe
+    made.host.stopwatch, made.host.wall = machine.stopwatch, machine.stopwatch.wall
     content = manifest(schedules={"sweep": SWEEP})
     deploy = {"manifest": content, "digest": digest("one"), "revision": "0" * 40}
     assert converse(made, "deploy", deploy)[-1]["result"]["outcome"] == "succeeded"
@@ -94,7 +95,7 @@ def test_a_run_that_can_not_start_says_why(agent: Agent, machine: FakeMachine) -
 
 
 def test_a_second_run_is_refused_while_one_is_under_way(agent: Agent) -> None:
-    begun = agent.server.ledger.begin_run("shop.production", "sweep", by_hand=False)
+    begun = agent.host.ledger.begin_run("shop.production", "sweep", by_hand=False)
     assert begun is not None
     answers = converse(agent, "run", RUN)
     assert (code(answers), begun.started_at in answers[-1]["error"]["message"]) == ("run-under-way", True)
@@ -108,14 +109,14 @@ def test_a_detached_run_is_answered_at_once_and_goes_on(agent: Agent, machine: F
         runs.append(threading.Thread(target=act, daemon=True))
         runs[-1].start()
 
-    agent.scheduler = Scheduler(agent.server, spawn)
+    agent.scheduler = Scheduler(agent.host, spawn)
     entered, leave = threading.Event(), threading.Event()
     original = machine.docker.wait
 
-    def wait(container: str, limit: float) -> int | None:
+    def wait(workload: str, limit: float) -> int | None:
         entered.set()
         assert leave.wait(20)
-        return original(container, limit)
+        return original(workload, limit)
 
     machine.docker.wait = wait  # type: ignore[method-assign]
     result = converse(agent, "run", {**RUN, "detach": True})[-1]["result"]
@@ -130,18 +131,18 @@ def test_a_detached_run_is_answered_at_once_and_goes_on(agent: Agent, machine: F
 
 def test_a_run_that_somebody_paused_goes_on(agent: Agent, machine: FakeMachine) -> None:
     behaves(machine)  # it runs until it is stopped
-    wait, found = machine.docker.wait, list[str]()
+    wait, found = machine.docker.wait, list[State]()
 
-    def paused(container: str, limit: float) -> int | None:
-        state = machine.docker.by_name["ferryman.shop.production.sweep.run.1"]["State"]
-        state["Status"] = "paused"
-        look_after(agent.server, agent.running)
-        found.append(state["Status"])
-        return wait(container, limit)
+    def paused(workload: str, limit: float) -> int | None:
+        container = machine.docker.by_name["ferryman.shop.production.sweep.run.1"]
+        container.state = State.PAUSED if container.is_up else container.state
+        look_after(agent.host, agent.running)
+        found.append(container.state)
+        return wait(workload, limit)
 
     machine.docker.wait = paused  # type: ignore[method-assign]
     converse(agent, "run", RUN)
-    assert found[0] == "running"
+    assert found[0] is State.RUNNING
 
 
 @pytest.mark.parametrize("name", ["web", "sweeep", "", None, 5, ["sweep"]])
@@ -154,7 +155,7 @@ def test_nothing_runs_of_an_app_that_is_stopped_or_serves_nothing(agent: Agent) 
     converse(agent, "stop", SHOP)
     assert code(converse(agent, "run", RUN)) == "app-stopped"
     assert told(agent)["next"] is None
-    agent.server.ledger.add_app("blog", "production", range(1, 9))
+    agent.host.ledger.add_app("blog", "production", range(1, 9))
     assert code(converse(agent, "run", {**RUN, "app": "blog"})) == "nothing-serves"
 
 

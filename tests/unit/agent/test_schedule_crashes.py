@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ferryman_agent.host import Host
 from ferryman_agent.ledger import Run
 from ferryman_agent.schedules import Scheduler
 from ferryman_agent.schedules.execution import Execution
@@ -21,16 +22,15 @@ from ferryman_agent.testing import (
     carry_out,
     digest,
     manifest,
+    recover,
 )
-from ferryman_agent.transaction.recovery import recover
-from ferryman_agent.transaction.server import Server
 
 APP = "shop.production"
 NAME = f"ferryman.{APP}.sweep.run.1"
 IMAGE = f"acme/shop@{digest('one')}"
 
 
-def deployed(machine: FakeMachine) -> Server:
+def deployed(machine: FakeMachine) -> Host:
     """An agent whose app serves release 1, with a schedule."""
     sweep = {"cron": "0 * * * *", "command": ["sweep"], "time_limit": 90.0, "stop_grace": 4.0}
     made = machine.agent()
@@ -39,7 +39,7 @@ def deployed(machine: FakeMachine) -> Server:
     return made
 
 
-def runs(server: Server) -> list[Run]:
+def runs(server: Host) -> list[Run]:
     return server.ledger.runs(APP, "sweep")
 
 
@@ -47,13 +47,13 @@ def at_once(act: Callable[[], None]) -> None:
     act()
 
 
-def begin(server: Server) -> None:
+def begin(server: Host) -> None:
     """Record a run that a thread is about to carry out."""
     assert server.ledger.begin_run(APP, "sweep", by_hand=False)
 
 
 def own_containers(machine: FakeMachine) -> set[str]:
-    return {found["Names"][0][1:] for found in machine.docker.containers({"ferryman.schedule": ""})}
+    return {found.name for found in machine.docker.workloads({"ferryman.schedule": ""})}
 
 
 @pytest.mark.parametrize("is_rebooted", [False, True], ids=["the agent crashes", "the server crashes"])
@@ -116,7 +116,7 @@ def test_a_run_that_still_runs_is_taken_up_with_what_is_left_of_its_time(machine
     assert [call for call in machine.docker.calls if call == f"start {NAME}"] == [f"start {NAME}"]
 
 
-def crashed_after_start(machine: FakeMachine, server: Server) -> None:
+def crashed_after_start(machine: FakeMachine, server: Host) -> None:
     """The agent dies once the container of the run that is recorded runs."""
 
     class Dies(BaseException):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ferryman_agent.ledger import App, Ledger, Release
+from ferryman_agent.ledger import App, Kind, Ledger, Outcome, Release, ReleaseState
 from ferryman_agent.testing import digest, manifest
-from ferryman_agent.transaction.order import rollback_target
-from ferryman_agent.transaction.retention import beyond
+from ferryman_agent.transaction.orders.deploying import rollback_target
+from ferryman_agent.transaction.steps.teardown.retention import beyond
 
 
 def app(serving: int) -> App:
@@ -18,7 +18,7 @@ def app(serving: int) -> App:
 
 def release(number: int) -> Release:
     fields = ("shop.production", number, "acme/shop", digest(str(number)), f"{number:040x}")
-    return Release(*fields, manifest(), 0, None, "healthy", "2026-11-23T08:00:00.000Z")
+    return Release(*fields, manifest(), 0, None, ReleaseState.HEALTHY, "2026-11-23T08:00:00.000Z")
 
 
 def releases(newest: int) -> list[Release]:
@@ -50,12 +50,12 @@ def test_ledger_knows_what_served_before(tmp_path: Path) -> None:
 
     def serve(number: int | None) -> int:
         current = ledger.app(shop.id) or shop
-        deployment = ledger.begin(current, f"request {ledger.deployments(shop.id)}", "deploy", None)
+        deployment = ledger.begin(current, f"request {ledger.deployments(shop.id)}", Kind.DEPLOY, None)
         chosen = number or ledger.add_release(deployment.id, release(0)).number
         if number:
             ledger.target(deployment.id, number)
         ledger.commit(deployment, chosen, "a")
-        ledger.finish(deployment, "succeeded", 1.0, None)
+        ledger.finish(deployment, Outcome.SUCCEEDED, 1.0, None)
         return chosen
 
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -9,21 +10,30 @@ from typing import Any
 import pytest
 
 from ferryman_agent.edge.runtime import EdgeError
+from ferryman_agent.host import Host
+from ferryman_agent.host.probe import Answer
 from ferryman_agent.ledger import Deployment
-from ferryman_agent.probe import Answer
 from ferryman_agent.secrets_file import read_secrets
-from ferryman_agent.testing import Behaviour, FakeMachine, broken_promises, carry_out, digest, manifest, refuse
-from ferryman_agent.transaction.order import RollbackOrder
-from ferryman_agent.transaction.reconciliation import look_after
-from ferryman_agent.transaction.running import RunningTransactions
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.testing import (
+    Behaviour,
+    FakeMachine,
+    broken_promises,
+    carry_out,
+    digest,
+    look_after,
+    manifest,
+    refuse,
+)
+from ferryman_agent.transaction.orders import RollbackOrder
+from ferryman_agent.transaction.runs.running import RunningTransactions
+from ferryman_agent.transaction.steps import preflight
 
 APP = "shop.production"
 POSTGRES = f"ferryman.{APP}.postgres"
 PREVIOUS = RollbackOrder(APP, None, None)
 
 
-def serving(server: Server) -> int | None:
+def serving(server: Host) -> int | None:
     app = server.ledger.app(APP)
     return app.serving if app else None
 
@@ -33,7 +43,7 @@ def error_of(deployment: Deployment) -> dict[str, Any]:
     return deployment.error
 
 
-def settle(server: Server) -> None:
+def settle(server: Host) -> None:
     look_after(server, RunningTransactions(server))
 
 
@@ -70,7 +80,7 @@ FAILURES: dict[str, tuple[Behaviour, str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", FAILURES)
-def test_a_release_that_fails_leaves_the_old_one_serving(machine: FakeMachine, server: Server, case: str) -> None:
+def test_a_release_that_fails_leaves_the_old_one_serving(machine: FakeMachine, server: Host, case: str) -> None:
     behaviour, code, details = FAILURES[case]
     machine.publish("bad", behaviour)
     began = machine.stopwatch.now
@@ -87,14 +97,14 @@ def test_a_release_that_fails_leaves_the_old_one_serving(machine: FakeMachine, s
     assert broken_promises(machine, server) == []
 
 
-def test_a_failure_lists_the_migrations_that_stayed(machine: FakeMachine, server: Server) -> None:
+def test_a_failure_lists_the_migrations_that_stayed(machine: FakeMachine, server: Host) -> None:
     machine.publish("bad", Behaviour(migrations=["shop.0001", "shop.0002", "shop.0003"], exits={"web": 1}))
     error = error_of(carry_out(server, machine.order("bad"), "bad"))
     assert error["details"]["stayed"] == ["shop.0002", "shop.0003"]
     assert error["state"].endswith("these migrations stay applied: shop.0002, shop.0003")
 
 
-def test_a_refusal_is_reported_as_a_failure(machine: FakeMachine, server: Server) -> None:
+def test_a_refusal_is_reported_as_a_failure(machine: FakeMachine, server: Host) -> None:
     refused = carry_out(server, machine.order("two", manifest(env={"required": ["TOKEN"], "values": {}})), "two")
     assert refused.state == "refused"
     report = server.ledger.outbox(1000)[-1]
@@ -102,22 +112,22 @@ def test_a_refusal_is_reported_as_a_failure(machine: FakeMachine, server: Server
     assert (report["data"]["outcome"], report["data"]["error"]["code"]) == ("failed", "variable-missing")
 
 
-def test_a_health_check_that_fails_once_is_asked_again(machine: FakeMachine, server: Server) -> None:
+def test_a_health_check_that_fails_once_is_asked_again(machine: FakeMachine, server: Host) -> None:
     machine.publish("slow", Behaviour(answers=[Answer(None), Answer(503), Answer(500), Answer(503), Answer(200)]))
     assert carry_out(server, machine.order("slow"), "slow").state == "succeeded"
 
 
-def test_deploying_what_serves_changes_nothing(machine: FakeMachine, server: Server) -> None:
-    before = json.dumps(machine.docker.by_name)
+def test_deploying_what_serves_changes_nothing(machine: FakeMachine, server: Host) -> None:
+    before = copy.deepcopy(machine.docker.by_name)
     assert carry_out(server, machine.order("one"), "again").state == "unchanged"
-    assert json.dumps(machine.docker.by_name) == before
+    assert copy.deepcopy(machine.docker.by_name) == before
     machine.docker.exit(f"ferryman.{APP}.web.1", 1)
     machine.docker.stop(f"ferryman.{APP}.web.1", 1)
     assert carry_out(server, machine.order("one"), "broken").state == "succeeded"
     assert serving(server) == 2
 
 
-def test_a_rollback_goes_to_the_previous_healthy_release(machine: FakeMachine, server: Server) -> None:
+def test_a_rollback_goes_to_the_previous_healthy_release(machine: FakeMachine, server: Host) -> None:
     machine.publish("bad", Behaviour(exits={"web": 1}))
     carry_out(server, machine.order("bad"), "bad")
     carry_out(server, machine.order("two"), "two")
@@ -128,7 +138,7 @@ def test_a_rollback_goes_to_the_previous_healthy_release(machine: FakeMachine, s
     assert (refused["code"], refused["exit"]) == ("no-earlier-release", 3)
 
 
-def test_a_rollback_takes_the_place_of_what_was_left_over(machine: FakeMachine, server: Server) -> None:
+def test_a_rollback_takes_the_place_of_what_was_left_over(machine: FakeMachine, server: Host) -> None:
     """The old container could not be stopped after the switch; its name is the rollback's."""
     stop, machine.docker.stop = machine.docker.stop, refuse  # type: ignore[method-assign]
     carried = carry_out(server, machine.order("two"), "two")
@@ -137,13 +147,13 @@ def test_a_rollback_takes_the_place_of_what_was_left_over(machine: FakeMachine, 
     app = server.ledger.app(APP)
     assert app is not None
     assert app.degraded == "stop old: the Docker Engine refused: not now"
-    assert machine.docker.container(f"ferryman.{APP}.web.1") is not None
+    assert machine.docker.workload(f"ferryman.{APP}.web.1") is not None
     assert carry_out(server, PREVIOUS, "back").state == "succeeded"
     assert broken_promises(machine, server) == []
     assert f"stop ferryman.{APP}.web.1 within 10 s" in machine.docker.calls
 
 
-def test_a_switch_that_fails_does_not_stop_what_serves(machine: FakeMachine, server: Server) -> None:
+def test_a_switch_that_fails_does_not_stop_what_serves(machine: FakeMachine, server: Host) -> None:
     agree, calls = machine.edge.agree, []
 
     def fails_after_the_first(routes: list[Any]) -> None:
@@ -156,9 +166,9 @@ def test_a_switch_that_fails_does_not_stop_what_serves(machine: FakeMachine, ser
     carried = carry_out(server, machine.order("two"), "two")
     assert (carried.state, serving(server)) == ("succeeded", 2)
     assert machine.edge.targets(None) == ["10.213.1.10:8000"]
-    old = machine.docker.container(f"ferryman.{APP}.web.1")
+    old = machine.docker.workload(f"ferryman.{APP}.web.1")
     assert old is not None
-    assert old["State"]["Running"]
+    assert old.is_running
     app = server.ledger.app(APP)
     assert app is not None
     assert app.degraded == "switch: the edge refused a command"
@@ -169,7 +179,7 @@ def test_a_switch_that_fails_does_not_stop_what_serves(machine: FakeMachine, ser
     assert broken_promises(machine, server) == []
 
 
-def test_open_requests_are_waited_for_and_cut_at_the_limit(machine: FakeMachine, server: Server) -> None:
+def test_open_requests_are_waited_for_and_cut_at_the_limit(machine: FakeMachine, server: Host) -> None:
     machine.edge.requests[1, "a"] = [3, 2, 1]
     carry_out(server, machine.order("two"), "two")
     assert machine.edge.lanes[1, "a"] == "drain"
@@ -193,9 +203,7 @@ def roles(**commands: dict[str, Any]) -> dict[str, Any]:
 WORKER = {"command": ["work"], "stop_grace": 3.0, "overlap": False}
 
 
-def test_roles_are_replaced_after_the_commit_and_dropped_with_their_release(
-    machine: FakeMachine, server: Server
-) -> None:
+def test_roles_are_replaced_after_the_commit_and_dropped_with_their_release(machine: FakeMachine, server: Host) -> None:
     assert carry_out(server, machine.order("two", roles(worker=WORKER)), "two").state == "succeeded"
     assert carry_out(server, machine.order("three", roles(worker=WORKER, beat=WORKER)), "three").state == "succeeded"
     assert broken_promises(machine, server) == []
@@ -207,14 +215,14 @@ def test_roles_are_replaced_after_the_commit_and_dropped_with_their_release(
     assert broken_promises(machine, server) == []
 
 
-def test_a_role_that_is_dropped_has_the_grace_of_its_own_release(machine: FakeMachine, server: Server) -> None:
+def test_a_role_that_is_dropped_has_the_grace_of_its_own_release(machine: FakeMachine, server: Host) -> None:
     carry_out(server, machine.order("two", roles(worker={**WORKER, "stop_grace": 300.0})), "two")
     carry_out(server, machine.order("three"), "three")
     assert f"stop ferryman.{APP}.worker.2 within 300 s" in machine.docker.calls
     assert broken_promises(machine, server) == []
 
 
-def test_a_role_that_overlaps_starts_before_the_old_one_stops(machine: FakeMachine, server: Server) -> None:
+def test_a_role_that_overlaps_starts_before_the_old_one_stops(machine: FakeMachine, server: Host) -> None:
     content = roles(worker={**WORKER, "overlap": True})
     carry_out(server, machine.order("two", content), "two")
     carry_out(server, machine.order("three", content), "three")
@@ -222,7 +230,7 @@ def test_a_role_that_overlaps_starts_before_the_old_one_stops(machine: FakeMachi
     assert order[-2:] == [f"start ferryman.{APP}.worker.3", f"stop ferryman.{APP}.worker.2 within 3 s"]
 
 
-def test_a_role_that_does_not_stay_up_degrades_until_it_does(machine: FakeMachine, server: Server) -> None:
+def test_a_role_that_does_not_stay_up_degrades_until_it_does(machine: FakeMachine, server: Host) -> None:
     machine.publish("two", Behaviour(migrations=["shop.0001"], exits={"worker": 2}, log="no queue\n"))
     carried = carry_out(server, machine.order("two", roles(worker=WORKER)), "two")
     assert carried.state == "succeeded"
@@ -236,7 +244,7 @@ def test_a_role_that_does_not_stay_up_degrades_until_it_does(machine: FakeMachin
 # -- edge and apps side by side
 
 
-def test_two_apps_share_the_edge_by_name_and_neither_takes_the_others(machine: FakeMachine, server: Server) -> None:
+def test_two_apps_share_the_edge_by_name_and_neither_takes_the_others(machine: FakeMachine, server: Host) -> None:
     machine.publish("other", image="acme/other")
     named = manifest(app="other", image="acme/other", domain="other.example.com", database=None)
     assert carry_out(server, machine.order("other", named), "other").state == "succeeded"
@@ -252,17 +260,10 @@ def test_two_apps_share_the_edge_by_name_and_neither_takes_the_others(machine: F
 
 
 def test_a_domain_that_another_app_took_meanwhile_is_refused_at_the_commit(
-    machine: FakeMachine, server: Server, monkeypatch: pytest.MonkeyPatch
+    machine: FakeMachine, server: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.publish("other", image="acme/other")
-    check, calls = server.check_domain_is_free, []
-
-    def free_at_first(app: Any, checked: Any) -> None:
-        calls.append(app.id)
-        if len(calls) > 1:
-            check(app, checked)
-
-    monkeypatch.setattr(server, "check_domain_is_free", free_at_first)
+    monkeypatch.setattr(preflight, "check_domain_is_free", lambda *_: None)
     content = manifest(app="other", image="acme/other", database=None)
     assert error_of(carry_out(server, machine.order("other", content), "other"))["code"] == "domain-taken"
     assert broken_promises(machine, server) == []
@@ -271,7 +272,7 @@ def test_a_domain_that_another_app_took_meanwhile_is_refused_at_the_commit(
 # -- sequence, disk, registry
 
 
-def test_an_older_run_is_refused_unless_it_is_allowed(machine: FakeMachine, server: Server) -> None:
+def test_an_older_run_is_refused_unless_it_is_allowed(machine: FakeMachine, server: Host) -> None:
     assert carry_out(server, machine.order("two", sequence=7), "two").state == "succeeded"
     refused = error_of(carry_out(server, machine.order("three", sequence=6), "older"))
     assert (refused["code"], refused["exit"]) == ("older-sequence", 3)
@@ -279,7 +280,7 @@ def test_an_older_run_is_refused_unless_it_is_allowed(machine: FakeMachine, serv
     assert carry_out(server, machine.order("two", sequence=7), "same").state == "succeeded"
 
 
-def test_the_registrys_password_is_used_and_never_kept(machine: FakeMachine, server: Server) -> None:
+def test_the_registrys_password_is_used_and_never_kept(machine: FakeMachine, server: Host) -> None:
     secret = {"username": "u", "password": "hunter2"}
     assert carry_out(server, machine.order("two", credentials=secret), "two").state == "succeeded"
     assert machine.docker.pulls[-1][1] == {**secret, "serveraddress": "https://index.docker.io/v1/"}
@@ -291,7 +292,7 @@ def test_the_registrys_password_is_used_and_never_kept(machine: FakeMachine, ser
     assert kept == []
 
 
-def test_no_secret_is_in_an_event_or_a_report(machine: FakeMachine, server: Server) -> None:
+def test_no_secret_is_in_an_event_or_a_report(machine: FakeMachine, server: Host) -> None:
     for word, behaviour in (("bad", Behaviour(exits={"web": 1})), ("worse", Behaviour(migrations=["x.1"]))):
         machine.publish(word, behaviour)
         carry_out(server, machine.order(word), word)
@@ -300,22 +301,20 @@ def test_no_secret_is_in_an_event_or_a_report(machine: FakeMachine, server: Serv
     assert "DATABASE_URL" not in told
 
 
-def test_very_long_lines_and_bytes_that_no_database_takes_are_cut_from_logs(
-    machine: FakeMachine, server: Server
-) -> None:
+def test_very_long_lines_and_bytes_that_no_database_takes_are_cut_from_logs(machine: FakeMachine, server: Host) -> None:
     machine.publish("bad", Behaviour(exits={"web": 1}, log="x" * 100_000 + "\nnul\0nul\n"))
     error = error_of(carry_out(server, machine.order("bad"), "bad"))
     assert error["details"]["log"] == ["x" * 2000, "nulnul"]
 
 
-def test_a_failing_retention_does_not_keep_a_deploy_from_its_end(machine: FakeMachine, server: Server) -> None:
+def test_a_failing_retention_does_not_keep_a_deploy_from_its_end(machine: FakeMachine, server: Host) -> None:
     machine.docker.remove_image = refuse  # type: ignore[method-assign]
     assert carry_out(server, machine.order("two", manifest(retain=1)), "two").state == "succeeded"
     assert carry_out(server, machine.order("three", manifest(retain=1)), "three").state == "succeeded"
     assert broken_promises(machine, server) == []
 
 
-def test_releases_beyond_retention_lose_image_and_folder(machine: FakeMachine, server: Server) -> None:
+def test_releases_beyond_retention_lose_image_and_folder(machine: FakeMachine, server: Host) -> None:
     kept = machine.folder / "apps" / APP / "releases"
     carry_out(server, machine.order("two", manifest(retain=2)), "two")
     carry_out(server, machine.order("three", manifest(retain=2)), "three")

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from ferryman_agent.engine import Docker, EngineError
+from ferryman_agent.engine import Docker, EngineError, Inspected, State
 from ferryman_agent.errors import Unavailable
-from ferryman_agent.probe import BODY_LIMIT_BYTES, probe
+from ferryman_agent.host.probe import BODY_LIMIT_BYTES, probe
+from ferryman_agent.host.volumes import own_volumes
 from ferryman_agent.relay import relay
-from ferryman_agent.volumes import own_volumes
 
 Talk = Callable[[socket.socket], None]
 
@@ -251,7 +251,7 @@ VERSION = http(b'{"ApiVersion": "1.45"}')
 def test_what_the_engine_breaks_off_is_an_engine_that_is_down(listen: Callable[..., Path]) -> None:
     docker = Docker(str(listen(VERSION, http(b'{"ha', length=99))))
     with pytest.raises(Unavailable) as caught:
-        docker.info()
+        docker.facts()
     assert caught.value.code == "engine-down"
 
 
@@ -304,13 +304,13 @@ class Image(Docker):
         super().__init__("/nowhere")
         self.folder, self.user, self.files = folder, user, files
 
-    def container(self, name: str) -> dict[str, object]:
-        return {"Name": name, "Config": {"User": self.user}}
+    def workload(self, name: str) -> Inspected:
+        return Inspected(name, name, {}, State.CREATED, user=self.user)
 
-    def volume(self, name: str) -> dict[str, object]:
-        return {"Mountpoint": str(self.folder / name)}
+    def volume_folder(self, name: str) -> Path:
+        return self.folder / name
 
-    def archive(self, container: str, path: str) -> bytes:
+    def archive(self, workload: str, path: str) -> bytes:
         if path not in self.files:
             raise EngineError(404, "no such file")
         target = io.BytesIO()
@@ -353,7 +353,7 @@ def test_an_empty_volume_goes_to_the_images_user(
     (folder / "full").mkdir()
     (folder / "full" / "file").touch()
     owned: dict[str, tuple[int, int]] = {}
-    monkeypatch.setattr("ferryman_agent.volumes.os.chown", lambda path, *who: owned.update({path.name: who}))
+    monkeypatch.setattr("ferryman_agent.host.volumes.os.chown", lambda path, *who: owned.update({path.name: who}))
     status = os.stat_result((0o40755, 1, 1, 2, 0, 0, 0, 0, 0, 0))
     monkeypatch.setattr(Path, "stat", lambda *_, **__: status)
     own_volumes(Image(folder, user, files), "x", {"media": "/app/media", "full": "/app/full"})

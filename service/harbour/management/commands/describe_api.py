@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from typing_extensions import override
 
-from harbour.schema_views import BUILT, describe
+from api.description.views import BUILT, describe
 
 
 class Command(BaseCommand):

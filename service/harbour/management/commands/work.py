@@ -12,8 +12,8 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.psycopg_connector import PsycopgConnector
 from typing_extensions import override
 
-from harbour.jobs import tell
-from harbour.postgresql.gate import RETRY_SECONDS, Gate
+from ground.jobs import tell
+from ground.postgresql.gate import RETRY_SECONDS, Gate
 
 # Jobs that run get this long to end by themselves; those that look are then told to stop.
 GRACE_SECONDS = 10.0

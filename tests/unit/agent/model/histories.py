@@ -10,10 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ferryman_agent.containers import SUBNETS
 from ferryman_agent.edge.configuration import DIRECT_KEY
 from ferryman_agent.errors import AgentError
-from ferryman_agent.ledger import Ledger
-from ferryman_agent.probe import Answer
+from ferryman_agent.host import Host
+from ferryman_agent.host.probe import Answer
+from ferryman_agent.ledger import App, Ledger
 from ferryman_agent.schedules import Scheduler
 from ferryman_agent.testing import (
     REDIS,
@@ -24,25 +26,25 @@ from ferryman_agent.testing import (
     Outage,
     Script,
     Strike,
-    begin,
+    at_once,
     broken_promises,
     carry_out,
+    look_after,
     manifest,
+    recover,
 )
-from ferryman_agent.transaction.change import (
+from ferryman_agent.transaction.orders import (
     AccessoryRemoveOrder,
+    DeployOrder,
     MaintenanceOrder,
     Order,
     RemoveOrder,
     RestartOrder,
+    RollbackOrder,
     StartOrder,
     StopOrder,
 )
-from ferryman_agent.transaction.order import DeployOrder, RollbackOrder
-from ferryman_agent.transaction.reconciliation import look_after
-from ferryman_agent.transaction.recovery import recover
-from ferryman_agent.transaction.running import RunningTransactions
-from ferryman_agent.transaction.server import Server
+from ferryman_agent.transaction.runs.running import RunningTransactions
 
 APPS = ("shop", "kiosk")
 IMAGES = {
@@ -111,9 +113,19 @@ def content(step: Step, serial: int) -> dict[str, Any]:
     return found
 
 
-def at_once(act: Callable[[], None]) -> None:
-    """In the place of a thread."""
+def here(act: Callable[[], None]) -> None:
+    """A scheduled command in the place of its thread."""
     act()
+
+
+def app_of(server: Host, order: Order) -> App:
+    """The app of an order, as a request knows it; LookupError when there is none."""
+    if isinstance(order, DeployOrder):
+        return server.ledger.add_app(order.manifest.app, order.manifest.environment, SUBNETS)
+    app = server.ledger.app(order.app_id)
+    if app is None:
+        raise LookupError(order.app_id)
+    return app
 
 
 def order_of(machine: FakeMachine, step: Step, serial: int) -> Order | None:
@@ -126,6 +138,11 @@ def order_of(machine: FakeMachine, step: Step, serial: int) -> Order | None:
     if step.what in CHANGES:
         return CHANGES[step.what](app)
     return machine.order(step.what, content(step, serial))
+
+
+def cancelled(running: RunningTransactions, request: str) -> list[bool]:
+    """Cancel what runs; whether it is promised that it will not be committed."""
+    return [running.cancel(request)[1]] if running.by_deployment(request) else []
 
 
 @cache
@@ -188,7 +205,7 @@ class History:
         self.reconcile()
         self.passages += len(script.passed)
         assert broken_promises(self.machine, self.machine.agent()) == []
-        assert self.machine.docker.containers({"ferryman.schedule": ""}) == []
+        assert self.machine.docker.workloads({"ferryman.schedule": ""}) == []
         assert script.untrue == []
         self.check_outcome(app, order, request, before.get(app))
         if any(promised):
@@ -202,11 +219,11 @@ class History:
         server = self.machine.agent(script)
         try:
             if order is None:
-                look_after(server, RunningTransactions(server))
+                look_after(server)
                 return False
-            run = begin(server, order, request)
-            script.cancel = lambda: promised.append(run.journal.cancel())
-            run.carry_out()
+            running = RunningTransactions(server, at_once)
+            script.cancel = lambda: promised.extend(cancelled(running, request))
+            running.begin(request, order, app_of(server, order))
         except (LookupError, AgentError, sqlite3.Error):
             pass
         except Crash:
@@ -216,7 +233,7 @@ class History:
     def sweep(self, app: str, script: Script) -> bool:
         """Run the scheduled command; True when the agent crashed."""
         try:
-            Scheduler(self.machine.agent(script), at_once).begin(app, "sweep", by_hand=False)
+            Scheduler(self.machine.agent(script), here).begin(app, "sweep", by_hand=False)
         except (AgentError, sqlite3.Error):
             pass
         except Crash:
@@ -230,11 +247,11 @@ class History:
         try:
             if has_crashed:
                 recover(server)
-                Scheduler(server, at_once).adopt()
-            look_after(server, RunningTransactions(server))
+                Scheduler(server, here).adopt()
+            look_after(server)
         except Crash:
             recover(self.machine.agent())
-            Scheduler(self.machine.agent(), at_once).adopt()
+            Scheduler(self.machine.agent(), here).adopt()
         script.end()
         return script.outages
 
@@ -242,7 +259,7 @@ class History:
         """Two rounds without disturbance."""
         server = self.machine.agent()
         for _ in range(2):
-            look_after(server, RunningTransactions(server))
+            look_after(server)
 
     def check_outcome(self, app: str, order: Order | None, request: str, before: int | None) -> None:
         """Succeeded means that it serves; anything else, that what served before does."""
@@ -250,7 +267,7 @@ class History:
         found = self.machine.ledger.deployment(request)
         if isinstance(order, RemoveOrder) and self.machine.ledger.removal_result(request):
             assert self.machine.ledger.app(app) is None
-            assert self.machine.docker.containers({"ferryman.app": app}) == []
+            assert self.machine.docker.workloads({"ferryman.app": app}) == []
         elif found and found.state == "succeeded":
             assert self.serving()[app] == found.release
         else:
@@ -287,7 +304,7 @@ class History:
         """A deploy of the other app in between, by the same agent."""
         self.deploy(self.machine.agent(), app)
 
-    def deploy(self, server: Server, app: int) -> None:
+    def deploy(self, server: Host, app: int) -> None:
         """A good deploy of something new."""
         self.serial += 1
         step = Step("good", strategy=self.strategy(app), app=app)

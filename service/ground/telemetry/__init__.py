@@ -1,0 +1,1 @@
+"""What Harbour tells of itself: logs, a line for each request, metrics."""

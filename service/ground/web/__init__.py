@@ -1,0 +1,1 @@
+"""What stands between a request and whoever answers it: health, policies, slow bodies, static files."""

@@ -1,0 +1,71 @@
+"""init: a Django project is taken in."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ferryman.cli.messages import messages
+from ferryman.errors import Refused
+
+if TYPE_CHECKING:
+    from ferryman.project.drift import Drift
+
+CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing; fail when the workflows differ.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Also over workflows that somebody changed.")]
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="The project's folder.")] = Path(),
+    check: CheckOnly = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Take a Django project in: write what is missing of ferryman.toml, Dockerfile, .dockerignore and the workflows."""
+    from ferryman.project.writing import write_project
+
+    if check:
+        _check(folder)
+        return
+    report = write_project(folder, _ask if sys.stdin.isatty() else None, overwrite=overwrite)
+    for word, paths in (("written", report.written), ("kept", report.kept), ("removed", report.removed)):
+        for path in paths:
+            typer.echo(f"{word:<8} {path}")
+    for line in report.unknown:
+        messages.print(f"not found out: {line}")
+    for advice in report.advice:
+        messages.print(f"add to {advice.path}, {advice.why}:")
+        for line in advice.lines:
+            messages.print(f"    {line}")
+    messages.print("next: commit, then `ferryman rehearse`")
+
+
+def _ask(drift: Drift) -> bool:
+    messages.print(drift.difference)
+    return typer.confirm(f"Somebody changed {drift.path}. Write over it?", err=True)
+
+
+def _check(folder: Path) -> None:
+    from ferryman.config import load_configuration
+    from ferryman.project.drift import find_drift
+    from ferryman.project.plan import plan_workflows
+
+    planned = plan_workflows(load_configuration(folder / "ferryman.toml"))
+    drifted = [drift for drift in find_drift(planned) if drift.is_drift]
+    for drift in drifted:
+        typer.echo(f"{drift.state.value:<9} {drift.path}")
+        if drift.difference:
+            typer.echo(drift.difference)
+    if drifted:
+        raise Refused(
+            "workflow-drift",
+            f"{len(drifted)} files are not what `ferryman init` writes",
+            state="nothing was written",
+            hint="ferryman init",
+        )
+    typer.echo("the workflows are what `ferryman init` writes")
+
+
+command = init

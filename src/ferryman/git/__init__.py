@@ -1,0 +1,1 @@
+"""Git: the repository that a project is in, its commits, and the files of one."""

@@ -1,0 +1,76 @@
+"""The one plan of the files that `init` writes: each rendered once, with the rule by which it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from ferryman.config import Configuration, load_configuration, parse_configuration
+from ferryman.errors import UsageError
+from ferryman.git.repository import find_repository
+from ferryman.github.workflows.files import workflow_files
+from ferryman.project.detection import inspect_project
+from ferryman.project.files import planned_files
+from ferryman.project.findings import Findings
+
+
+class Rule(Enum):
+    """When a file is written."""
+
+    ONCE = "where it is missing"  # a person's own from then on
+    LINE = "a line at its end"
+    OURS = "whenever it differs"  # what a person changed only after a question
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """A file below `root`, as it is to be."""
+
+    root: Path
+    path: str
+    content: bytes
+    rule: Rule
+
+    @property
+    def place(self) -> Path:
+        """Where it is on this machine."""
+        return self.root / self.path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was found out about a project, and the files that it gets."""
+
+    findings: Findings
+    files: tuple[PlannedFile, ...]
+
+
+def plan_project(folder: Path) -> Plan:
+    """Plan all that a project lacks: ferryman.toml, Dockerfile, .dockerignore, a line in .gitignore, the workflows.
+
+    The workflows go by the ferryman.toml that is there, else by the planned one; nothing is written here.
+    """
+    findings = inspect_project(folder)
+    texts = planned_files(findings)
+    rules = {".gitignore": Rule.LINE}
+    files = [PlannedFile(folder, path, text.encode(), rules.get(path, Rule.ONCE)) for path, text in texts.items()]
+    path = folder / "ferryman.toml"
+    configuration = load_configuration(path) if path.exists() else parse_configuration(texts["ferryman.toml"], path)
+    return Plan(findings, (*files, *plan_workflows(configuration)))
+
+
+def plan_workflows(configuration: Configuration) -> tuple[PlannedFile, ...]:
+    """Plan the workflows, and the locks and the wheel that they install."""
+    root, prefix = repository_root(configuration.root)
+    found = workflow_files(configuration, prefix)
+    return tuple(PlannedFile(root, path, content, Rule.OURS) for path, content in found.items())
+
+
+def repository_root(folder: Path) -> tuple[Path, str]:
+    """The root of the Git repository that a project is in, and the project's folder below it."""
+    try:
+        repository = find_repository(folder)
+    except UsageError:
+        return folder.resolve(), ""
+    return repository.root, repository.project

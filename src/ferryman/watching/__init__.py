@@ -1,0 +1,1 @@
+"""Watching: staying with what the server carries out, and what an interruption of the caller means."""

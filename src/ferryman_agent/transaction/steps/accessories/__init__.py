@@ -1,0 +1,1 @@
+"""Accessories: their containers, and the steps that make, replace and remove them."""

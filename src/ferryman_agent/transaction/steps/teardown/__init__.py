@@ -1,0 +1,1 @@
+"""What stops, and what goes: a stop, a removal, releases and images that nothing retains."""
