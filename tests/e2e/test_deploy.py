@@ -91,7 +91,7 @@ def test_a_plan_tells_and_changes_nothing(shop: Shop) -> None:
     shop.ferryman("plan", "deploy").succeeded("release 3", f"would go to release 4 ({sha[:7]})", "build", "switch")
     steps = shop.ferryman("plan", "rollback", "--json").json()
     assert (steps["serving"]["number"], steps["release"]["number"], steps["unchanged"]) == (3, 2, False)
-    assert [step["step"] for step in steps["steps"]][:4] == ["preflight", "room", "pull", "database"]
+    assert [step["step"] for step in steps["steps"]][:5] == ["preflight", "room", "pull", "volumes", "database"]
     shop.ferryman("plan", "rollback", "99").ended_with(3, "[unknown-release]")
     shop.ferryman("plan", "deploy", "--revision", "HEAD~1").succeeded("nothing to do")
     after = (shop.containers(), shop.ferryman("releases").stdout.text, shop.ferryman("deployments").stdout.text)

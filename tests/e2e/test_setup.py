@@ -101,7 +101,7 @@ def test_bare_server_gets_engine_agent_user_and_keys(set_up: SetUp) -> None:
     assert server.run(["stat", "-c", "%a %U %G", "/run/ferryman/agent.sock"]).strip() == "660 root ferryman"
     assert server.run(["id", "-nG", "ferryman"]).strip() == "ferryman"
     assert server.run(["getent", "shadow", "ferryman"]).split(":")[1] == "*"
-    assert set_up.outcome.engine == server.run(["docker", "version", "--format", "{{.Host.Version}}"]).strip()
+    assert set_up.outcome.engine == server.run(["docker", "version", "--format", "{{.Server.Version}}"]).strip()
 
 
 def test_host_key_was_asked_for_and_stands_in_the_configuration(set_up: SetUp) -> None:

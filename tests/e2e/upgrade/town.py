@@ -17,7 +17,7 @@ from upgrade.earlier import Earlier
 
 STATE = "/var/lib/ferryman"
 # What `status` says that a restart, a rebuild or another version may change.
-PASSING = ("latest_differs", "outbox")
+PASSING = ("latest_differs", "outbox", "duties", "notices")
 
 
 @dataclass
@@ -130,7 +130,7 @@ def remains(shop: Shop) -> list[str]:
         "volume": "docker volume ls --quiet",
         "network": "docker network ls --format '{{.Name}}'",
         "image": "docker images --format '{{.Repository}}'",
-        "file": f"find {STATE} -path {STATE}/ledger.db* -prune -o -print",
+        "file": f"find {STATE} -path '{STATE}/ledger.db*' -prune -o -print",
     }
     named = (shop.id, shop.image)
     return [
