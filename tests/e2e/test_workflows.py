@@ -51,7 +51,7 @@ def test_a_push_to_main_is_tested_and_deployed(shop: DjangoShop) -> None:
 
 @pytest.mark.slow
 def test_a_push_to_develop_is_tested_and_goes_nowhere(shop: DjangoShop) -> None:
-    shop.commit("a change")
+    shop.commit("a change", word="developed")
     shop.git("switch", "--quiet", "--create", "develop")
     run = shop.push(NOTHING, "develop")
     shop.git("switch", "--quiet", "main")
@@ -114,7 +114,7 @@ def refused(shop: DjangoShop, release: str) -> None:
 
 @pytest.mark.slow
 def test_a_pull_request_from_a_fork_passes_without_secrets(shop: DjangoShop) -> None:
-    base_commit = shop.commit("base")
+    base_commit = shop.commit("base", word="base")
     shop.commit(HOSTILE, word="from a fork")
     head = {"ref": BRANCH, "sha": shop.git("rev-parse", "HEAD"), "repo": {"full_name": "stranger/shop", "fork": True}}
     base = {"ref": "develop", "sha": base_commit, "repo": {"full_name": "acme/shop"}}
