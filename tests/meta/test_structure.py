@@ -17,8 +17,8 @@ FORBIDDEN_NAMES = {"utils", "helpers", "manager", "common", "base", "misc"}
 GIVEN_NAMES = {ROOT / "service/ground/postgresql/base.py"}
 
 MODULES_IN_A_FOLDER = 12
-# A folder with one module for each command is found by its names, however many there are.
-BY_NAME = {ROOT / "src/ferryman/cli"}
+# A folder with one module for each command, or subject, is found by its names, however many there are.
+BY_NAME = {ROOT / "src/ferryman/cli", ROOT / "src/ferryman_agent/requests"}
 
 # A module may import from its own layer and from those after it.
 CLIENT_LAYERS = [

@@ -381,3 +381,19 @@ def test_an_id_is_short_and_printable_for_it_is_kept(agent: Agent, identifier: s
     cancel = {**SHOP, "deployment": identifier, "is_coming": True}
     assert code(ask(agent, "cancel", cancel, role="pipeline")) == ("bad-request", 2)
     assert not agent.running._cancelled
+
+
+def test_a_plan_is_as_its_deploy_for_an_app_that_is_degraded_or_has_a_container_down(
+    machine: FakeMachine, agent: Agent
+) -> None:
+    ask(agent, "deploy", DEPLOY)
+    app = "shop.production"
+    for damage in (
+        lambda: machine.docker.stop(f"ferryman.{app}.postgres", 1.0),
+        lambda: agent.host.ledger.set_degraded(app, "worker does not stay up"),
+    ):
+        damage()
+        planned = ask(agent, "plan", DEPLOY)["result"]
+        assert (planned["unchanged"], planned["release"]["number"]) == (False, planned["serving"]["number"] + 1)
+        assert ask(agent, "deploy", DEPLOY)["result"]["outcome"] == "succeeded"
+        assert ask(agent, "plan", DEPLOY)["result"]["unchanged"] is True
