@@ -32,8 +32,11 @@ def foreseen(host: Host, app: App | None, manifest: Manifest, release: Release) 
     """What a deploy would migrate."""
     if manifest.database is None or not manifest.database.migrate:
         return "nothing to migrate"
-    if app is None or host.engine.workload(database_name(app.id)) is None:
+    container = host.engine.workload(database_name(app.id)) if app else None
+    if app is None or container is None:
         return f"start PostgreSQL {manifest.database.version} and run all migrations"
+    if not container.is_up:
+        return f"start PostgreSQL {manifest.database.version} and run the migrations that are pending"
     known = known_to(release, host.engine.image(release.reference))
     if known is None:
         return "run the migrations that are pending (known once the image is on the server)"
