@@ -88,7 +88,8 @@ def _ended(run: dict[str, Any]) -> str:
 
 
 def _container(container: dict[str, Any]) -> str:
-    return f"{container['state']} since {container['since']}, {container['restarts']} restarts"
+    since = f" since {container['since']}" if container["since"] else ""
+    return f"{container['state']}{since}, {container['restarts']} restarts"
 
 
 def _definition(name: str, container: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from ferryman_agent.doctor.opening import open_ledger
 from ferryman_agent.doctor.report import lines
 from ferryman_agent.duties import Board
 from ferryman_agent.edge import Edge
-from ferryman_agent.engine import Engine, EngineError
+from ferryman_agent.engine import Engine
 from ferryman_agent.errors import AgentError, BadRequest, Refused
 from ferryman_agent.host import Host
 from ferryman_agent.outbox import Outbox
@@ -113,8 +113,6 @@ class Agent:
                 channel.send({"result": self._carry_out(channel, role, request)})
         except AgentError as error:
             channel.send({"error": error.as_json()})
-        except EngineError as error:
-            channel.send({"error": AgentError("engine-error", f"the Docker Engine refused: {error.message}").as_json()})
         except (BrokenPipeError, ConnectionResetError, TimeoutError):  # the caller is gone, or says nothing
             raise
         except sqlite3.Error as error:

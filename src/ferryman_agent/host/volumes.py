@@ -15,10 +15,14 @@ def own_volumes(engine: Engine, container: str, volumes: dict[str, str]) -> None
         return
     user, group = _user_of(engine, container)
     for name in volumes:
-        folder = engine.volume_folder(name)
-        status = folder.stat()
-        if status.st_uid == 0 and user != 0 and not any(folder.iterdir()):
-            os.chown(folder, user, group)
+        if user != 0 and is_unowned(engine, name):
+            os.chown(engine.volume_folder(name), user, group)
+
+
+def is_unowned(engine: Engine, name: str) -> bool:
+    """Whether a volume is as the engine made it: empty, and root's."""
+    folder = engine.volume_folder(name)
+    return folder.stat().st_uid == 0 and not any(folder.iterdir())
 
 
 def _user_of(engine: Engine, container: str) -> tuple[int, int]:

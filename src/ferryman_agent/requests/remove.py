@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ferryman_agent.containers import SUBNETS
+from ferryman_agent.host.lookups import app_volumes
 from ferryman_agent.ledger import App
 from ferryman_agent.requests.call import Call
 from ferryman_agent.requests.changes import change
@@ -28,7 +29,7 @@ def remove(call: Call) -> dict[str, Any]:
 def _app_to_remove(call: Call, *, with_data: bool) -> App:
     """The app; one that was removed, and whose data is to go now, is made known again for it."""
     identifier, ledger = app_id(call.params), call.host.ledger
-    if ledger.app(identifier) is None and with_data and call.host.engine.volumes({"ferryman.app": identifier}):
+    if ledger.app(identifier) is None and with_data and app_volumes(call.host.engine, identifier):
         return ledger.add_app(call.params["app"], call.params["environment"], SUBNETS)
     return known_app(ledger, call.params)
 
@@ -36,7 +37,7 @@ def _app_to_remove(call: Call, *, with_data: bool) -> App:
 def removal_plan(call: Call) -> dict[str, Any]:
     """What a removal would take away, and what it would keep; changes nothing."""
     identifier, with_data = app_id(call.params), call.params.get("with_data") is True
-    if not (with_data and call.host.engine.volumes({"ferryman.app": identifier})):
+    if not (with_data and app_volumes(call.host.engine, identifier)):
         known_app(call.host.ledger, call.params)
     named = {"app": call.params["app"], "environment": call.params["environment"]}
     return {**named, **what_goes(call.host, identifier, with_data)}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -227,3 +230,34 @@ def test_data_of_another_version_is_not_left_behind(machine: FakeMachine, server
     content = manifest(database={"version": 18, "migrate": [], "migrate_timeout": 5.0})
     error = error_of(carry_out(server, machine.order("two", content), "two"))
     assert (error["code"], error["hint"]) == ("database-version", "set [database] version = 17")
+
+
+def test_what_an_older_ledger_does_not_know_serves_until_the_committed_one_answers(
+    machine: FakeMachine, server: Host, folder: Path
+) -> None:
+    """Somebody put a copy of the ledger back: the container of release 2 is not one of a failed deploy."""
+    before = sqlite3.connect(":memory:")
+    with closing(sqlite3.connect(folder / "ledger.db")) as file:
+        file.backup(before)
+    assert carry_out(server, machine.order("two"), "two").state == "succeeded"
+    server.ledger.close()
+    with closing(sqlite3.connect(folder / "ledger.db")) as file:
+        before.backup(file)
+    before.close()
+    again, remove = machine.agent(), machine.docker.remove
+    up: list[bool] = []
+
+    def removed(workload: str) -> None:
+        up.append(is_up(machine, workload))
+        remove(workload)
+
+    machine.docker.remove = removed  # type: ignore[method-assign]
+    recover(again)
+    machine.docker.remove = remove  # type: ignore[method-assign]
+    assert not any(up)
+    assert broken_promises(machine, again) == ["the folder of release 2 is left over"]  # nobody knows whose it is
+
+
+def is_up(machine: FakeMachine, name: str) -> bool:
+    container = machine.docker.workload(name)
+    return container is not None and container.is_up

@@ -70,10 +70,10 @@ def _deploy(host: Host, order: DeployOrder, app: App | None) -> Facts:
         created_at="",
     )
     serving = host.ledger.release(app.id, app.serving) if app and app.serving else None
+    commits = brought(order.commits, serving, host.ledger.releases(order.app_id))
     if app and serving and _is_served(host, app, serving, release):
         why = f"release {app.serving} serves this image and configuration already"
-        return Facts(order, app, manifest, release, serving, unchanged=why)
-    commits = brought(order.commits, serving, host.ledger.releases(order.app_id))
+        return Facts(order, app, manifest, release, serving, unchanged=why, commits=commits)
     kept = [] if app is None or serving else app_volumes(host.engine, app.id)
     return _of_release(
         host,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ferryman_agent.containers import app_workload, container_name, labels, volume_names
 from ferryman_agent.host.lookups import app_volumes
-from ferryman_agent.host.volumes import own_volumes
+from ferryman_agent.host.volumes import is_unowned, own_volumes
 from ferryman_agent.manifest import Role
 from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
@@ -25,20 +25,20 @@ def _have_volumes(transaction: Transaction, entry: StepEntry) -> None:
     host, app, manifest = transaction.host, transaction.app, transaction.manifest
     wanted, known = volume_names(manifest), app_volumes(host.engine, app.id)
     missing = [name for name in wanted if name not in known]
+    if not missing and not any(is_unowned(host.engine, name) for name in wanted):
+        entry.skip("the volumes are there")
+        return
     for name in missing:
         host.engine.ensure_volume(name, labels(app.id, "volume"))
     container = container_name(app.id, "migrate", transaction.candidate.number)
     host.engine.remove(container)
-    role = Role("migrate", (), stop_grace=1.0)
+    role = Role("migrate", manifest.web.command, stop_grace=1.0)  # never started; some images have no command
     host.engine.create(container, app_workload(manifest, transaction.candidate, role, ()))
     try:
         own_volumes(host.engine, container, wanted)
     finally:
         host.engine.remove(container)
-    if missing:
-        entry.detail = f"made {', '.join(missing)}"
-    else:
-        entry.skip("the volumes are there")
+    entry.detail = f"made {', '.join(missing)}" if missing else "they belong to the image's user now"
 
 
 VOLUMES = Step(StepName.VOLUMES, _plan, _have_volumes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ferryman_agent.containers import app_workload, labels
-from ferryman_agent.engine import EngineError, Observed
+from ferryman_agent.engine import EngineError, Keep, Observed
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
 from ferryman_agent.host.lookups import role_containers, tail
@@ -136,7 +136,7 @@ def remove_candidates(host: Host, app: App, *, has_made_none: bool = False) -> N
     for container in host.engine.workloads(labels(app.id, "migrate")):
         host.engine.remove(container.id)
     for container in role_containers(host.engine, app.id, "web"):
-        if _is_candidate(host, app, container, has_made_none=has_made_none):
+        if _is_candidate(host, app, container, has_made_none=has_made_none) and not _is_kept(host, container):
             host.engine.remove(container.id)
 
 
@@ -153,6 +153,15 @@ def _is_candidate(host: Host, app: App, web: Observed, *, has_made_none: bool) -
         return _turn(web) > app.turns.get("web", 0)
     coming = {d.release for d in host.ledger.unfinished() if d.app == app.id and d.state is Outcome.RUNNING}
     return not has_made_none and release.number in coming and _turn(web) == 0
+
+
+def _is_kept(host: Host, web: Observed) -> bool:
+    """Whether it served by what the engine was told: an older ledger that was put back does not know of its commit.
+
+    Such a one drains, and goes when the committed one answers.
+    """
+    found = host.engine.workload(web.id)
+    return found is not None and found.keep is not Keep.NO
 
 
 def _turn(web: Observed) -> int:
