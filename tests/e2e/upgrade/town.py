@@ -129,7 +129,7 @@ def remains(shop: Shop) -> list[str]:
         "container": "docker ps --all --format '{{.Names}}'",
         "volume": "docker volume ls --quiet",
         "network": "docker network ls --format '{{.Name}}'",
-        "image": "docker images --format '{{.Repository}}'",
+        "image": "docker images --format '{{.Repository}} {{.Tag}}' | grep -F '<none>' || true",  # an accessory's has a tag, and stays
         "file": f"find {STATE} -path '{STATE}/ledger.db*' -prune -o -print",
     }
     named = (shop.id, shop.image)

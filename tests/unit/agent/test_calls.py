@@ -6,7 +6,6 @@ import io
 import json
 import threading
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -389,12 +388,9 @@ def test_a_plan_is_as_its_deploy_for_an_app_that_is_degraded_or_has_a_container_
 ) -> None:
     ask(agent, "deploy", DEPLOY)
     app = "shop.production"
-    damages: list[Callable[[], None]] = [
-        lambda: machine.docker.stop(f"ferryman.{app}.postgres", 1.0),
-        lambda: agent.host.ledger.set_degraded(app, "worker does not stay up"),
-    ]
-    for damage in damages:
-        damage()
+    stop, degrade = machine.docker.stop, agent.host.ledger.set_degraded
+    for damage, values in ((stop, (f"ferryman.{app}.postgres", 1.0)), (degrade, (app, "worker does not stay up"))):
+        damage(*values)
         planned = ask(agent, "plan", DEPLOY)["result"]
         assert (planned["unchanged"], planned["release"]["number"]) == (False, planned["serving"]["number"] + 1)
         assert ask(agent, "deploy", DEPLOY)["result"]["outcome"] == "succeeded"
