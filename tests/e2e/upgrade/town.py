@@ -129,7 +129,8 @@ def remains(shop: Shop) -> list[str]:
         "container": "docker ps --all --format '{{.Names}}'",
         "volume": "docker volume ls --quiet",
         "network": "docker network ls --format '{{.Name}}'",
-        "image": "docker images --format '{{.Repository}} {{.Tag}}' | grep -F '<none>' || true",  # an accessory's has a tag, and stays
+        # an accessory's image has a tag, and stays
+        "image": "docker images --format '{{.Repository}} {{.Tag}}' | grep -F '<none>' || true",
         "file": f"find {STATE} -path '{STATE}/ledger.db*' -prune -o -print",
     }
     named = (shop.id, shop.image)
