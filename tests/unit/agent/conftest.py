@@ -16,7 +16,9 @@ IN_MEMORY = Path("/dev/shm")  # the ledger syncs at every write, which a disk ma
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as name:
+    place = IN_MEMORY if IN_MEMORY.is_dir() else None
+    # an agent whose threads were begun for real may write into it until the tests' process ends
+    with tempfile.TemporaryDirectory(dir=place, ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
