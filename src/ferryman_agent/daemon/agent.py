@@ -57,7 +57,7 @@ class Agent:
         ledger = open_ledger(self._folder, self._engine, now)
         self.host = Host(ledger, self._engine, self.edge, self._folder)
         self.outbox = Outbox(ledger)
-        self.host.report_added = ledger.report_added = self.outbox.wake
+        ledger.report_added = self.outbox.wake
         self.running = RunningTransactions(self.host)
         self.scheduler = Scheduler(self.host)
 

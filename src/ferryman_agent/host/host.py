@@ -29,7 +29,6 @@ class Host:
     engine: Engine
     edge: Edge
     folder: Path
-    report_added: Callable[[], None] = field(default=lambda: None)
     probe: Callable[[str, int, str, str, float], Answer] = field(default=probe)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     wall: Callable[[], datetime] = field(default=wall)

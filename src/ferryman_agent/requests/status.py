@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ferryman_agent import __version__
-from ferryman_agent.containers import accessory_name, current_name, lane_address
+from ferryman_agent.containers import accessory_name, current_name, lane_endpoint
 from ferryman_agent.engine import Inspected
 from ferryman_agent.host.probe import LOOK_TIMEOUT_SECONDS
 from ferryman_agent.ledger import App, Release
@@ -107,6 +107,6 @@ def _health(call: Call, app: App, manifest: Manifest) -> dict[str, Any]:
     web, lane = manifest.web, app.lane or "a"
     if app.stopped:
         return {"healthy": False, "path": web.health, "status": None}
-    address = lane_address(app, lane)
+    address = lane_endpoint(app, lane).address or ""
     answer = call.host.probe(address, web.port, web.health, manifest.host_header, LOOK_TIMEOUT_SECONDS)
     return {"healthy": answer.is_healthy, "path": web.health, "status": answer.status}

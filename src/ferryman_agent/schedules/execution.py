@@ -175,7 +175,6 @@ class Execution:
                 self.host.stopwatch.wait(RECORD_PAUSE_SECONDS)
         with contextlib.suppress(AgentError):  # the next run removes it
             self.host.engine.remove(self.container)
-        self.host.report_added()
         self.ended.set()
 
 

@@ -18,7 +18,8 @@ class Facts:
     `app` is None before its first deploy, `release` for an app that never served. `unchanged` says why nothing is to
     be done. `accessories` and `migrations` say what there is to do about them. `roles` are those besides web that are
     replaced or go, `turning` those that a restart was asked for, `volumes` the named volumes that the app has. `turn`
-    is how often web was restarted with this.
+    is how often web was restarted with this. `records` are the accessory that a restart makes anew, or those that stay
+    after one is removed; `goes` is what a removal takes along. `detail` is shown with the preflight.
     """
 
     order: Order

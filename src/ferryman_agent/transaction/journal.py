@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -49,7 +49,6 @@ class Journal:
         self.current_step = ""
         self.caller = ""
         self.downtime: float | None = None
-        self.report_added: Callable[[], None] = lambda: None
 
     @property
     def seconds(self) -> float:
@@ -140,8 +139,6 @@ class Journal:
         if not (self._is_shipping or isinstance(report, AppChanged)):
             report = None
         self._ledger.add_event(self.deployment, body, report.as_json() if report else None)
-        if report:
-            self.report_added()  # now, not at the end: people watch a deployment while it runs
         with self._changed:
             self._version += 1
             self._changed.notify_all()

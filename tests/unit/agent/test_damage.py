@@ -141,7 +141,6 @@ def test_the_reconciliation_leaves_an_app_with_a_running_transaction_alone(machi
         entered.set()
         assert leave.wait(10)
 
-    server.report_added = hold
     app = server.ledger.app(APP)
     assert app is not None
     assert running.when_idle(APP, lambda _: None)

@@ -10,7 +10,7 @@ from ferryman_agent.host.serving import postgres_of, serving_state
 from ferryman_agent.ledger import App, Deployment, Outcome
 from ferryman_agent.transaction.journal import Journal
 from ferryman_agent.transaction.names import StepName
-from ferryman_agent.transaction.runs.conductor import with_migrations
+from ferryman_agent.transaction.runs.conductor import with_stayed
 from ferryman_agent.transaction.steps.database import known_to
 
 WALL_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -38,7 +38,7 @@ def _record(host: Host, app: App, deployment: Deployment) -> None:
     error = AgentError(
         "interrupted",
         "the agent was interrupted before the commit and went back",
-        state=with_migrations(_state(app, seconds) or serving_state(app), stayed),
+        state=with_stayed(_state(app, seconds) or serving_state(app), stayed),
         hint=f"{deployment.kind} again",
         stayed=stayed,
         **down,

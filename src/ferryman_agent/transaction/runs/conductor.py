@@ -30,6 +30,7 @@ class Conductor:
         self._story: Story | None = None
         self._planned: dict[Step, str] = {}
         self._begun: list[Step] = []
+        self._is_told = False
 
     def conduct(self) -> None:
         """Nothing is raised.
@@ -60,23 +61,23 @@ class Conductor:
             story.before[0].act(transaction, entry)
         if facts.unchanged:
             return False
-        is_told = self._tell_what_comes(is_told=False)
+        self._tell_what_comes()
         for step in [step for step in story.before[1:] if step in self._planned]:
             self._begun.append(step)
             with self._journal.step(step.name) as entry:
                 step.act(transaction, entry)
-            is_told = self._tell_what_comes(is_told=is_told)
+            self._tell_what_comes()
         with self._journal.step(story.commit.name) as entry:
             story.commit.act(transaction, entry)
         return True
 
-    def _tell_what_comes(self, *, is_told: bool) -> bool:
-        """Once it is recorded which release this is about, if any."""
+    def _tell_what_comes(self) -> None:
+        """Once, as soon as it is recorded which release this is about, if any."""
         transaction = self._transaction
         is_known = transaction.release is not None or transaction.facts.release is None
-        if is_known and not is_told:
+        if is_known and not self._is_told:
+            self._is_told = True
             self._journal.started(transaction.release, transaction.facts.commits)
-        return is_known
 
     def _go_back(self, fault: Exception) -> None:
         if self._is_committed():  # the commit itself is durable; only its event could not be written
@@ -178,9 +179,9 @@ def outcome_of(error: AgentError) -> Outcome:
 
 def state_after_failure(transaction: Transaction) -> str:
     """In what state a failure leaves the app, with the migrations that it does not take back."""
-    return with_migrations(state_of(transaction) or serving_state(transaction.app), transaction.stayed)
+    return with_stayed(state_of(transaction) or serving_state(transaction.app), transaction.stayed)
 
 
-def with_migrations(state: str, stayed: list[str]) -> str:
+def with_stayed(state: str, stayed: list[str]) -> str:
     """A state, and the migrations that stay applied."""
     return f"{state}; these migrations stay applied: {', '.join(stayed)}" if stayed else state

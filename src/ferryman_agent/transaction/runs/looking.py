@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ferryman_agent.containers import accessory_name
@@ -102,7 +103,7 @@ def _of_release(host: Host, facts: Facts) -> Facts:
     manifest, release, app = facts.wanted, facts.release, facts.app
     assert release is not None  # noqa: S101 - the caller has it
     image = host.engine.image(release.reference)
-    return _with(
+    return replace(
         facts,
         has_image=image is not None,
         accessories=accessories.described(host, app, Source(manifest, release)),
@@ -116,11 +117,7 @@ def with_migrations(host: Host, facts: Facts) -> Facts:
     """With what would be migrated: a question to PostgreSQL, which a deploy asks when it comes to it."""
     if facts.unchanged or facts.release is None:
         return facts
-    return _with(facts, migrations=foreseen(host, facts.app, facts.wanted, facts.release))
-
-
-def _with(facts: Facts, **changed: Any) -> Facts:
-    return Facts(**{**vars(facts), **changed})
+    return replace(facts, migrations=foreseen(host, facts.app, facts.wanted, facts.release))
 
 
 def _rollback(host: Host, order: RollbackOrder, app: App) -> Facts:

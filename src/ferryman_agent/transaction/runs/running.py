@@ -124,7 +124,6 @@ class RunningTransactions:
         deployment = ledger.begin(app, entry.request, entry.kind, entry.sequence)
         journal = Journal(ledger, app, deployment)
         journal.caller = entry.terms.caller.name
-        journal.report_added = self._host.report_added
         transaction = Transaction(self._host, journal, entry.order, app)
         self._transactions[app.id], self._entries[app.id] = transaction, entry
         entry.deployment = deployment
@@ -145,7 +144,6 @@ class RunningTransactions:
                 self._start_next(transaction.app.id)
                 self._changed.notify_all()
             transaction.journal.close()
-            self._host.report_added()
             self.when_over()
 
     def _start_next(self, app_id: str) -> None:

@@ -68,12 +68,7 @@ def _pull_one(transaction: Transaction, entry: StepEntry) -> None:
         transaction.host.images.pull(image)
 
 
-PULL_ONE = Step(
-    StepName.PULL,
-    always("the accessory's image"),
-    _pull_one,
-    undo=_take_back,
-)
+PULL_ONE = Step(StepName.PULL, always("the accessory's image"), _pull_one, undo=_take_back)
 
 
 def _commit_one(transaction: Transaction, _: StepEntry) -> None:

@@ -180,4 +180,3 @@ def carry_on(host: Host, app: App) -> None:
     unfinished = [d for d in host.ledger.unfinished() if d.app == app.id and d.kind is Kind.REMOVE]
     found = unfinished[-1] if unfinished else host.ledger.begin(app, str(uuid.uuid4()), Kind.REMOVE, None)
     forget(host, app, found, None)
-    host.report_added()
