@@ -244,3 +244,21 @@ def test_second_ctrl_c_at_a_terminal_leaves_the_deploy_alone(shop: Shop) -> None
     shop.let_go()
     shop.ferryman("follow").succeeded("deploy succeeded")
     assert shop.word() == "left alone"
+
+
+def test_a_person_does_not_wait_for_the_old_container_and_the_next_call_does(shop: Shop) -> None:
+    def patiently(settings: Settings) -> None:
+        settings["app"]["roles"]["web"]["stop_grace"] = "6s"
+
+    shop.configure(patiently)
+    shop.deploy(word="clings", clings=True)
+    old = f"web.{shop.serving()}"
+    shop.commit(word="next")
+    shop.ferryman("build").succeeded()
+    with at_a_terminal(shop, "deploy") as (process, _, shown):
+        assert process.wait(60) == 0
+    assert "the server still does: stop old, retain" in "".join(shown)
+    assert old in shop.containers()
+    assert shop.word() == "next"
+    shop.ferryman("restart").succeeded()  # it would be `busy` while a deploy runs
+    assert old not in shop.containers()

@@ -65,7 +65,8 @@ def ask_transaction(
     """Ask for a transaction and stay with it to its end, also when the connection is cut.
 
     Repeating a request attaches to the transaction that it began, so the same request is sent again; events that were
-    seen are not passed on twice. On a terminal the first Ctrl-C asks whether to cancel and the second one leaves.
+    seen are not passed on twice. On a terminal the first Ctrl-C asks whether to cancel and the second one leaves, and
+    the call ends once nothing is left that changes the outcome (the old container stops, images are removed).
     Without one a signal cancels, and the call ends within CANCEL_LIMIT_SECONDS with what is known then: the result has
     outcome `committed` where the new release serves and the rest is still carried out. Raises OutcomeUnknown.
     """
@@ -149,6 +150,8 @@ class Spectator:
                 raise item.error
             return item.result
         if isinstance(item, Event):
+            if self._may_cancel and self._has_terminal and item.body.get("kind") == "settled":
+                return self._settled(item.body)
             self._show(item.body)
         elif isinstance(item, Signalled):
             self._interrupted(item.number)
@@ -220,6 +223,13 @@ class Spectator:
             self._note("the server cancels it; waiting for the outcome")
         elif item.result.get("outcome") in COMMITTED:
             self._note("it is committed already; there is nothing to cancel")
+
+    def _settled(self, event: dict[str, Any]) -> dict[str, Any]:
+        """A person need not wait for what is left."""
+        self._note(f"the server still does: {', '.join(event['rest'])}; {self._request.follow_hint} shows it")
+        begun = {key: self._begun.get(key) for key in ("deployment", "release", "previous")}
+        state = {key: event.get(key) for key in ("seconds", "downtime", "degraded")}
+        return {**begun, "kind": self._begun.get("what"), "outcome": "succeeded", **state}
 
     def _time_is_over(self) -> dict[str, Any]:
         """Without a terminal: what is known when the call must end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ferryman_agent.ledger import App
+from ferryman_agent.ledger import App, Deployment
 from ferryman_agent.requests.call import Call
 from ferryman_agent.requests.follow import attend
 from ferryman_agent.transaction.orders import ChangeOrder
@@ -16,7 +16,8 @@ from ferryman_agent.transaction.orders.changing import (
     parse_stop,
 )
 from ferryman_agent.transaction.orders.deploying import known_app
-from ferryman_agent.transaction.orders.terms import parse_terms
+from ferryman_agent.transaction.orders.terms import Terms, parse_terms
+from ferryman_agent.transaction.runs.queue import Entry
 
 
 def restart(call: Call) -> dict[str, Any]:
@@ -46,8 +47,9 @@ def accessory_remove(call: Call) -> dict[str, Any]:
 
 def change(call: Call, order: ChangeOrder, app: App | None = None) -> dict[str, Any]:
     """Begin it, unless the request is known already; Refused `busy` while another transaction of the app runs."""
-    found = call.running.repeated(call.id, order.kind, order.app_id)
+    found: Deployment | Entry | None = call.running.repeated(call.id, order.kind, order.app_id)
     if found is None:
         app = app or known_app(call.host.ledger, call.params)
-        found = call.running.begin(call.id, order, app, parse_terms(call.params, call.role))
+        terms = Terms(parse_terms(call.params, call.role).caller)  # these have no turn to wait for
+        found = call.running.enter(call.id, order, app, terms)
     return attend(call, found)

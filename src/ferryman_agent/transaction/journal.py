@@ -46,6 +46,7 @@ class Journal:
         self._kept: list[dict[str, Any]] | None = None
         self._cancelled_by = ""
         self.is_committed = False
+        self.is_settled = False
         self.current_step = ""
         self.caller = ""
         self.downtime: float | None = None
@@ -99,6 +100,13 @@ class Journal:
         self.downtime = round(seconds, 3)
         with suppress(sqlite3.Error):
             self._ledger.set_downtime(self.deployment.id, self.downtime)
+
+    def settled(self, degraded: str, rest: list[StepName]) -> None:
+        """Tell that it holds, in what state, and which steps are left that nobody need wait for."""
+        self.is_settled = True
+        down = {} if self.downtime is None else {"downtime": self.downtime}
+        body = {"kind": "settled", "degraded": degraded, "rest": rest, "seconds": round(self.seconds, 3), **down}
+        self._write(body, None)
 
     def finished(self, outcome: Outcome, error: AgentError | None, stayed: list[str]) -> None:
         """Record the outcome; nothing is written afterwards."""

@@ -30,22 +30,27 @@ from ferryman_agent.transaction.transaction import Transaction
 
 @dataclass(frozen=True)
 class Story:
-    """The steps of one kind of transaction. `end` is called when all are done or left, in the place of an outcome."""
+    """The steps of one kind of transaction.
+
+    Nobody waits for those of `rest`: what they leave is put right later, and changes nothing for those who asked.
+    `end` is called when all are done or left, in the place of an outcome.
+    """
 
     before: tuple[Step, ...]
     commit: Step
     after: tuple[Step, ...]
+    rest: tuple[Step, ...] = ()
     end: Callable[[Transaction], None] | None = None
 
 
 PREPARE = (PREFLIGHT, ROOM, PULL, VOLUMES, accessory.MAKE_MISSING, MIGRATE)
 PREPARE_AGAIN = (PREFLIGHT, ROOM_TO_RESTART, PULL, VOLUMES, accessory.KEEP_RUNNING, POSTGRESQL)
-BESIDE, TAKE_OVER = (START_WEB, HEALTHY), (SWITCH, DRAIN, STOP_OLD)
+BESIDE, TAKE_OVER = (START_WEB, HEALTHY), (SWITCH, DRAIN, ROLES)
 IN_PLACE = (STOP_SERVING, START_WEB, HEALTHY)
 
-DEPLOY = Story((*PREPARE, *BESIDE), COMMIT_RELEASE, (*TAKE_OVER, ROLES, RETAIN))
-DEPLOY_RECREATE = Story((*PREPARE, *IN_PLACE), COMMIT_RELEASE, (REMOVE_OLD, ROLES, RETAIN))
-RESTART = Story((*PREPARE_AGAIN, *BESIDE), COMMIT_TURNS, (*TAKE_OVER, ROLES))
+DEPLOY = Story((*PREPARE, *BESIDE), COMMIT_RELEASE, TAKE_OVER, (STOP_OLD, RETAIN))
+DEPLOY_RECREATE = Story((*PREPARE, *IN_PLACE), COMMIT_RELEASE, (REMOVE_OLD, ROLES), (RETAIN,))
+RESTART = Story((*PREPARE_AGAIN, *BESIDE), COMMIT_TURNS, TAKE_OVER, (STOP_OLD,))
 RESTART_RECREATE = Story((*PREPARE_AGAIN, *IN_PLACE), COMMIT_TURNS, (REMOVE_OLD, ROLES))
 RESTART_ROLE = Story((PREFLIGHT,), COMMIT_TURNS, (ROLES,))
 RESTART_ACCESSORY = Story((PREFLIGHT, accessory.PULL_ONE), accessory.COMMIT_ONE, (accessory.REPLACE_ONE,))
@@ -70,6 +75,6 @@ def story_of(facts: Facts) -> Story:
 
 def planned(story: Story, facts: Facts) -> dict[Step, str]:
     """Pure: the steps that this change has, each with what it would do, as far as that is known before."""
-    steps = story.before[:1] if facts.unchanged else (*story.before, story.commit, *story.after)
+    steps = story.before[:1] if facts.unchanged else (*story.before, story.commit, *story.after, *story.rest)
     texts = {step: step.plan(facts) for step in steps}
     return {step: text for step, text in texts.items() if text is not None}

@@ -93,6 +93,12 @@ def sweep(words: list[str]) -> int:
     return int(words[0]) if words else 0
 
 
+def finish(server: http.server.ThreadingHTTPServer) -> None:
+    """End once what is open is answered; one that clings does not."""
+    if not BEHAVIOUR.get("clings"):
+        threading.Thread(target=server.shutdown).start()
+
+
 def main() -> int:
     """Serve until SIGTERM, then finish what is open."""
     if sys.argv[1:] == ["migrate"]:
@@ -119,7 +125,7 @@ def main() -> int:
         time.sleep(0.05)
     server = http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler)  # noqa: S104 - inside a container
     server.daemon_threads = False
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    signal.signal(signal.SIGTERM, lambda *_: finish(server))
     server.serve_forever()
     server.server_close()
     return 0

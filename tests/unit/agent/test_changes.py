@@ -72,7 +72,7 @@ def refusal(server: Host, order: Any, request: str = "refused") -> dict[str, Any
 def test_a_restart_goes_the_way_of_a_deploy_with_the_release_that_serves(machine: FakeMachine, server: Host) -> None:
     steps = done(server, RESTART, "again")
     assert steps[:7] == ["preflight", "room", "pull", "database", "start web", "healthy", "commit"]
-    assert steps[7:] == ["switch", "drain", "stop old", "roles"]
+    assert steps[7:] == ["switch", "drain", "roles", "stop old"]
     assert up(machine) == {"web.1.1", "worker.1.1", "postgres"}
     assert (app_of(server).serving, app_of(server).lane) == (1, "b")
     assert [release.number for release in server.ledger.releases(APP)] == [1]
@@ -184,7 +184,7 @@ def test_a_start_brings_the_same_release_back_once_it_is_healthy(
     machine: FakeMachine, server: Host, order: StopOrder
 ) -> None:
     done(server, order, "stop")
-    assert done(server, START, "start")[-1] == "roles"
+    assert done(server, START, "start")[-2:] == ["roles", "stop old"]
     assert up(machine) == {"web.1.1", "worker.1.1", "postgres"}
     assert (machine.edge.answer(None), app_of(server).stopped) == (None, None)
     assert broken_promises(machine, server) == []

@@ -29,6 +29,7 @@ from ferryman_agent.testing import (
     refuse,
 )
 from ferryman_agent.transaction.orders import RollbackOrder
+from ferryman_agent.transaction.runs.queue import Entry
 from ferryman_agent.transaction.runs.running import RunningTransactions
 
 APP = "shop.production"
@@ -148,8 +149,8 @@ def test_the_reconciliation_leaves_an_app_with_a_running_transaction_alone(machi
     holder.start()
     assert entered.wait(10)
     assert not running.when_idle(APP, lambda _: None)
-    begun: list[Deployment] = []
-    beginner = threading.Thread(target=lambda: begun.append(running.begin("r", machine.order("two"), app)))
+    begun: list[Deployment | Entry] = []
+    beginner = threading.Thread(target=lambda: begun.append(running.enter("r", machine.order("two"), app)))
     beginner.start()
     beginner.join(0.05)
     assert begun == []  # it waits until the app is let go

@@ -111,7 +111,7 @@ def test_it_looks_again_after_a_transaction(machine: FakeMachine, agent: Agent) 
         return create(name, workload)
 
     machine.docker.create = remove_postgres_meanwhile  # type: ignore[method-assign]
-    agent.running.begin("r", machine.order("two"), app)
+    agent.running.enter("r", machine.order("two"), app)
     assert eventually(lambda: agent.running.of(APP) is None)
     machine.docker.create = create  # type: ignore[method-assign]
     assert eventually(lambda: broken_promises(machine, agent.host) == [])
@@ -145,9 +145,9 @@ def test_a_transaction_without_a_thread_does_not_keep_its_app_busy(
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_thread)
         with pytest.raises(RuntimeError):
-            running.begin("first", machine.order("two"), app)
+            running.enter("first", machine.order("two"), app)
     assert (running.of(APP), running.told(APP)) == (None, None)
-    running.begin("second", machine.order("two"), app)
+    running.enter("second", machine.order("two"), app)
     assert eventually(lambda: state(server, "second") == "succeeded")
     assert eventually(lambda: running.of(APP) is None)
     look_after(server, running)

@@ -33,6 +33,9 @@ class Terms:
     cancel_running: bool = False
 
 
+AT_ONCE = Terms()
+
+
 def parse_terms(params: dict[str, Any], role: str) -> Terms:
     """The checked terms of a deploy or a rollback."""
     seconds, cancel = whole_number(params, "wait_seconds"), params.get("cancel_running") is True

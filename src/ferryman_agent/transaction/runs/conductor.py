@@ -132,16 +132,28 @@ class Conductor:
         transaction.app = app
         copy_ledger(self._host, app.id)
         left: set[StepName] = set()
-        for step in [step for step in story.after if step in self._planned]:
-            if step.needs in left or not self._forward(step):
-                left.add(step.name)
+        self._forward_all(story.after, left)
         if story.end:
             story.end(transaction)
             return
+        self._tell_that_only_the_rest_is_left(story)
+        self._forward_all(story.rest, left)
         if transaction.open_ends:
             with contextlib.suppress(sqlite3.Error):  # the reconciliation finds it, too
                 self._host.ledger.set_degraded(app.id, "; ".join(transaction.open_ends))
         self._record(Outcome.SUCCEEDED)
+
+    def _tell_that_only_the_rest_is_left(self, story: Story) -> None:
+        rest = [step.name for step in story.rest if step in self._planned]
+        if rest:
+            with contextlib.suppress(sqlite3.Error):  # those who asked stay to the end, then
+                self._journal.settled("; ".join(self._transaction.open_ends), rest)
+
+    def _forward_all(self, steps: tuple[Step, ...], left: set[StepName]) -> None:
+        """Those that need what was left are left, too."""
+        for step in [step for step in steps if step in self._planned]:
+            if step.needs in left or not self._forward(step):
+                left.add(step.name)
 
     def _forward(self, step: Step) -> bool:
         """Carry out a step that can't be refused; False when it is left to the reconciliation."""

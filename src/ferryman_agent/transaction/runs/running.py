@@ -15,7 +15,7 @@ from ferryman_agent.ledger import App, Deployment, Kind, Outcome
 from ferryman_agent.transaction.journal import Journal
 from ferryman_agent.transaction.orders import DeployOrder, Order
 from ferryman_agent.transaction.orders.deploying import check_sequence
-from ferryman_agent.transaction.orders.terms import Terms
+from ferryman_agent.transaction.orders.terms import AT_ONCE, WAIT_LIMIT_SECONDS, Terms
 from ferryman_agent.transaction.runs.conductor import conduct
 from ferryman_agent.transaction.runs.queue import (
     NOTHING_CHANGED,
@@ -58,16 +58,11 @@ class RunningTransactions:
         self._is_closed = False
         self.when_over: Callable[[], None] = lambda: None
 
-    def begin(self, request: str, order: Order, app: App, terms: Terms | None = None) -> Deployment:
-        """Start it at once; a repeated request attaches. Refused `busy` tells who deploys and which step."""
-        terms = replace(terms or Terms(), wait_seconds=None, cancel_running=False)
-        place = self.enter(request, order, app, terms)
-        if isinstance(place, Entry):
-            raise Refused("busy", f"request {request} waits for its turn", state=NOTHING_CHANGED)
-        return place
+    def enter(self, request: str, order: Order, app: App, terms: Terms = AT_ONCE) -> Deployment | Entry:
+        """Start it, or have it wait for its turn as its terms say; a repeated request finds its place again.
 
-    def enter(self, request: str, order: Order, app: App, terms: Terms) -> Deployment | Entry:
-        """Start it, or have it wait for its turn as its terms say; a repeated request finds its place again."""
+        Refused `busy` tells who deploys and which step. Where that has only its rest to do, everybody waits for it.
+        """
         entry = self._entry(request, order, app, terms)  # its limit counts from here on
         limit = None if terms.wait_seconds is None else max(terms.wait_seconds, GLANCE_SECONDS)
         with self._changed:
@@ -105,6 +100,9 @@ class RunningTransactions:
         """Into the queue: who cancels what runs is next, all others are last."""
         app = self._host.ledger.app(entry.app_id)
         waiting = self._waiting.setdefault(entry.app_id, [])
+        if entry.terms.wait_seconds is None and running.journal.is_settled and not waiting:
+            entry.terms = replace(entry.terms, wait_seconds=WAIT_LIMIT_SECONDS)
+            entry.deadline = self._host.stopwatch.seconds() + WAIT_LIMIT_SECONDS
         if entry.terms.wait_seconds is None or len(waiting) >= WAITING_LIMIT:
             raise self._busy(entry.app_id, running)
         if isinstance(entry.order, DeployOrder) and app:

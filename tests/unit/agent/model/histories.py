@@ -223,7 +223,7 @@ class History:
                 return False
             running = RunningTransactions(server, at_once)
             script.cancel = lambda: promised.extend(cancelled(running, request))
-            running.begin(request, order, app_of(server, order))
+            running.enter(request, order, app_of(server, order))
         except (LookupError, AgentError, sqlite3.Error):
             pass
         except Crash:
