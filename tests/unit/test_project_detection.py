@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from ferryman.errors import UsageError
+from ferryman.packaging.stated import Packaging
 from ferryman.project.detection import detect
-from ferryman.project.findings import Packaging
 
 MANAGE = 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'
 SETTINGS = """

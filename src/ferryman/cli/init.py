@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing; fail when the workflows differ.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Also over workflows that somebody changed.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Read the project's files alone; run nothing of it.")]
 
 
 def init(
     folder: Annotated[Path, typer.Argument(help="The project's folder.")] = Path(),
     check: CheckOnly = False,
     overwrite: Overwrite = False,
+    quick: Quick = False,
 ) -> None:
     """Take a Django project in: write what is missing of ferryman.toml, Dockerfile, .dockerignore and the workflows."""
     from ferryman.project.writing import write_project
@@ -29,12 +31,14 @@ def init(
     if check:
         _check(folder)
         return
-    report = write_project(folder, _ask if sys.stdin.isatty() else None, overwrite=overwrite)
+    report = write_project(folder, _ask if sys.stdin.isatty() else None, overwrite=overwrite, is_quick=quick)
     for word, paths in (("written", report.written), ("kept", report.kept), ("removed", report.removed)):
         for path in paths:
             typer.echo(f"{word:<8} {path}")
+    for line in report.notes:
+        messages.print(line)
     for line in report.unknown:
-        messages.print(f"not found out: {line}")
+        messages.print(f"check: {line}")
     for advice in report.advice:
         messages.print(f"add to {advice.path}, {advice.why}:")
         for line in advice.lines:

@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ferryman.errors import UsageError
-from ferryman.project.dependencies import PREFERRED_PYTHON, find_dependencies, find_python
-from ferryman.project.findings import Dependencies, Findings, Packaging, Settings
+from ferryman.packaging.dependencies import find_dependencies
+from ferryman.packaging.pythons import PREFERRED_PYTHON, find_python
+from ferryman.packaging.stated import Dependencies, Packaging
+from ferryman.project.findings import Findings, Settings
 from ferryman.project.health import guess_health, routes
 from ferryman.project.settings import module_path, read_settings, settings_module
 from ferryman.project.tree import read_tree

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import posixpath
+import shlex
 
-from ferryman.project.findings import Findings, Packaging
+from ferryman.packaging.stated import Packaging
+from ferryman.project.findings import Findings
 
 PINNED = {
     "3.13": "python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285",
 }
-NEWEST = {"gunicorn": "gunicorn>=23", "psycopg": "psycopg[binary]>=3.2", "uvicorn": "uvicorn[standard]>=0.34"}
+NEWEST = {
+    "gunicorn": "gunicorn>=23", "psycopg": "psycopg[binary]>=3.2", "uvicorn": "uvicorn[standard]>=0.34",
+    "whitenoise": "whitenoise>=6",
+}  # fmt: skip
 PIP = "pip --python /venv/bin/python install --no-cache-dir --no-compile"
 TOUCH = "find {} -exec touch --no-dereference --date=@0 {{}} +"
 BUILD_VARIABLES = "SECRET_KEY=only-for-the-build DATABASE_URL=sqlite://"
@@ -78,11 +83,14 @@ def _install(findings: Findings) -> list[str]:
     packaging = findings.dependencies.packaging
     if packaging is Packaging.UV:
         sync = "UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON_DOWNLOADS=never uv sync --frozen --no-dev --no-install-project"
-        return ['pip install --no-cache-dir "uv>=0.5"', f"{sync} --no-cache"]
+        more = "".join(f" --extra {name}" for name in findings.dependencies.extras)
+        more += "".join(f" --group {name}" for name in findings.dependencies.groups)
+        return ['pip install --no-cache-dir "uv>=0.5"', f"{sync} --no-cache{more}"]
     if packaging is Packaging.POETRY:
+        only = ",".join(("main", *findings.dependencies.groups))
         return [
             'pip install --no-cache-dir "poetry>=2"',
-            "VIRTUAL_ENV=/venv poetry install --only main --no-root --no-interaction --no-cache",
+            f"VIRTUAL_ENV=/venv poetry install --only {only} --no-root --no-interaction --no-cache",
         ]
     if packaging is Packaging.PIPENV:
         return [
@@ -92,7 +100,8 @@ def _install(findings: Findings) -> list[str]:
         ]
     if packaging is Packaging.PYPROJECT:
         script = (
-            "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\\n')"
+            "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], "
+            f"*sum((p['optional-dependencies'][e] for e in {list(findings.dependencies.extras)}), []), sep='\\n')"
         )
         return [f'python -c "{script}" > requirements.txt', f"{PIP} --requirement requirements.txt"]
     if packaging is Packaging.REQUIREMENTS:
@@ -123,7 +132,8 @@ def _static(findings: Findings) -> list[str]:
     settings = findings.settings
     if not settings.uses_staticfiles:
         return []
-    required = "".join(f"{name}=unset " for name in settings.required)
+    given = {name: settings.placeholders.get(name, "unset") for name in settings.required}
+    required = "".join(f"{name}={shlex.quote(value)} " for name, value in {**findings.values, **given}.items())
     collect = "python manage.py collectstatic --noinput" if settings.sets_static_root else COLLECT_IF_SET
     run = f"{required}{BUILD_VARIABLES} {collect}"
     folder = static_folder(findings)
@@ -140,6 +150,11 @@ def static_folder(findings: Findings) -> str:
     return settings.static_root if settings.sets_static_root else "staticfiles"
 
 
+def in_image(findings: Findings, path: str) -> str:
+    """Where a path that is relative to manage.py's folder is in the image."""
+    return posixpath.normpath(posixpath.join("/app", findings.inner, path))
+
+
 def _final(findings: Findings) -> str:
     here = f"/app/{findings.inner}".rstrip("/")
     lines = [
@@ -150,12 +165,12 @@ def _final(findings: Findings) -> str:
         '       "$(python -c \'import sysconfig; print(sysconfig.get_path("stdlib"))\')"',
     ]
     if findings.settings.media_root:
-        media = posixpath.join(here, findings.settings.media_root)
+        media = in_image(findings, findings.settings.media_root)
         lines.append(f"RUN install --directory --owner=10001 --group=10001 {media}")
     lines.append("COPY --from=dependencies /venv /venv")
     folder = static_folder(findings)
     if folder:
-        lines.append(f"COPY --from=code /static {posixpath.join(here, folder)}")
+        lines.append(f"COPY --from=code /static {in_image(findings, folder)}")
     lines += [
         "COPY --from=code /app /app",
         f"WORKDIR {here}",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ferryman.project.dockerfile import dockerfile
-from ferryman.project.findings import Findings, Packaging
+from ferryman.packaging.stated import Packaging
+from ferryman.project.dockerfile import dockerfile, in_image
+from ferryman.project.findings import Findings
 
 DOCKERIGNORE = """\
 .*
@@ -44,6 +46,11 @@ def planned_files(findings: Findings) -> Mapping[str, str]:
         posixpath.join(context, "Dockerfile"): dockerfile(findings),
         posixpath.join(context, ".dockerignore"): DOCKERIGNORE,
     }
+    if findings.keeps_dockerfile:  # what it copies is not to be hidden from it
+        del planned[posixpath.join(context, ".dockerignore")]
+    if findings.production:
+        path, text = findings.production
+        planned[path] = text
     ignored = findings.gitignore
     if GITIGNORE_LINE not in ignored.split():
         planned[".gitignore"] = (
@@ -64,19 +71,38 @@ def configuration(findings: Findings) -> str:
     ]
     hosts = hosts_variable(findings)
     required = [f'"{name}"' for name in settings.required if name != hosts]
-    if required:
-        parts.append(f"[app.env]\nrequired = [{', '.join(required)}]\n")
-    if hosts:
-        parts.append(f'[app.env.values]\n{hosts} = "{LOCAL_HOSTS}"    # add the service\'s host name\n')
+    parts += _environment(findings, required, hosts)
     if settings.media_root:
-        media = posixpath.join("/app", findings.inner, settings.media_root)
-        parts.append(f'[app.volumes]\nmedia = "{media}"\n')
+        parts.append(f'[app.volumes]\nmedia = "{in_image(findings, settings.media_root)}"\n')
+    named = ", ".join(f'{name} = "{part}"' for name, part in settings.database_variables.items())
     parts += [
-        '[database]\nversion = 17\nmigrate = ["python", "manage.py", "migrate", "--noinput"]\n',
+        '[database]\nversion = 17\nmigrate = ["python", "manage.py", "migrate", "--noinput"]\n'
+        + (f"variables = {{ {named} }}\n" if named else ""),
         '[environments.production]\nhost = "${VPS_HOST}"\nuser = "${VPS_USERNAME}"\n'
         f'# domain = "{findings.name}.example.com"\n',
     ]
     return "\n".join(parts)
+
+
+def _environment(findings: Findings, required: list[str], hosts: str) -> list[str]:
+    """The sections of variables: what a person must set, what is plain, and what the rehearsal has in their place."""
+    settings = findings.settings
+    lines = [f"required = [{', '.join(required)}]"] if required else []
+    if settings.secret_variable not in ("", "SECRET_KEY"):
+        lines.append(f'secret_key = "{settings.secret_variable}"')
+    parts = ["\n".join(["[app.env]", *lines]) + "\n"] if lines else []
+    values = [f"{name} = {json.dumps(value)}" for name, value in findings.values.items()]
+    if hosts:
+        values.append(f'{hosts} = "{LOCAL_HOSTS}"    # add the service\'s host name')
+    if findings.production and findings.keeps_dockerfile:
+        values.append(f'DJANGO_SETTINGS_MODULE = "{settings.module}"')
+    if values:
+        parts.append("\n".join(["[app.env.values]", *values]) + "\n")
+    told = [f"{name} = {json.dumps(value)}" for name, value in settings.placeholders.items()]
+    if told:
+        head = "[rehearsal.env]    # stand-ins; production has its own: ferryman env set"
+        parts.append("\n".join([head, *told]) + "\n")
+    return parts
 
 
 def hosts_variable(findings: Findings) -> str:
@@ -88,7 +114,7 @@ def hosts_variable(findings: Findings) -> str:
 def advised_lines(findings: Findings) -> tuple[Advice, ...]:
     """Return what the project itself must change to run in a container: at most ten lines."""
     settings = findings.settings
-    if not settings.path:
+    if not settings.path or findings.is_run:
         return ()
     body = _settings_lines(findings)
     packages = [line for line in body if "dj_database_url" in line]

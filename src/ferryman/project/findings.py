@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 
-
-class Packaging(Enum):
-    """How a project states its dependencies."""
-
-    REQUIREMENTS = "requirements"
-    UV = "uv"
-    POETRY = "poetry"
-    PIPENV = "pipenv"
-    PYPROJECT = "pyproject"
-    NONE = "none"
-
-
-@dataclass(frozen=True)
-class Dependencies:
-    """The files to install from, relative to their folder, and the names of the packages (normal form)."""
-
-    packaging: Packaging = Packaging.NONE
-    folder: str = ""
-    files: tuple[str, ...] = ()
-    names: frozenset[str] = frozenset()
+from ferryman.packaging.stated import Dependencies
 
 
 @dataclass(frozen=True)
@@ -45,11 +27,18 @@ class Settings:
     hosts_variable: str = ""
     reads_database_url: bool = False
     required: tuple[str, ...] = ()
+    placeholders: Mapping[str, str] = field(default_factory=dict)
+    secret_variable: str = ""
+    database_variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Findings:
-    """A project as `init` sees it: paths are relative to the project's folder, "" is the folder itself."""
+    """A project as `init` sees it: paths are relative to the project's folder, "" is the folder itself.
+
+    `is_run`: its code was asked, not only its texts read. `production` is the path and the text of the settings module
+    that it gets, `values` are plain variables. `notes` say what was found, `unknown` what is to be checked.
+    """
 
     name: str
     image: str
@@ -64,6 +53,16 @@ class Findings:
     gitignore: str = ""
     existing: frozenset[str] = frozenset()
     unknown: tuple[str, ...] = ()
+    is_run: bool = False
+    needs_whitenoise: bool = False
+    production: tuple[str, str] | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def keeps_dockerfile(self) -> bool:
+        """Whether the project's own Dockerfile stays."""
+        return posixpath.join(self.context, "Dockerfile") in self.existing
 
     @property
     def inner(self) -> str:
@@ -79,4 +78,6 @@ class Findings:
         lacking = [] if server in names else [server]
         if not names & {"psycopg", "psycopg-binary", "psycopg2", "psycopg2-binary"}:
             lacking.append("psycopg")
+        if self.needs_whitenoise:
+            lacking.append("whitenoise")
         return tuple(lacking)

@@ -10,9 +10,11 @@ from ferryman.config import Configuration, load_configuration, parse_configurati
 from ferryman.errors import UsageError
 from ferryman.git.repository import find_repository
 from ferryman.github.workflows.files import workflow_files
-from ferryman.project.detection import inspect_project
+from ferryman.project.asked.asking import ask_project
+from ferryman.project.detection import detect
 from ferryman.project.files import planned_files
 from ferryman.project.findings import Findings
+from ferryman.project.tree import read_tree
 
 
 class Rule(Enum):
@@ -46,17 +48,21 @@ class Plan:
     files: tuple[PlannedFile, ...]
 
 
-def plan_project(folder: Path) -> Plan:
+def plan_project(folder: Path, *, is_quick: bool = False) -> Plan:
     """Plan all that a project lacks: ferryman.toml, Dockerfile, .dockerignore, a line in .gitignore, the workflows.
 
-    The workflows go by the ferryman.toml that is there, else by the planned one; nothing is written here.
+    The project's code is run for it, unless `is_quick`, or a ferryman.toml tells that it was taken in before. The
+    workflows go by the ferryman.toml that is there, else by the planned one; nothing is written here.
     """
-    findings = inspect_project(folder)
-    texts = planned_files(findings)
+    texts = read_tree(folder)
+    findings = detect(texts, folder.resolve().name)
+    if not is_quick and not (folder / "ferryman.toml").exists():
+        findings = ask_project(folder, findings, texts)
+    planned = planned_files(findings)
     rules = {".gitignore": Rule.LINE}
-    files = [PlannedFile(folder, path, text.encode(), rules.get(path, Rule.ONCE)) for path, text in texts.items()]
+    files = [PlannedFile(folder, path, text.encode(), rules.get(path, Rule.ONCE)) for path, text in planned.items()]
     path = folder / "ferryman.toml"
-    configuration = load_configuration(path) if path.exists() else parse_configuration(texts["ferryman.toml"], path)
+    configuration = load_configuration(path) if path.exists() else parse_configuration(planned["ferryman.toml"], path)
     return Plan(findings, (*files, *plan_workflows(configuration)))
 
 

@@ -21,16 +21,19 @@ class InitReport:
     written: tuple[str, ...]
     kept: tuple[str, ...]
     removed: tuple[str, ...]
+    notes: tuple[str, ...]
     unknown: tuple[str, ...]
     advice: tuple[Advice, ...]
 
 
-def write_project(folder: Path, ask: Ask | None = None, *, overwrite: bool = False) -> InitReport:
+def write_project(
+    folder: Path, ask: Ask | None = None, *, overwrite: bool = False, is_quick: bool = False
+) -> InitReport:
     """Take a project in: inspect it, plan its files, and write what it lacks.
 
     Raises what `write_files` raises.
     """
-    plan = plan_project(folder)
+    plan = plan_project(folder, is_quick=is_quick)
     drifted = write_files(plan.files, ask, overwrite=overwrite)
     removed = {drift.path for drift in drifted if drift.is_left_over}
     written = {drift.path for drift in drifted} - removed
@@ -39,6 +42,7 @@ def write_project(folder: Path, ask: Ask | None = None, *, overwrite: bool = Fal
         written=tuple(path for path in paths if path in written),
         kept=tuple(path for path in paths if path not in written),
         removed=tuple(sorted(removed)),
+        notes=plan.findings.notes,
         unknown=plan.findings.unknown,
         advice=advised_lines(plan.findings),
     )

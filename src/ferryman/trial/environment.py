@@ -15,9 +15,9 @@ from typing import Any
 
 from ferryman.config import Configuration
 from ferryman.errors import UsageError
-from ferryman.project.dependencies import find_dependencies
+from ferryman.packaging.dependencies import find_dependencies
+from ferryman.packaging.stated import Dependencies, Packaging
 from ferryman.project.dockerfile import NEWEST
-from ferryman.project.findings import Dependencies, Packaging
 from ferryman.project.settings import settings_module
 from ferryman.project.tree import read_tree
 from ferryman.trial.tools import find_tool, output

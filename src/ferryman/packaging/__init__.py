@@ -1,0 +1,1 @@
+"""How a project states its dependencies and its Python."""

@@ -1,0 +1,110 @@
+"""Finds how a project states its dependencies, and which packages they name."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ferryman.packaging.locks import poetry_names, uv_names
+from ferryman.packaging.stated import Dependencies, Packaging, normal, read_toml
+
+PRODUCTION = frozenset(
+    {"prod", "production", "deploy", "deployment", "live", "server", "serve", "wsgi", "asgi", "web"}
+    | {"gunicorn", "uvicorn", "postgres", "postgresql", "pg", "psycopg", "db", "database"}
+)
+REQUIREMENTS = (
+    "requirements.txt",
+    "requirements/production.txt",
+    "requirements/prod.txt",
+    "requirements-production.txt",
+    "requirements-prod.txt",
+    "requirements/base.txt",
+    "requirements/requirements.txt",
+)
+
+
+def find_dependencies(texts: Mapping[str, str], folders: Iterable[str]) -> Dependencies:
+    """Look into the folders in turn; a lock file wins over what it was made from."""
+    for folder in folders:
+        here = {posixpath.relpath(path, folder or "."): text for path, text in texts.items() if _is_in(path, folder)}
+        found = _find(here)
+        if found:
+            return replace(found, folder=folder, names=frozenset(normal(name) for name in found.names))
+    return Dependencies()
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return not folder or path.startswith(f"{folder}/")
+
+
+def _find(here: Mapping[str, str]) -> Dependencies | None:
+    project = read_toml(here.get("pyproject.toml", ""))
+    extras, groups = _for_production(project)
+    if "uv.lock" in here and "pyproject.toml" in here:
+        name = str(project.get("project", {}).get("name", ""))
+        names = uv_names(here["uv.lock"], name, extras, groups)
+        return Dependencies(Packaging.UV, "", ("pyproject.toml", "uv.lock"), frozenset(names), extras, groups)
+    if "poetry.lock" in here and "pyproject.toml" in here:
+        names = poetry_names(here["poetry.lock"], groups)
+        return Dependencies(Packaging.POETRY, "", ("pyproject.toml", "poetry.lock"), frozenset(names), (), groups)
+    if "Pipfile.lock" in here:
+        return Dependencies(Packaging.PIPENV, "", ("Pipfile", "Pipfile.lock"), frozenset(_pipenv(here["Pipfile.lock"])))
+    return _find_unlocked(here, project, extras)
+
+
+def _find_unlocked(here: Mapping[str, str], project: dict[str, Any], extras: tuple[str, ...]) -> Dependencies | None:
+    for name in REQUIREMENTS:
+        if name in here:
+            files = tuple(_included(here, name))
+            names = [item for file in files for item in _required(here[file])]
+            return Dependencies(Packaging.REQUIREMENTS, "", files, frozenset(names))
+    stated = project.get("project", {})
+    if "dependencies" in stated:
+        more = [item for extra in extras for item in stated["optional-dependencies"][extra]]
+        names = [_name(item) for item in (*stated["dependencies"], *more)]
+        return Dependencies(Packaging.PYPROJECT, "", ("pyproject.toml",), frozenset(names), extras)
+    return None
+
+
+def _for_production(project: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The extras and groups by whose names production is meant: `prod`, `server`, `postgres` and the like."""
+    extras = project.get("project", {}).get("optional-dependencies", {})
+    groups = {**project.get("dependency-groups", {}), **project.get("tool", {}).get("poetry", {}).get("group", {})}
+    return _meant(extras), _meant(groups)
+
+
+def _meant(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if PRODUCTION & set(re.split(r"[^a-z]+", name.lower())))
+
+
+def _included(here: Mapping[str, str], name: str) -> list[str]:
+    """Return a requirements file and those that it includes."""
+    files, waiting = [], [name]
+    while waiting:
+        current = waiting.pop(0)
+        if current in here and current not in files:
+            files.append(current)
+            found = re.findall(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]\s*(\S+)", here[current], re.MULTILINE)
+            waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(current), other)) for other in found]
+    return files
+
+
+def _required(text: str) -> list[str]:
+    lines = (line.strip() for line in text.splitlines())
+    return [_name(line) for line in lines if line and line[0].isalnum()]
+
+
+def _name(requirement: str) -> str:
+    found = re.match(r"[A-Za-z0-9._-]+", requirement.strip())
+    return found[0] if found else ""
+
+
+def _pipenv(text: str) -> list[str]:
+    try:
+        return list(json.loads(text).get("default", {}))
+    except ValueError:
+        return []

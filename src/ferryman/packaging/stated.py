@@ -1,0 +1,48 @@
+"""What is known of a project's dependencies: how they are stated, in which files, and the packages that they name."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Packaging(Enum):
+    """How a project states its dependencies."""
+
+    REQUIREMENTS = "requirements"
+    UV = "uv"
+    POETRY = "poetry"
+    PIPENV = "pipenv"
+    PYPROJECT = "pyproject"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """The files to install from, relative to their folder, and the names of the packages (normal form).
+
+    `extras` and `groups` are those of the pyproject.toml that production needs beside the project's own dependencies.
+    """
+
+    packaging: Packaging = Packaging.NONE
+    folder: str = ""
+    files: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+def normal(name: str) -> str:
+    """A package's name in its normal form."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """A TOML file's values; {} for one that is none."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return {}

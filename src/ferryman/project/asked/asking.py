@@ -1,0 +1,116 @@
+"""Asks a project whose files were read: its answers take the place of what its texts seemed to say."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ferryman.errors import Refused
+from ferryman.packaging.pythons import find_bounds
+from ferryman.project.asked.candidates import find_candidates
+from ferryman.project.asked.health import choose_health
+from ferryman.project.asked.lacks import Lacks, find_lacks
+from ferryman.project.asked.production import module_beside, production_settings
+from ferryman.project.asked.refusals import why_refused
+from ferryman.project.asked.settled import settled
+from ferryman.project.dockerfile import NEWEST
+from ferryman.project.findings import Findings
+from ferryman.survey.answers import Answers
+from ferryman.survey.survey import NoEnvironment, Subject, Survey, Wanted, surveyed
+
+DEBUG_OFF = ("False", "0", "")
+
+
+def ask_project(folder: Path, findings: Findings, texts: Mapping[str, str]) -> Findings:
+    """Run the project's settings, choose production's, write what they lack, and try it.
+
+    1. A copy of the project, and an environment with its packages. 2. The settings that production has, by trying.
+    3. What they lack; a module beside them sets it, and is asked in their place. 4. The health path, by calling.
+    What can't be run is said first among the questions, and the texts' guesses stay. Raises Refused.
+    """
+    manage = findings.manage or ""
+    wanted = Wanted(
+        findings.dependencies,
+        findings.python,
+        find_bounds(texts, (manage, findings.dependencies.folder)),
+        (*(NEWEST[name] for name in findings.lacking), "whitenoise>=6"),
+    )
+    try:
+        with surveyed(Subject(folder, manage, wanted)) as survey:
+            return _asked(survey, findings, texts)
+    except NoEnvironment as error:
+        return _not_run(findings, f"its packages can't be installed here: {error}")
+
+
+def _asked(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Findings:
+    chosen = survey.choose(find_candidates(texts, findings))
+    if chosen is None:
+        told = "; ".join(f"{module}: {failure}" for module, failure in survey.failures.items())
+        return _not_run(findings, f"its settings can't be loaded: {told}")
+    candidate, answers = chosen
+    answers, values = _without_debug(survey, answers)
+    why = why_refused(answers, survey.copy)
+    if why:
+        raise Refused(why.code, why.message, state="nothing was written", hint=why.hint)
+    lacks = find_lacks(answers, survey.sources(answers))
+    asked = replace(findings, values=values, notes=(f"the settings are {candidate.module}: {candidate.reason}",))
+    if not lacks.is_any:
+        return _with_health(settled(asked, answers, lacks, survey.copy), answers)
+    return _with_production(survey, asked, answers, lacks, texts)
+
+
+def _with_production(
+    survey: Survey, findings: Findings, answers: Answers, lacks: Lacks, texts: Mapping[str, str]
+) -> Findings:
+    """Write production's settings into the copy, and ask the project with them."""
+    manage = findings.manage or ""
+    if findings.keeps_dockerfile and "whitenoise" not in findings.dependencies.names:
+        lacks = replace(lacks, static_served=False)
+    base = _path_of(answers.module, texts, manage)
+    module, path = module_beside(answers, base)
+    text = production_settings(answers, lacks, path)
+    survey.add({posixpath.join(manage, path): text})
+    final = survey.ask(module, findings.values)
+    if final is None or final.error:
+        why = survey.failures[module]
+        return _not_run(findings, f"{module}, which was to set what {answers.module} lacks, can't be loaded: {why}")
+    left = find_lacks(final, survey.sources(final))
+    notes = tuple(f"{path} sets what the settings lack: {reason}" for reason in lacks.reasons.values())
+    still = tuple(f"{reason}, also with {module}" for name, reason in left.reasons.items() if name not in lacks.reasons)
+    made = replace(findings, production=(posixpath.join(manage, path), text), notes=(*findings.notes, *notes))
+    return _with_health(settled(made, final, left, survey.copy), final, still)
+
+
+def _path_of(module: str, texts: Mapping[str, str], manage: str) -> str:
+    """The file of a module below manage.py's folder; one that is not among the texts is taken for a plain module."""
+    path = module.replace(".", "/")
+    return f"{path}/__init__.py" if posixpath.join(manage, path, "__init__.py") in texts else f"{path}.py"
+
+
+def _without_debug(survey: Survey, answers: Answers) -> tuple[Answers, dict[str, str]]:
+    """Where a variable switches DEBUG off, its value; settings made under DEBUG may differ in more than that."""
+    if not answers.settings.get("DEBUG"):
+        return answers, {}
+    for name in (name for name in answers.variables if "DEBUG" in name.upper()):
+        for value in DEBUG_OFF:
+            found = survey.ask(answers.module, {name: value})
+            if found and not found.error and not found.settings.get("DEBUG"):
+                return found, {name: value}
+    return answers, {}
+
+
+def _with_health(findings: Findings, answers: Answers, questions: tuple[str, ...] = ()) -> Findings:
+    path, reason = choose_health(answers.health)
+    kept = tuple(text for text in findings.unknown if "health" not in text)
+    if not path:
+        told = "no path answers 2xx without a login; set [app.roles.web] health to one that does"
+        return replace(findings, unknown=(*kept, *questions, told))
+    notes = (*findings.notes, f"health is {path}: {reason}")
+    return replace(findings, health=path, notes=notes, unknown=(*kept, *questions))
+
+
+def _not_run(findings: Findings, reason: str) -> Findings:
+    told = f"the project could not be run, so what follows is read from its text alone: {reason}"
+    return replace(findings, unknown=(told, *findings.unknown))

@@ -1,0 +1,156 @@
+"""Asks a project: runs the program inside its Python, and again with placeholders until its settings are loaded."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ferryman.survey.answers import Answers, Failure, parse_answers
+from ferryman.survey.inside.main import MARK
+from ferryman.survey.inside.recording import placeholder
+
+TIMEOUT_SECONDS = 60.0
+TRIES = 12
+LARGEST_ANSWER_BYTES = 8 << 20
+SECRET = "survey-secret-key-" + "0123456789" * 5
+DATABASE_PASSWORD = "survey-password"  # noqa: S105 - of a database that does not exist
+DATABASE_HOST = "survey-database"
+HOST = "survey.example.com"
+# What the agent gives to every app, with values that are told apart in what the settings make of them.
+GIVEN = {
+    "SECRET_KEY": SECRET,
+    "DATABASE_URL": f"postgresql://survey_user:{DATABASE_PASSWORD}@{DATABASE_HOST}:5432/survey_name",
+    "ALLOWED_HOSTS": f"{HOST},localhost",
+    "CSRF_TRUSTED_ORIGINS": f"http://{HOST}",
+    "FERRYMAN_SCHEME": "http",
+}
+WORTH_FILLING = re.compile(r"SECRET|KEY|DATABASE|(^|_)DB(_|$)|POSTGRES|(^|_)PG|SQL|HOSTS?($|_)|DOMAIN|URL$")
+
+Run = Callable[[str], tuple[int, str, str]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which settings module is asked for; `modules` may make a Celery app. `given` is the app's environment."""
+
+    settings: str
+    configuration: str = ""
+    host: str = HOST
+    modules: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=lambda: GIVEN)
+    fill: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """As the program inside reads it."""
+        return {
+            "settings": self.settings,
+            "configuration": self.configuration,
+            "host": self.host,
+            "modules": list(self.modules),
+            "fill": dict(self.fill),
+        }
+
+
+class NoAnswer(Exception):
+    """The program ended without an answer: it was killed, or took too long."""
+
+
+def ask(question: Question, run: Run) -> Answers:
+    """Ask, and fill one more variable each time that the settings fail for want of one.
+
+    The answers have `error` when they could not be loaded. Raises NoAnswer.
+    """
+    tried: dict[str, str] = dict(question.fill)
+    answers = _once(question, run)
+    for _ in range(TRIES):
+        if answers.error is None:
+            break
+        missing = _missing(answers, tried)
+        if not missing:
+            break
+        tried |= {**answers.filled, **{name: placeholder(name, form) for name, form in missing.items()}}
+        answers = _once(replace(question, fill=tried), run)
+    return answers
+
+
+def ask_for_sources(question: Question, answers: Answers, run: Run) -> Answers | None:
+    """Ask once more with every variable filled that may lead to a secret, a host or a database; None when that fails.
+
+    By their values it is seen which setting comes from which variable.
+    """
+    names = [name for name in answers.variables if name not in question.given and WORTH_FILLING.search(name)]
+    fill = {name: f"survey-{name.lower().replace('_', '-')}-value" for name in names}
+    again = _once(replace(question, fill={**answers.filled, **fill}), run)
+    return None if again.error else again
+
+
+def _missing(answers: Answers, tried: Mapping[str, str]) -> dict[str, str]:
+    """The variables that the failure names, else the last one that was read without a default."""
+    assert answers.error is not None  # noqa: S101 - the caller looked
+    empty = [v for v in answers.variables.values() if v.default is None and v.name not in {**tried, **answers.filled}]
+    named = set(re.findall(r"[A-Za-z][A-Za-z0-9_]+", answers.error.message))
+    found = [variable for variable in empty if variable.name in named] or empty[-1:]
+    return {variable.name: variable.forms[0] if variable.forms else "" for variable in found}
+
+
+def _once(question: Question, run: Run) -> Answers:
+    status, output, errors = run(json.dumps(question.as_json()))
+    line = next((line for line in reversed(output.splitlines()) if line.startswith(MARK)), None)
+    if line is None:
+        last = ([text for text in errors.splitlines() if text.strip()] or ["no message"])[-1]
+        raise NoAnswer(f"it ended with status {status} and no answer: {last.strip()[:400]}")
+    return parse_answers(question.settings, question.given, json.loads(line.removeprefix(MARK)))
+
+
+def in_python(python: Path, folder: Path, given: Mapping[str, str], prefix: Sequence[str] = ()) -> Run:
+    """Run it with this Python in this folder, the project's; `prefix` fences the command in."""
+
+    def run(asked: str) -> tuple[int, str, str]:
+        with tempfile.TemporaryDirectory(prefix="ferryman-") as home:
+            program = Path(home, "survey.pyz")
+            program.write_bytes(zipped())
+            variables = {"HOME": home, "PATH": f"{python.parent}:{os.environ.get('PATH', '')}", "LANG": "C.UTF-8"}
+            try:
+                done = subprocess.run(
+                    [*prefix, str(python), "-B", str(program)],
+                    cwd=folder,
+                    env={**variables, **given},
+                    input=asked.encode(),
+                    capture_output=True,
+                    timeout=TIMEOUT_SECONDS,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise NoAnswer(f"it did not answer within {TIMEOUT_SECONDS:.0f} s") from None
+        output = done.stdout[-LARGEST_ANSWER_BYTES:].decode(errors="replace")
+        return done.returncode, output, done.stderr[-LARGEST_ANSWER_BYTES:].decode(errors="replace")
+
+    return run
+
+
+def zipped() -> bytes:
+    """The program inside as one file that Python runs."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for package in ("ferryman", "ferryman/survey"):
+            archive.writestr(f"{package}/__init__.py", "")
+        for module in files("ferryman.survey.inside").iterdir():
+            if module.name.endswith(".py"):
+                archive.writestr(f"ferryman/survey/inside/{module.name}", module.read_bytes())
+        archive.writestr("__main__.py", "from ferryman.survey.inside.main import main\n\nmain()\n")
+    return packed.getvalue()
+
+
+def no_answer(error: NoAnswer) -> Failure:
+    """The same as a failure."""
+    return Failure("NoAnswer", str(error))

@@ -1,0 +1,153 @@
+"""A Python environment with the packages that a project's image will have, made by uv and kept for the next time."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ferryman.packaging.locks import requirement_words
+from ferryman.packaging.pythons import fitting_pythons
+from ferryman.packaging.stated import Dependencies, Packaging
+
+CACHE = Path(".ferryman", "survey")
+TIMEOUT_SECONDS = 600.0
+KEPT_LINES = 8
+
+
+class NoEnvironment(Exception):
+    """The project's packages can't be installed here; the text says why, in one line."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be installed: the project's dependencies, and packages that the image gets beside them."""
+
+    dependencies: Dependencies
+    python: str
+    bounds: str = ""
+    extra: tuple[str, ...] = ()
+
+
+def make(folder: Path, copy: Path, wanted: Wanted) -> tuple[Path, str]:
+    """The Python of an environment with the packages, and its version; NoEnvironment when there can be none.
+
+    `folder` is the project's, which keeps the environment under `.ferryman/`; `copy` is what is installed from.
+    """
+    uv = shutil.which("uv", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))))
+    if not uv:
+        raise NoEnvironment('uv is not installed: pip install "ferryman[checks]"')
+    home = folder.resolve() / CACHE / "venv"
+    python = home / "bin" / "python"
+    mark = home / "ferryman-survey.json"
+    stated = json.dumps([wanted.python, _digest(copy, wanted), list(wanted.extra)])
+    if python.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == stated:
+        return python, _version(python)
+    home.parent.mkdir(parents=True, exist_ok=True)
+    _fill(uv, home, copy, wanted)
+    mark.write_text(stated, encoding="utf-8")
+    return python, _version(python)
+
+
+def _fill(uv: str, home: Path, copy: Path, wanted: Wanted) -> None:
+    """With the first Python in which the packages can be installed."""
+    why: list[str] = []
+    for asked in _pythons(uv, wanted, copy):
+        shutil.rmtree(home, ignore_errors=True)
+        try:
+            _run([uv, "venv", "--quiet", "--no-project", "--python", asked, str(home)], copy)
+            _install(uv, home / "bin" / "python", copy, wanted)
+            return
+        except NoEnvironment as error:
+            why.append(str(error))
+    shutil.rmtree(home, ignore_errors=True)
+    raise NoEnvironment(why[0])
+
+
+def _pythons(uv: str, wanted: Wanted, folder: Path) -> Iterator[str]:
+    """The image's Python where this machine has it, then others that the project allows, then the image's from afar."""
+    for version in fitting_pythons(wanted.python, wanted.bounds):
+        found = _of_pyenv(version)
+        if not found:
+            with contextlib.suppress(NoEnvironment):
+                found = _run([uv, "python", "find", "--no-python-downloads", "--no-project", version], folder).strip()
+        if found:
+            yield found
+    yield wanted.python
+
+
+def _of_pyenv(version: str) -> str:
+    """One that pyenv made; uv looks at PATH alone, where pyenv has no more than one."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    found = [path for path in (root / "versions").glob(f"{version}.*/bin/python") if path.is_file()]
+    return str(max(found)) if found else ""
+
+
+def _install(uv: str, python: Path, copy: Path, wanted: Wanted) -> None:
+    found = wanted.dependencies
+    folder = copy / found.folder
+    install = [uv, "pip", "install", "--quiet", "--python", str(python)]
+    if found.packaging is Packaging.UV:
+        words = ["sync", "--quiet", "--frozen", "--no-dev", "--no-install-project", "--python", str(python)]
+        _run([uv, *words, *_options(found)], folder, {"UV_PROJECT_ENVIRONMENT": str(python.parent.parent)})
+    elif found.packaging is Packaging.NONE:
+        _run([*install, "django>=5.2"], folder)
+    else:
+        _run([*install, *requirement_words(folder, found, python.parent.parent / "locked.txt")], folder)
+    if wanted.extra:
+        _run([*install, *wanted.extra], folder)
+
+
+def _options(found: Dependencies) -> list[str]:
+    extras = [word for extra in found.extras for word in ("--extra", extra)]
+    return [*extras, *(word for group in found.groups for word in ("--group", group))]
+
+
+def _digest(copy: Path, wanted: Wanted) -> str:
+    found = hashlib.sha256()
+    for name in wanted.dependencies.files:
+        path = copy / wanted.dependencies.folder / name
+        found.update(path.read_bytes() if path.is_file() else b"")
+    return found.hexdigest()
+
+
+def _version(python: Path) -> str:
+    shown = subprocess.run([str(python), "--version"], capture_output=True, text=True, check=False).stdout
+    return shown.strip().rpartition(" ")[2]
+
+
+def _run(command: Sequence[str], folder: Path, variables: dict[str, str] | None = None) -> str:
+    """What it prints; NoEnvironment with the reason when it fails."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", **(variables or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise NoEnvironment(f"uv did not end within {TIMEOUT_SECONDS:.0f} s") from None
+    if done.returncode != 0:
+        raise NoEnvironment(_why(done.stderr))
+    return done.stdout
+
+
+def _why(errors: str) -> str:
+    """The line of uv's that says why: the first one of its error."""
+    texts = (re.sub(r"^[^A-Za-z0-9]+", "", line).strip() for line in errors.splitlines())
+    lines = [text for text in texts if text]
+    marked = [line for line in lines if line.lower().startswith(("error", "because", "failed", "no solution"))]
+    return " ".join((marked or lines or ["no message"])[:2])[:400]

@@ -1,0 +1,199 @@
+"""What Django itself says of a project whose settings are loaded: plain values that JSON can carry."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from typing import Any
+
+TEXTS = (
+    "STATIC_ROOT", "STATIC_URL", "MEDIA_ROOT", "MEDIA_URL", "ROOT_URLCONF", "WSGI_APPLICATION", "ASGI_APPLICATION",
+    "SESSION_ENGINE", "EMAIL_BACKEND", "EMAIL_HOST", "AUTH_USER_MODEL", "LOGIN_URL", "FILE_UPLOAD_TEMP_DIR",
+    "CELERY_BROKER_URL", "BROKER_URL", "CELERY_BEAT_SCHEDULE_FILENAME", "CELERY_RESULT_BACKEND",
+)  # fmt: skip
+TRUTHS = (
+    "DEBUG", "APPEND_SLASH", "SECURE_SSL_REDIRECT", "USE_I18N", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE",
+)  # fmt: skip
+LISTS = (
+    "ALLOWED_HOSTS", "INSTALLED_APPS", "MIDDLEWARE", "CSRF_TRUSTED_ORIGINS", "SECURE_REDIRECT_EXEMPT",
+    "STATICFILES_DIRS", "AUTHENTICATION_BACKENDS",
+)  # fmt: skip
+PACKAGES = (
+    "gunicorn", "uvicorn", "uvicorn_worker", "daphne", "hypercorn", "granian", "psycopg", "psycopg2", "MySQLdb",
+    "pymysql", "whitenoise", "dj_database_url", "sentry_sdk", "rest_framework", "celery", "channels", "rq",
+    "django_rq", "huey", "django_q", "procrastinate", "dramatiq", "compressor", "pytest", "redis",
+)  # fmt: skip
+LARGEST = 400
+
+
+def settings() -> dict[str, Any]:
+    """The settings that tell how the project is served."""
+    from django.conf import settings as found
+
+    told: dict[str, Any] = {name: _text(getattr(found, name, None)) for name in TEXTS}
+    told.update({name: _truth(getattr(found, name, None)) for name in TRUTHS})
+    told.update({name: _list(getattr(found, name, None)) for name in LISTS})
+    told["SECRET_KEY"] = str(getattr(found, "SECRET_KEY", ""))
+    told["SECURE_PROXY_SSL_HEADER"] = _list(getattr(found, "SECURE_PROXY_SSL_HEADER", None))
+    told["DATABASES"] = {
+        str(alias): {key: _text(value.get(key)) for key in ("ENGINE", "NAME", "HOST", "PORT", "USER", "PASSWORD")}
+        for alias, value in dict(getattr(found, "DATABASES", {})).items()
+    }
+    told["CACHES"] = {
+        str(alias): {key: _text(value.get(key)) for key in ("BACKEND", "LOCATION")}
+        for alias, value in dict(getattr(found, "CACHES", {})).items()
+    }
+    told["STORAGES"] = {
+        str(alias): _text(value.get("BACKEND")) for alias, value in dict(getattr(found, "STORAGES", {}) or {}).items()
+    }
+    told["STATICFILES_STORAGE"] = _text(getattr(found, "STATICFILES_STORAGE", None))
+    told["DEFAULT_FILE_STORAGE"] = _text(getattr(found, "DEFAULT_FILE_STORAGE", None))
+    told["logs_to_console"] = _logs_to_console(getattr(found, "LOGGING", None))
+    told["log_files"] = _log_files(getattr(found, "LOGGING", None))
+    return told
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)[:LARGEST]
+
+
+def _truth(value: Any) -> bool:
+    return bool(value)
+
+
+def _list(value: Any) -> list[str]:
+    if value is None:
+        return []
+    items: Iterable[Any] = [value] if isinstance(value, str) else value
+    return [str(item[1] if isinstance(item, tuple) and len(item) == 2 else item)[:LARGEST] for item in items][:LARGEST]
+
+
+def _handlers(logging: Any) -> list[dict[str, Any]]:
+    handlers = logging.get("handlers", {}) if isinstance(logging, dict) else {}
+    return [handler for handler in handlers.values() if isinstance(handler, dict)]
+
+
+def _logs_to_console(logging: Any) -> bool:
+    return any("StreamHandler" in str(handler.get("class")) for handler in _handlers(logging))
+
+
+def _log_files(logging: Any) -> list[str]:
+    return [str(handler["filename"])[:LARGEST] for handler in _handlers(logging) if handler.get("filename")]
+
+
+def packages() -> list[str]:
+    """Those of interest that can be imported here."""
+    return [name for name in PACKAGES if importlib.util.find_spec(name) is not None]
+
+
+def connections() -> dict[str, dict[str, str]]:
+    """The kind of each database, or why its backend can't be loaded."""
+    from django.db import connections as made
+
+    found = {}
+    for alias in made:
+        try:
+            found[str(alias)] = {"vendor": str(made[alias].vendor), "broken": ""}
+        except Exception as error:  # noqa: BLE001 - whatever it is, the project can't use its database
+            first = (str(error).strip().splitlines() or [""])[0]
+            found[str(alias)] = {"vendor": "", "broken": f"{type(error).__name__}: {first[:LARGEST]}"}
+    return found
+
+
+def models() -> dict[str, Any]:
+    """Apps with models and no migrations, fields that hold files, and what the migrations want of PostgreSQL."""
+    from django.apps import apps
+    from django.db.migrations.loader import MigrationLoader
+    from django.db.models import FileField
+
+    loader = MigrationLoader(None)
+    fields, unmigrated = [], []
+    for config in apps.get_app_configs():
+        owned = [model for model in config.get_models() if model._meta.managed and not model._meta.proxy]
+        if owned and config.label in loader.unmigrated_apps:
+            unmigrated.append({"label": config.label, "path": str(config.path), "models": len(owned)})
+        fields += [
+            f"{model._meta.label}.{field.name}"
+            for model in owned
+            for field in model._meta.get_fields()
+            if isinstance(field, FileField)
+        ]
+    return {
+        "unmigrated": unmigrated,
+        "file_fields": sorted(fields),
+        "migrations": sorted(".".join(key) for key in loader.disk_migrations),
+        "extensions": sorted(_extensions(loader)),
+    }
+
+
+def _extensions(loader: Any) -> Iterable[str]:
+    found = set()
+    for migration in loader.disk_migrations.values():
+        for operation in migration.operations:
+            kinds = [kind.__name__ for kind in type(operation).__mro__]
+            if "CreateExtension" in kinds:
+                found.add(str(operation.name))
+            sql = str(getattr(operation, "sql", "")) if "RunSQL" in kinds else ""
+            found.update(_named(sql))
+    return found
+
+
+def _named(sql: str) -> list[str]:
+    import re
+
+    return re.findall(r"create\s+extension\s+(?:if\s+not\s+exists\s+)?\"?([\w-]+)", sql, re.IGNORECASE)
+
+
+def routes() -> list[dict[str, Any]]:
+    """The paths that have no parameter, as the resolver has them, with where they lead."""
+    from django.urls import get_resolver
+
+    found: list[dict[str, Any]] = []
+    _walk(get_resolver(), "/", found, 0)
+    return found
+
+
+def _walk(resolver: Any, prefix: str, found: list[dict[str, Any]], depth: int) -> None:
+    for entry in resolver.url_patterns:
+        if len(found) >= LARGEST or depth > 6:
+            return
+        path = prefix + _plain(entry.pattern)
+        if "\0" in path:
+            continue
+        if hasattr(entry, "url_patterns"):
+            _walk(entry, path, found, depth + 1)
+        else:
+            view = entry.callback
+            module, name = getattr(view, "__module__", ""), getattr(view, "__qualname__", type(view).__name__)
+            found.append({"path": path, "name": _text(entry.name), "view": f"{module}.{name}"})
+
+
+def _plain(pattern: Any) -> str:
+    """The text that a pattern stands for; one with a parameter has a NUL in it."""
+    import re
+
+    if hasattr(pattern, "language_prefix"):
+        return str(pattern.language_prefix)
+    text = str(pattern)
+    if type(pattern).__name__ == "RoutePattern":
+        return "\0" if "<" in text else text
+    text = re.sub(r"^\^|\\?[$Z]$|\\Z$", "", text).replace("\\/", "/").replace("\\.", ".").replace("\\-", "-")
+    if text.endswith("/?"):
+        text = text[:-2] + "/"
+    return "\0" if re.search(r"[\\\[\](){}*+?|^$]", text) else text
+
+
+def celery_apps(names: Iterable[str]) -> list[str]:
+    """Modules whose import makes a Celery app, as `-A` takes them."""
+    if importlib.util.find_spec("celery") is None:
+        return []
+    celery = importlib.import_module("celery")
+    found = []
+    for name in names:
+        try:
+            module = importlib.import_module(name)
+        except Exception:  # noqa: BLE001, S112 - what can't be imported has none
+            continue
+        if any(isinstance(value, celery.Celery) for value in vars(module).values()):
+            found.append(name)
+    return found

@@ -1,0 +1,107 @@
+"""A survey of one project: a copy of it, its packages, and questions to its code about a settings module."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ferryman.survey import workspace
+from ferryman.survey.answers import Answers, Failure
+from ferryman.survey.asking import GIVEN, NoAnswer, Question, Run, ask, ask_for_sources, in_python
+from ferryman.survey.environment import NoEnvironment, Wanted, make
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A settings module that may be production's, and why."""
+
+    module: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The project: its folder, the folder of manage.py below it, and what is to be installed."""
+
+    folder: Path
+    manage: str
+    wanted: Wanted
+
+
+@dataclass
+class Survey:
+    """A project that can be asked. `python` is the version that it runs with here."""
+
+    copy: Path
+    manage: Path
+    interpreter: Path
+    python: str
+    failures: dict[str, Failure] = field(default_factory=dict)
+
+    def choose(self, candidates: Sequence[Candidate]) -> tuple[Candidate, Answers] | None:
+        """The first candidate whose settings are loaded and are not for development, else the first that is loaded."""
+        loaded: list[tuple[Candidate, Answers]] = []
+        for candidate in candidates:
+            answers = self.ask(candidate.module)
+            if answers is None or answers.error:
+                continue
+            loaded.append((candidate, answers))
+            if not answers.settings.get("DEBUG"):
+                return loaded[-1]
+        return loaded[0] if loaded else None
+
+    def ask(self, module: str, values: Mapping[str, str] | None = None) -> Answers | None:
+        """What the project says with these settings and more of the environment; None when it gives no answer."""
+        given = {**GIVEN, **(values or {})}
+        try:
+            answers = ask(replace(self._question(module), given=given), self._run(given))
+        except NoAnswer as error:
+            self.failures[module] = Failure("NoAnswer", str(error))
+            return None
+        if answers.error:
+            self.failures[module] = answers.error
+        return answers
+
+    def sources(self, answers: Answers) -> Answers | None:
+        """The same once more with variables whose values tell which setting comes from them; None when that fails."""
+        try:
+            return ask_for_sources(self._question(answers.module), answers, self._run(GIVEN))
+        except NoAnswer:
+            return None
+
+    def add(self, texts: Mapping[str, str]) -> None:
+        """Put planned files into the copy, to try them."""
+        workspace.add(self.copy, texts)
+
+    def _question(self, module: str) -> Question:
+        package = module.partition(".")[0]
+        return Question(module, modules=(f"{package}.celery", package, f"{package}.celery_app", "config.celery_app"))
+
+    def _run(self, given: Mapping[str, str]) -> Run:
+        return in_python(self.interpreter, self.manage, given, _closed_network())
+
+
+@contextmanager
+def surveyed(subject: Subject) -> Iterator[Survey]:
+    """Copy the project and make its environment; NoEnvironment when it can't be run here."""
+    with workspace.copied(subject.folder) as copy:
+        python, version = make(subject.folder, copy, subject.wanted)
+        yield Survey(copy, copy / subject.manage, python, version)
+
+
+def _closed_network() -> tuple[str, ...]:
+    """A network namespace of its own, where this user may have one."""
+    unshare = shutil.which("unshare")
+    if not unshare:
+        return ()
+    for words in ((unshare, "--net"), (unshare, "--user", "--map-current-user", "--net")):
+        if subprocess.run([*words, "true"], capture_output=True, check=False).returncode == 0:
+            return words
+    return ()
+
+
+__all__ = ["Candidate", "NoEnvironment", "Subject", "Survey", "Wanted", "surveyed"]
