@@ -141,7 +141,7 @@ class DjangoShop:
 
 
 def make_django_shop(prepared: Prepared, folder: Path, key: str, outer: OuterRegistry | None = None) -> DjangoShop:
-    """Start a project, take it in as `init` does, add the lines that it asks for, and name the server.
+    """Start a project, take it in as `init` does, and name the server.
 
     Its images are in the outer registry; without one in that of the loopback, which asks for no password.
     """
@@ -157,10 +157,7 @@ def make_django_shop(prepared: Prepared, folder: Path, key: str, outer: OuterReg
     (folder / "pytest.ini").write_text("[pytest]\npython_files = tests.py\n")
     (folder / "shop" / "urls.py").write_text(URLS)
     subprocess.run([sys.executable, "manage.py", "makemigrations", "orders"], cwd=folder, check=True)
-    report = write_project(folder)
-    for advice in report.advice:
-        path = folder / advice.path
-        path.write_text(path.read_text() + "\n" + "\n".join(advice.lines) + "\n")
+    write_project(folder, is_quick=True)
     for tool in (["ruff", "check", "--fix", "--quiet", "--isolated"], ["black", "--quiet"]):
         subprocess.run([Path(sys.executable).with_name(tool[0]), *tool[1:], "."], cwd=folder, check=False)
     _own_base(folder / "Dockerfile", prepared)

@@ -25,8 +25,8 @@ CLIENT_LAYERS = [
     {"cli"},
     {"checks", "cleanup", "environments", "github", "project", "rehearsal"}
     | {"server", "shipping", "terminal", "trial", "watching"},
-    {"destination", "testing"},
-    {"link", "image", "git"},
+    {"destination", "testing", "survey"},
+    {"link", "image", "git", "packaging"},
     {"config"},
     {"ahead", "docker_command", "events", "process"},
     {"errors"},

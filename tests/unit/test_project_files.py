@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from ferryman.project.files import planned_files
 from ferryman.project.findings import Findings
 from ferryman.project.writing import write_project
 
+PRODUCTION = {"SECRET_KEY": "k" * 60, "DATABASE_URL": "postgresql://u:p@127.0.0.1:5432/d", "ALLOWED_HOSTS": "shop.test"}
 HADOLINT = shutil.which("hadolint", path=str(Path(sys.executable).parent))
 
 
@@ -30,10 +32,11 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_a_fresh_project_gets_all_it_lacks(project: Path) -> None:
-    report = write_project(project)
+    report = write_project(project, is_quick=True)
 
-    assert report.written[:4] == ("ferryman.toml", "Dockerfile", ".dockerignore", ".gitignore")
-    assert all(path.startswith(".github/") for path in report.written[4:])
+    own = ("ferryman.toml", "Dockerfile", ".dockerignore", "shop/settings_production.py", ".gitignore")
+    assert report.written[:5] == own
+    assert all(path.startswith(".github/") for path in report.written[5:])
     assert report.kept == ()
     configuration = load_configuration(project / "ferryman.toml")
     assert configuration.app.name == "shop"
@@ -45,14 +48,14 @@ def test_a_fresh_project_gets_all_it_lacks(project: Path) -> None:
 
 
 def test_a_second_run_changes_nothing(project: Path) -> None:
-    write_project(project)
+    write_project(project, is_quick=True)
     before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
 
-    report = write_project(project)
+    report = write_project(project, is_quick=True)
 
     assert report.written == ()
-    assert report.kept[:3] == ("ferryman.toml", "Dockerfile", ".dockerignore")
-    assert all(path.startswith(".github/") for path in report.kept[3:])
+    assert report.kept[:2] == ("ferryman.toml", "Dockerfile")
+    assert all(path.startswith(".github/") for path in report.kept[2:])
     assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
 
 
@@ -60,7 +63,7 @@ def test_a_file_that_is_there_is_kept(project: Path) -> None:
     (project / "Dockerfile").write_text("FROM scratch\n")
     (project / ".gitignore").write_text("*.pyc")
 
-    report = write_project(project)
+    report = write_project(project, is_quick=True)
 
     assert (project / "Dockerfile").read_text() == "FROM scratch\n"
     assert report.kept == ("Dockerfile",)
@@ -74,39 +77,31 @@ def test_nothing_is_written_where_somebody_changed_a_workflow_and_nobody_can_be_
     path.write_text("name: my own\n")
 
     with pytest.raises(Refused, match="somebody changed"):
-        write_project(project)
+        write_project(project, is_quick=True)
 
     assert not (project / "ferryman.toml").exists()
-    report = write_project(project, lambda _: False)
+    report = write_project(project, lambda _: False, is_quick=True)
     assert (project / "Dockerfile").exists()
     assert ".github/workflows/cleanup.yaml" in report.kept
     assert path.read_text() == "name: my own\n"
 
 
-def test_the_advice_is_at_most_ten_lines_and_makes_the_settings_read_the_environment(project: Path) -> None:
-    advice = write_project(project).advice
+def test_settings_that_say_it_all_themselves_get_a_module_of_productions_own(project: Path) -> None:
+    write_project(project, is_quick=True)
 
-    assert sum(len(item.lines) for item in advice) <= 10
-    assert [item.path for item in advice] == ["shop/settings.py", "requirements.txt"]
-    assert advice[1].lines == ("dj-database-url", "whitenoise")
-    assert advice[0].lines == (
-        "import os",
-        "import dj_database_url",
-        'SECRET_KEY = os.environ.get("SECRET_KEY", SECRET_KEY)',
-        'DEBUG = os.environ.get("DEBUG", "") == "1"',
-        'ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1").split(",")',
-        'DATABASES["default"] |= dj_database_url.config(default="", conn_max_age=60)',
-        'STATIC_ROOT = os.path.join(BASE_DIR, "staticfiles")',
-        'MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")',
+    text = (project / "shop" / "settings_production.py").read_text()
+    assert 'SECRET_KEY = os.environ["SECRET_KEY"]' in text
+    assert "from shop.settings import *" in text
+    assert "DJANGO_SETTINGS_MODULE=shop.settings_production" in (project / "Dockerfile").read_text()
+    checked = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy"],
+        cwd=project,
+        env={**os.environ, **PRODUCTION, "DJANGO_SETTINGS_MODULE": "shop.settings_production"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-
-
-def test_a_project_that_follows_the_advice_gets_none(project: Path) -> None:
-    for item in write_project(project).advice:
-        with (project / item.path).open("a") as file:
-            file.write("".join(f"{line}\n" for line in item.lines))
-
-    assert write_project(project).advice == ()
+    assert checked.returncode == 0, checked.stderr
 
 
 def findings_with(files: dict[str, str]) -> Findings:

@@ -39,10 +39,6 @@ def init(
         messages.print(line)
     for line in report.unknown:
         messages.print(f"check: {line}")
-    for advice in report.advice:
-        messages.print(f"add to {advice.path}, {advice.why}:")
-        for line in advice.lines:
-            messages.print(f"    {line}")
     messages.print("next: commit, then `ferryman rehearse`")
 
 

@@ -1,13 +1,11 @@
-"""Plans the files that `init` writes, and the lines that the user is to add."""
+"""Plans the files that `init` writes."""
 
 from __future__ import annotations
 
 import json
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from ferryman.packaging.stated import Packaging
 from ferryman.project.dockerfile import dockerfile, in_image
 from ferryman.project.findings import Findings
 
@@ -24,15 +22,6 @@ ferryman.toml
 """
 GITIGNORE_LINE = ".ferryman/"
 LOCAL_HOSTS = "localhost,127.0.0.1"
-
-
-@dataclass(frozen=True)
-class Advice:
-    """Lines that the user is to add at the end of a file, and why."""
-
-    path: str
-    lines: tuple[str, ...]
-    why: str
 
 
 def planned_files(findings: Findings) -> Mapping[str, str]:
@@ -109,54 +98,3 @@ def hosts_variable(findings: Findings) -> str:
     """Return the variable that ALLOWED_HOSTS is read from, where it is not the one that the agent sets."""
     variable = findings.settings.hosts_variable
     return "" if variable == "ALLOWED_HOSTS" else variable
-
-
-def advised_lines(findings: Findings) -> tuple[Advice, ...]:
-    """Return what the project itself must change to run in a container: at most ten lines."""
-    settings = findings.settings
-    if not settings.path or findings.is_run:
-        return ()
-    body = _settings_lines(findings)
-    packages = [line for line in body if "dj_database_url" in line]
-    imports = (["import os"] if any("os." in line for line in body) else []) + (
-        ["import dj_database_url"] if packages else []
-    )
-    advice = []
-    if body:
-        advice.append(Advice(settings.path, (*imports, *body), "at the end: the settings come from the environment"))
-    missing = ["dj-database-url"] if packages and "dj-database-url" not in findings.dependencies.names else []
-    if _advises_whitenoise(findings):
-        missing.append("whitenoise")
-    if missing:
-        advice.append(Advice(_dependency_file(findings), tuple(missing), "these packages are needed for it"))
-    return tuple(advice)
-
-
-def _settings_lines(findings: Findings) -> list[str]:
-    settings = findings.settings
-    lines = []
-    if "SECRET_KEY" in settings.fixed:
-        lines.append('SECRET_KEY = os.environ.get("SECRET_KEY", SECRET_KEY)')
-    if "DEBUG" in settings.fixed:
-        lines.append('DEBUG = os.environ.get("DEBUG", "") == "1"')
-    if "ALLOWED_HOSTS" in settings.fixed:
-        lines.append(f'ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "{LOCAL_HOSTS}").split(",")')
-    if not settings.reads_database_url:
-        lines.append('DATABASES["default"] |= dj_database_url.config(default="", conn_max_age=60)')
-    if _advises_whitenoise(findings):
-        lines.append('STATIC_ROOT = os.path.join(BASE_DIR, "staticfiles")')
-        lines.append('MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")')
-    return lines
-
-
-def _advises_whitenoise(findings: Findings) -> bool:
-    settings = findings.settings
-    is_served = settings.sets_static_root or "whitenoise" in findings.dependencies.names
-    return settings.uses_staticfiles and not is_served
-
-
-def _dependency_file(findings: Findings) -> str:
-    dependencies = findings.dependencies
-    if dependencies.packaging is Packaging.NONE:
-        return posixpath.join(findings.context, "requirements.txt")
-    return posixpath.join(dependencies.folder, dependencies.files[0])

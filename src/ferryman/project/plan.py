@@ -11,6 +11,7 @@ from ferryman.errors import UsageError
 from ferryman.git.repository import find_repository
 from ferryman.github.workflows.files import workflow_files
 from ferryman.project.asked.asking import ask_project
+from ferryman.project.asked.read import with_production
 from ferryman.project.detection import detect
 from ferryman.project.files import planned_files
 from ferryman.project.findings import Findings
@@ -51,13 +52,14 @@ class Plan:
 def plan_project(folder: Path, *, is_quick: bool = False) -> Plan:
     """Plan all that a project lacks: ferryman.toml, Dockerfile, .dockerignore, a line in .gitignore, the workflows.
 
-    The project's code is run for it, unless `is_quick`, or a ferryman.toml tells that it was taken in before. The
+    The project's code is run for it, unless `is_quick`, or its files tell that it was taken in before. The
     workflows go by the ferryman.toml that is there, else by the planned one; nothing is written here.
     """
     texts = read_tree(folder)
     findings = detect(texts, folder.resolve().name)
-    if not is_quick and not (folder / "ferryman.toml").exists():
-        findings = ask_project(folder, findings, texts)
+    is_new = not (folder / "ferryman.toml").exists() or not findings.keeps_dockerfile
+    if is_new:
+        findings = with_production(findings) if is_quick else ask_project(folder, findings, texts)
     planned = planned_files(findings)
     rules = {".gitignore": Rule.LINE}
     files = [PlannedFile(folder, path, text.encode(), rules.get(path, Rule.ONCE)) for path, text in planned.items()]

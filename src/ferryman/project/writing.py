@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ferryman.errors import Refused, UsageError
 from ferryman.project.drift import Drift, State, find_drift, is_inside
-from ferryman.project.files import Advice, advised_lines
 from ferryman.project.plan import PlannedFile, Rule, plan_project
 
 Ask = Callable[[Drift], bool]
@@ -16,14 +15,13 @@ Ask = Callable[[Drift], bool]
 
 @dataclass(frozen=True)
 class InitReport:
-    """What `init` did: paths written, kept and removed, open questions, and lines that the user is to add."""
+    """What `init` did: paths written, kept and removed; what was found, and what a person is to check."""
 
     written: tuple[str, ...]
     kept: tuple[str, ...]
     removed: tuple[str, ...]
     notes: tuple[str, ...]
     unknown: tuple[str, ...]
-    advice: tuple[Advice, ...]
 
 
 def write_project(
@@ -44,7 +42,6 @@ def write_project(
         removed=tuple(sorted(removed)),
         notes=plan.findings.notes,
         unknown=plan.findings.unknown,
-        advice=advised_lines(plan.findings),
     )
 
 

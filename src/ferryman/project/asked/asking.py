@@ -13,6 +13,7 @@ from ferryman.project.asked.candidates import find_candidates
 from ferryman.project.asked.health import choose_health
 from ferryman.project.asked.lacks import Lacks, find_lacks
 from ferryman.project.asked.production import module_beside, production_settings
+from ferryman.project.asked.read import with_production
 from ferryman.project.asked.refusals import why_refused
 from ferryman.project.asked.settled import settled
 from ferryman.project.dockerfile import NEWEST
@@ -113,4 +114,4 @@ def _with_health(findings: Findings, answers: Answers, questions: tuple[str, ...
 
 def _not_run(findings: Findings, reason: str) -> Findings:
     told = f"the project could not be run, so what follows is read from its text alone: {reason}"
-    return replace(findings, unknown=(told, *findings.unknown))
+    return with_production(replace(findings, production=None, unknown=(told, *findings.unknown)))

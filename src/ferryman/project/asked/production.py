@@ -26,7 +26,7 @@ SECURE_HSTS_SECONDS = 3600 if SESSION_COOKIE_SECURE else 0
 """
 DATABASE = """
 _database = urlsplit(os.environ["DATABASE_URL"])
-DATABASES = {{  # noqa: F405
+DATABASES = {{
     **globals().get("DATABASES", {{}}),
     "default": {{
         "ENGINE": "{engine}",
@@ -49,7 +49,10 @@ MEDIA = """
 MEDIA_ROOT = Path(__file__).resolve().parents[{depth}] / "media"
 MEDIA_URL = "{url}"
 """
-UPLOADS = "\nFILE_UPLOAD_TEMP_DIR = MEDIA_ROOT  # noqa: F405 - /tmp is small; a large upload is moved, not copied\n"
+UPLOADS = """
+# /tmp is small; from here a large upload is moved, not copied
+FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT  # noqa: F405
+"""
 LOGGING = """
 LOGGING = {
     "version": 1,
@@ -115,7 +118,7 @@ def _engine(answers: Answers) -> str:
 
 
 def _after_security(answers: Answers) -> int:
-    middleware = answers.settings.get("MIDDLEWARE", [])
+    middleware = answers.settings.get("MIDDLEWARE", [SECURITY])
     return middleware.index(SECURITY) + 1 if SECURITY in middleware else 0
 
 
