@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from ferryman.destination import REHEARSAL, Destination
@@ -55,6 +56,7 @@ class Stage:
     folder: Path
     log: Log
     words: int = 0
+    run: str = field(default_factory=lambda: token_hex(4))  # a word of an earlier run is in the engine's build cache
     made: list[str] = field(default_factory=list)
 
     @property
@@ -77,8 +79,8 @@ class Stage:
         """Commit a change of one word on Harbour's page; the new revision."""
         page, self.words = self.project / PAGE, self.words + 1
         text = page.read_text(encoding="utf-8")
-        before = f"<!-- word {self.words - 1} -->"
-        after = f"<!-- word {self.words} -->\n</body>"
+        before = f"<!-- word {self.run}.{self.words - 1} -->"
+        after = f"<!-- word {self.run}.{self.words} -->\n</body>"
         page.write_text(text.replace(f"{before}\n", "").replace("</body>", after), encoding="utf-8")
         return self.commit(self.project, f"Word {self.words}")
 

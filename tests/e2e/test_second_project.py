@@ -1,4 +1,4 @@
-"""Another project, as `startproject`, `startapp` and DRF give it: `init`, commit, `rehearse`, and not a line by hand."""
+"""Another project, as `startproject`, `startapp` and DRF give it: `init`, commit, `rehearse`; not a line by hand."""
 
 from __future__ import annotations
 
