@@ -62,10 +62,14 @@ AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
 CREATE = "from django.contrib.auth.models import User; User.objects.create_superuser('anna', password='a long word')"
 
 
-def run(folder: Path, *command: str) -> str:
+def call(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return done
+
+
+def run(folder: Path, *command: str) -> str:
+    return call(folder, *command).stdout
 
 
 def execute(folder: Path, script: str) -> str:
@@ -141,7 +145,7 @@ def test_its_static_files_are_served_and_its_errors_tell_nothing(url: str) -> No
 
 def test_the_traceback_of_an_error_is_in_its_log(bakery: Path, url: str) -> None:
     assert httpx.get(f"{url}/burn/").status_code == 500
-    log = run(bakery, str(FERRYMAN), "logs", "--to", "rehearsal", "--tail", "60")
+    log = call(bakery, str(FERRYMAN), "logs", "--to", "rehearsal", "--tail", "60").stderr
     assert "Traceback (most recent call last)" in log
     assert "RuntimeError: the oven is too hot" in log
 

@@ -14,7 +14,7 @@ PINNED = {
 }
 NEWEST = {
     "gunicorn": "gunicorn>=23", "psycopg": "psycopg[binary]>=3.2", "uvicorn": "uvicorn[standard]>=0.34",
-    "whitenoise": "whitenoise>=6",
+    "psycopg2": "psycopg2-binary>=2.9", "whitenoise": "whitenoise>=6",
 }  # fmt: skip
 PIP = "pip --python /venv/bin/python install --no-cache-dir --no-compile"
 TOUCH = "find {} -exec touch --no-dereference --date=@0 {{}} +"

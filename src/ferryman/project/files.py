@@ -37,9 +37,7 @@ def planned_files(findings: Findings) -> Mapping[str, str]:
     }
     if findings.keeps_dockerfile:  # what it copies is not to be hidden from it
         del planned[posixpath.join(context, ".dockerignore")]
-    if findings.production:
-        path, text = findings.production
-        planned[path] = text
+    planned |= findings.production
     ignored = findings.gitignore
     if GITIGNORE_LINE not in ignored.split():
         planned[".gitignore"] = (

@@ -36,8 +36,9 @@ class Settings:
 class Findings:
     """A project as `init` sees it: paths are relative to the project's folder, "" is the folder itself.
 
-    `is_run`: its code was asked, not only its texts read. `production` is the path and the text of the settings module
-    that it gets, `values` are plain variables. `notes` say what was found, `unknown` what is to be checked.
+    `is_run`: its code was asked, not only its texts read. `production` are the paths and texts of the modules
+    that it gets for production, `values` are plain variables. `notes` say what was found,
+    `unknown` what is to be checked.
     """
 
     name: str
@@ -55,7 +56,8 @@ class Findings:
     unknown: tuple[str, ...] = ()
     is_run: bool = False
     needs_whitenoise: bool = False
-    production: tuple[str, str] | None = None
+    needs_psycopg2: bool = False
+    production: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -77,7 +79,7 @@ class Findings:
         server = "uvicorn" if self.is_asgi else "gunicorn"
         lacking = [] if server in names else [server]
         if not names & {"psycopg", "psycopg-binary", "psycopg2", "psycopg2-binary"}:
-            lacking.append("psycopg")
+            lacking.append("psycopg2" if self.needs_psycopg2 else "psycopg")
         if self.needs_whitenoise:
             lacking.append("whitenoise")
         return tuple(lacking)

@@ -79,6 +79,11 @@ class Answers:
     error: Failure | None = None
     failed: Mapping[str, Failure] = field(default_factory=dict)
 
+    @property
+    def failure(self) -> Failure | None:
+        """Why Django does not start with these settings."""
+        return self.error or self.failed.get("setup")
+
     def database(self, alias: str = "default") -> Mapping[str, str]:
         """The settings of one of its databases, {} when there is none."""
         found: Mapping[str, str] = self.settings.get("DATABASES", {}).get(alias, {})

@@ -68,12 +68,12 @@ class NoAnswer(Exception):
 def ask(question: Question, run: Run) -> Answers:
     """Ask, and fill one more variable each time that the settings fail for want of one.
 
-    The answers have `error` when they could not be loaded. Raises NoAnswer.
+    The answers have a `failure` when Django does not start. Raises NoAnswer.
     """
     tried: dict[str, str] = dict(question.fill)
     answers = _once(question, run)
     for _ in range(TRIES):
-        if answers.error is None:
+        if answers.failure is None:
             break
         missing = _missing(answers, tried)
         if not missing:
@@ -91,14 +91,14 @@ def ask_for_sources(question: Question, answers: Answers, run: Run) -> Answers |
     names = [name for name in answers.variables if name not in question.given and WORTH_FILLING.search(name)]
     fill = {name: f"survey-{name.lower().replace('_', '-')}-value" for name in names}
     again = _once(replace(question, fill={**answers.filled, **fill}), run)
-    return None if again.error else again
+    return None if again.failure else again
 
 
 def _missing(answers: Answers, tried: Mapping[str, str]) -> dict[str, str]:
     """The variables that the failure names, else the last one that was read without a default."""
-    assert answers.error is not None  # noqa: S101 - the caller looked
+    assert answers.failure is not None  # noqa: S101 - the caller looked
     empty = [v for v in answers.variables.values() if v.default is None and v.name not in {**tried, **answers.filled}]
-    named = set(re.findall(r"[A-Za-z][A-Za-z0-9_]+", answers.error.message))
+    named = set(re.findall(r"[A-Za-z][A-Za-z0-9_]+", answers.failure.message))
     found = [variable for variable in empty if variable.name in named] or empty[-1:]
     return {variable.name: variable.forms[0] if variable.forms else "" for variable in found}
 

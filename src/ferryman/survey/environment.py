@@ -42,9 +42,7 @@ def make(folder: Path, copy: Path, wanted: Wanted) -> tuple[Path, str]:
 
     `folder` is the project's, which keeps the environment under `.ferryman/`; `copy` is what is installed from.
     """
-    uv = shutil.which("uv", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))))
-    if not uv:
-        raise NoEnvironment('uv is not installed: pip install "ferryman[checks]"')
+    uv = find_uv()
     home = folder.resolve() / CACHE / "venv"
     python = home / "bin" / "python"
     mark = home / "ferryman-survey.json"
@@ -55,6 +53,19 @@ def make(folder: Path, copy: Path, wanted: Wanted) -> tuple[Path, str]:
     _fill(uv, home, copy, wanted)
     mark.write_text(stated, encoding="utf-8")
     return python, _version(python)
+
+
+def install(python: Path, words: Sequence[str], copy: Path) -> None:
+    """Add packages to an environment; NoEnvironment when they can't be installed."""
+    _run([find_uv(), "pip", "install", "--quiet", "--python", str(python), *words], copy)
+
+
+def find_uv() -> str:
+    """The program, beside this Python or on PATH; NoEnvironment when it is not installed."""
+    uv = shutil.which("uv", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))))
+    if not uv:
+        raise NoEnvironment('uv is not installed: pip install "ferryman[checks]"')
+    return uv
 
 
 def _fill(uv: str, home: Path, copy: Path, wanted: Wanted) -> None:

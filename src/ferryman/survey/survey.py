@@ -12,7 +12,7 @@ from pathlib import Path
 from ferryman.survey import workspace
 from ferryman.survey.answers import Answers, Failure
 from ferryman.survey.asking import GIVEN, NoAnswer, Question, Run, ask, ask_for_sources, in_python
-from ferryman.survey.environment import NoEnvironment, Wanted, make
+from ferryman.survey.environment import NoEnvironment, Wanted, install, make
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Survey:
         loaded: list[tuple[Candidate, Answers]] = []
         for candidate in candidates:
             answers = self.ask(candidate.module)
-            if answers is None or answers.error:
+            if answers is None or answers.failure:
                 continue
             loaded.append((candidate, answers))
             if not answers.settings.get("DEBUG"):
@@ -62,8 +62,8 @@ class Survey:
         except NoAnswer as error:
             self.failures[module] = Failure("NoAnswer", str(error))
             return None
-        if answers.error:
-            self.failures[module] = answers.error
+        if answers.failure:
+            self.failures[module] = answers.failure
         return answers
 
     def sources(self, answers: Answers) -> Answers | None:
@@ -72,6 +72,10 @@ class Survey:
             return ask_for_sources(self._question(answers.module), answers, self._run(GIVEN))
         except NoAnswer:
             return None
+
+    def install(self, words: Sequence[str]) -> None:
+        """Add packages to its environment; NoEnvironment when they can't be installed."""
+        install(self.interpreter, words, self.copy)
 
     def add(self, texts: Mapping[str, str]) -> None:
         """Put planned files into the copy, to try them."""

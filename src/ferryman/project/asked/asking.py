@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ferryman.errors import Refused
 from ferryman.packaging.pythons import find_bounds
+from ferryman.packaging.removed import older_python
 from ferryman.project.asked.candidates import find_candidates
 from ferryman.project.asked.health import choose_health
-from ferryman.project.asked.lacks import Lacks, find_lacks
-from ferryman.project.asked.production import module_beside, production_settings
+from ferryman.project.asked.lacks import Lacks, find_lacks, needs_psycopg2
+from ferryman.project.asked.production import HEALTH_CHECK, health_beside, module_beside, production_settings
 from ferryman.project.asked.read import with_production
 from ferryman.project.asked.refusals import why_refused
 from ferryman.project.asked.settled import settled
@@ -31,6 +32,24 @@ def ask_project(folder: Path, findings: Findings, texts: Mapping[str, str]) -> F
     3. What they lack; a module beside them sets it, and is asked in their place. 4. The health path, by calling.
     What can't be run is said first among the questions, and the texts' guesses stay. Raises Refused.
     """
+    try:
+        return _run(folder, findings, texts)
+    except NoEnvironment as error:
+        return _not_run(findings, f"its packages can't be installed here: {error}")
+    except OlderPython as older:
+        note = f"Python {older.python}: the project imports {older.module}, which {findings.python} does not have"
+        return ask_project(folder, replace(findings, python=older.python, notes=(*findings.notes, note)), texts)
+
+
+class OlderPython(Exception):
+    """The project imports a module that Python itself no longer has."""
+
+    def __init__(self, module: str, python: str) -> None:
+        super().__init__(module)
+        self.module, self.python = module, python
+
+
+def _run(folder: Path, findings: Findings, texts: Mapping[str, str]) -> Findings:
     manage = findings.manage or ""
     wanted = Wanted(
         findings.dependencies,
@@ -38,16 +57,17 @@ def ask_project(folder: Path, findings: Findings, texts: Mapping[str, str]) -> F
         find_bounds(texts, (manage, findings.dependencies.folder)),
         (*(NEWEST[name] for name in findings.lacking), "whitenoise>=6"),
     )
-    try:
-        with surveyed(Subject(folder, manage, wanted)) as survey:
-            return _asked(survey, findings, texts)
-    except NoEnvironment as error:
-        return _not_run(findings, f"its packages can't be installed here: {error}")
+    with surveyed(Subject(folder, manage, wanted)) as survey:
+        return _asked(survey, findings, texts)
 
 
 def _asked(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Findings:
     chosen = survey.choose(find_candidates(texts, findings))
     if chosen is None:
+        for failure in survey.failures.values():
+            older = older_python(failure.module, survey.python)
+            if older:
+                raise OlderPython(failure.module, older)
         told = "; ".join(f"{module}: {failure}" for module, failure in survey.failures.items())
         return _not_run(findings, f"its settings can't be loaded: {told}")
     candidate, answers = chosen
@@ -55,33 +75,43 @@ def _asked(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Find
     why = why_refused(answers, survey.copy)
     if why:
         raise Refused(why.code, why.message, state="nothing was written", hint=why.hint)
+    if needs_psycopg2(answers) and "psycopg" in findings.lacking:
+        findings = replace(findings, needs_psycopg2=True)
+        survey.install([NEWEST["psycopg2"]])
     lacks = find_lacks(answers, survey.sources(answers))
-    asked = replace(findings, values=values, notes=(f"the settings are {candidate.module}: {candidate.reason}",))
-    if not lacks.is_any:
-        return _with_health(settled(asked, answers, lacks, survey.copy), answers)
-    return _with_production(survey, asked, answers, lacks, texts)
-
-
-def _with_production(
-    survey: Survey, findings: Findings, answers: Answers, lacks: Lacks, texts: Mapping[str, str]
-) -> Findings:
-    """Write production's settings into the copy, and ask the project with them."""
-    manage = findings.manage or ""
+    notes = (*findings.notes, f"the settings are {candidate.module}: {candidate.reason}")
+    asked = replace(findings, values=values, notes=notes)
     if findings.keeps_dockerfile and "whitenoise" not in findings.dependencies.names:
         lacks = replace(lacks, static_served=False)
-    base = _path_of(answers.module, texts, manage)
+    if not lacks.is_any and choose_health(answers.health)[0]:
+        return _with_health(settled(asked, answers, lacks, survey.copy), answers)
+    return _with_production(survey, asked, answers, lacks, _path_of(answers.module, texts, findings.manage or ""))
+
+
+def _with_production(survey: Survey, findings: Findings, answers: Answers, lacks: Lacks, base: str) -> Findings:
+    """Write production's settings into the copy, and ask the project with them; with a health check where none fits."""
     module, path = module_beside(answers, base)
-    text = production_settings(answers, lacks, path)
-    survey.add({posixpath.join(manage, path): text})
-    final = survey.ask(module, findings.values)
-    if final is None or final.error:
+    manage = findings.manage or ""
+    texts = {posixpath.join(manage, path): production_settings(answers, lacks, path)}
+    final = _tried(survey, module, texts, findings)
+    if final and not final.failure and not choose_health(final.health)[0]:
+        health, beside = health_beside(module, path)
+        texts = {posixpath.join(manage, path): production_settings(answers, lacks, path, health)}
+        texts[posixpath.join(manage, beside)] = HEALTH_CHECK
+        final = _tried(survey, module, texts, findings)
+    if final is None or final.failure:
         why = survey.failures[module]
         return _not_run(findings, f"{module}, which was to set what {answers.module} lacks, can't be loaded: {why}")
     left = find_lacks(final, survey.sources(final))
     notes = tuple(f"{path} sets what the settings lack: {reason}" for reason in lacks.reasons.values())
     still = tuple(f"{reason}, also with {module}" for name, reason in left.reasons.items() if name not in lacks.reasons)
-    made = replace(findings, production=(posixpath.join(manage, path), text), notes=(*findings.notes, *notes))
+    made = replace(findings, production=texts, notes=(*findings.notes, *notes))
     return _with_health(settled(made, final, left, survey.copy), final, still)
+
+
+def _tried(survey: Survey, module: str, texts: Mapping[str, str], findings: Findings) -> Answers | None:
+    survey.add(texts)
+    return survey.ask(module, findings.values)
 
 
 def _path_of(module: str, texts: Mapping[str, str], manage: str) -> str:
@@ -97,7 +127,7 @@ def _without_debug(survey: Survey, answers: Answers) -> tuple[Answers, dict[str,
     for name in (name for name in answers.variables if "DEBUG" in name.upper()):
         for value in DEBUG_OFF:
             found = survey.ask(answers.module, {name: value})
-            if found and not found.error and not found.settings.get("DEBUG"):
+            if found and not found.failure and not found.settings.get("DEBUG"):
                 return found, {name: value}
     return answers, {}
 
@@ -114,4 +144,4 @@ def _with_health(findings: Findings, answers: Answers, questions: tuple[str, ...
 
 def _not_run(findings: Findings, reason: str) -> Findings:
     told = f"the project could not be run, so what follows is read from its text alone: {reason}"
-    return with_production(replace(findings, production=None, unknown=(told, *findings.unknown)))
+    return with_production(replace(findings, production={}, unknown=(told, *findings.unknown)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -66,6 +67,12 @@ def find_lacks(answers: Answers, sources: Answers | None) -> Lacks:
         database_variables=database or {},
         reasons=reasons,
     )
+
+
+def needs_psycopg2(answers: Answers) -> bool:
+    """Whether its Django is older than 4.2, the first one that knows psycopg 3."""
+    found = re.match(r"(\d+)\.(\d+)", answers.django)
+    return bool(found) and (int(found[1]), int(found[2])) < (4, 2)
 
 
 def takes(allowed: list[str], host: str) -> bool:

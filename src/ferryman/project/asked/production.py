@@ -69,6 +69,32 @@ if os.environ.get("SENTRY_DSN"):
 
     sentry_sdk.init(dsn=os.environ["SENTRY_DSN"], environment=os.environ.get("FERRYMAN_ENVIRONMENT"))
 """
+HEALTH_CHECKED = """
+MIDDLEWARE = ["{module}.HealthCheck", *MIDDLEWARE]  # noqa: F405
+"""
+HEALTH_MODULE = "health_production"
+HEALTH_CHECK = '''\
+"""The health check: 200 if the database answers, else 503. `ferryman init` wrote this file once; it is yours."""
+
+from django.db import connection
+from django.http import HttpResponse
+
+
+class HealthCheck:
+    """Answers /health before anything asks who is calling."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if request.path != "/health":
+            return self.get_response(request)
+        try:
+            connection.ensure_connection()
+        except Exception:
+            return HttpResponse("the database does not answer\\n", status=503, content_type="text/plain")
+        return HttpResponse("ok\\n", content_type="text/plain")
+'''
 SECURITY = "django.middleware.security.SecurityMiddleware"
 LATEST = "settings"
 
@@ -82,9 +108,16 @@ def module_beside(answers: Answers, path: str) -> tuple[str, str]:
     return f"{package}.{name}".lstrip("."), posixpath.join(posixpath.dirname(path), f"{name}.py")
 
 
-def production_settings(answers: Answers, lacks: Lacks, path: str) -> str:
-    """The text of the module that lies at `path`, below manage.py's folder."""
-    body = "".join(_parts(answers, lacks, path.count("/")))
+def health_beside(module: str, path: str) -> tuple[str, str]:
+    """The name and the path of the module with a health check, beside production's settings."""
+    package = module.rpartition(".")[0]
+    return f"{package}.{HEALTH_MODULE}".lstrip("."), posixpath.join(posixpath.dirname(path), f"{HEALTH_MODULE}.py")
+
+
+def production_settings(answers: Answers, lacks: Lacks, path: str, health: str = "") -> str:
+    """The text of the module at `path`, below manage.py's folder; `health` is a module with a health check."""
+    checked = HEALTH_CHECKED.format(module=health) if health else ""
+    body = "".join([*_parts(answers, lacks, path.count("/")), checked])
     imports = ["import os"] if "os." in body else []
     imports += ["from pathlib import Path"] if "Path(" in body else []
     imports += ["from urllib.parse import unquote, urlsplit"] if "urlsplit" in body else []

@@ -29,7 +29,7 @@ def with_production(findings: Findings) -> Findings:
     return replace(
         findings,
         settings=made,
-        production=(posixpath.join(manage, beside), production_settings(answers, lacks, beside)),
+        production={posixpath.join(manage, beside): production_settings(answers, lacks, beside)},
         needs_whitenoise=lacks.static_served and "whitenoise" not in findings.dependencies.names,
     )
 

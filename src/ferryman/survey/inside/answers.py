@@ -30,6 +30,7 @@ def settings() -> dict[str, Any]:
     """The settings that tell how the project is served."""
     from django.conf import settings as found
 
+    found.INSTALLED_APPS  # noqa: B018 - loads them; below, an AttributeError of theirs would pass for a missing setting
     told: dict[str, Any] = {name: _text(getattr(found, name, None)) for name in TEXTS}
     told.update({name: _truth(getattr(found, name, None)) for name in TRUTHS})
     told.update({name: _list(getattr(found, name, None)) for name in LISTS})

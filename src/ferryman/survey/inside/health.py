@@ -31,6 +31,17 @@ def call(paths: list[str], host: str) -> list[dict[str, Any]]:
     return [{"path": path, "down": down[path], "up": _status(path, host)} for path in down]
 
 
+def without_manifest() -> None:
+    """Static files are collected in the image alone; a storage that looks them up would refuse every page here."""
+    from django.conf import settings
+
+    plain = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    if isinstance(getattr(settings, "STORAGES", None), dict) and "staticfiles" in settings.STORAGES:
+        settings.STORAGES["staticfiles"]["BACKEND"] = plain
+    if hasattr(settings, "STATICFILES_STORAGE"):
+        settings.STATICFILES_STORAGE = plain
+
+
 def _answers_anything(host: str) -> bool:
     """True when every path has an answer, as where one page serves a whole front end."""
     return 200 <= _status("/ferryman-survey-nowhere/", host) < 300

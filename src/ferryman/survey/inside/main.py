@@ -57,6 +57,7 @@ def _answers(asked: dict[str, Any]) -> dict[str, Any]:
 
     told: dict[str, Any] = {"django": django.get_version(), "settings": answers.settings()}
     told["packages"] = answers.packages()
+    health.without_manifest()
     parts: dict[str, Callable[[], Any]] = {
         "setup": django.setup,
         "connections": answers.connections,

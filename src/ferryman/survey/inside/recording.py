@@ -206,7 +206,11 @@ def _is_asked_by_the_project() -> bool:
     frame: Any = sys._getframe(1)
     while frame is not None:
         path = frame.f_code.co_filename
-        if not path.endswith(READERS_FILES) and not any(part in path for part in READERS_FOLDERS):
+        if (
+            not path.startswith("<frozen")
+            and not path.endswith(READERS_FILES)
+            and not any(part in path for part in READERS_FOLDERS)
+        ):
             return bool(path.startswith(HERE))
         frame = frame.f_back
     return False
