@@ -72,7 +72,7 @@ def find_lacks(answers: Answers, sources: Answers | None) -> Lacks:
 def needs_psycopg2(answers: Answers) -> bool:
     """Whether its Django is older than 4.2, the first one that knows psycopg 3."""
     found = re.match(r"(\d+)\.(\d+)", answers.django)
-    return bool(found) and (int(found[1]), int(found[2])) < (4, 2)
+    return found is not None and (int(found[1]), int(found[2])) < (4, 2)
 
 
 def takes(allowed: list[str], host: str) -> bool:
