@@ -16,7 +16,8 @@ NEWEST = {
     "gunicorn": "gunicorn>=23", "psycopg": "psycopg[binary]>=3.2", "uvicorn": "uvicorn[standard]>=0.34",
     "psycopg2": "psycopg2-binary>=2.9", "whitenoise": "whitenoise>=6",
 }  # fmt: skip
-PIP = "pip --python /venv/bin/python install --no-cache-dir --no-compile"
+UV = 'pip install --no-cache-dir "uv>=0.5"'
+PIP = "uv pip install --no-cache --python /venv/bin/python"
 TOUCH = "find {} -exec touch --no-dereference --date=@0 {{}} +"
 BUILD_VARIABLES = "SECRET_KEY=only-for-the-build DATABASE_URL=sqlite://"
 COLLECT_IF_SET = (
@@ -56,7 +57,7 @@ def _libraries(findings: Findings, packages: tuple[str, ...]) -> str:
 def _dependencies(findings: Findings) -> str:
     steps = ["python -m venv --without-pip /venv", *_install(findings)]
     if findings.lacking:
-        steps.append(f"{_installer(findings)} {' '.join(json.dumps(NEWEST[name]) for name in findings.lacking)}")
+        steps.append(f"{PIP} {' '.join(json.dumps(NEWEST[name]) for name in findings.lacking)}")
     steps += ["python -m compileall -q --invalidation-mode unchecked-hash /venv/lib", TOUCH.format("/venv")]
     return (
         "# 1. Dependencies, compiled: a read-only container can't keep bytecode, and would compile at each start.\n"
@@ -80,39 +81,28 @@ def _copies(findings: Findings) -> str:
 
 
 def _install(findings: Findings) -> list[str]:
-    packaging = findings.dependencies.packaging
-    if packaging is Packaging.UV:
+    """With uv, as the survey did; Poetry and Pipenv read their own locks."""
+    found = findings.dependencies
+    if found.packaging is Packaging.UV:
         sync = "UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON_DOWNLOADS=never uv sync --frozen --no-dev --no-install-project"
-        more = "".join(f" --extra {name}" for name in findings.dependencies.extras)
-        more += "".join(f" --group {name}" for name in findings.dependencies.groups)
-        return ['pip install --no-cache-dir "uv>=0.5"', f"{sync} --no-cache{more}"]
-    if packaging is Packaging.POETRY:
-        only = ",".join(("main", *findings.dependencies.groups))
+        more = "".join(f" --extra {name}" for name in found.extras) + "".join(f" --group {n}" for n in found.groups)
+        return [UV, f"{sync} --no-cache{more}"]
+    if found.packaging is Packaging.POETRY:
+        only = ",".join(("main", *found.groups))
         return [
-            'pip install --no-cache-dir "poetry>=2"',
+            'pip install --no-cache-dir "poetry>=2" "uv>=0.5"',
             f"VIRTUAL_ENV=/venv poetry install --only {only} --no-root --no-interaction --no-cache",
         ]
-    if packaging is Packaging.PIPENV:
+    if found.packaging is Packaging.PIPENV:
         return [
-            'pip install --no-cache-dir "pipenv>=2024"',
+            'pip install --no-cache-dir "pipenv>=2024" "uv>=0.5"',
             "pipenv requirements > requirements.txt",
             f"{PIP} --requirement requirements.txt",
         ]
-    if packaging is Packaging.PYPROJECT:
-        script = (
-            "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], "
-            f"*sum((p['optional-dependencies'][e] for e in {list(findings.dependencies.extras)}), []), sep='\\n')"
-        )
-        return [f'python -c "{script}" > requirements.txt', f"{PIP} --requirement requirements.txt"]
-    if packaging is Packaging.REQUIREMENTS:
-        return [f"{PIP} --requirement {findings.dependencies.files[0]}"]
-    return [f'{PIP} "django>=5.2"']
-
-
-def _installer(findings: Findings) -> str:
-    if findings.dependencies.packaging is Packaging.UV:
-        return "uv pip install --no-cache --python /venv/bin/python"
-    return PIP
+    if found.packaging is Packaging.NONE:
+        return [UV, f'{PIP} "django>=5.2"']
+    extras = "".join(f" --extra {name}" for name in found.extras)
+    return [UV, f"{PIP} --requirement {found.files[0]}{extras}"]
 
 
 def _code(findings: Findings) -> str:

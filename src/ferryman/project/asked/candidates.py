@@ -18,8 +18,7 @@ STARTERS = ("Dockerfile", "Procfile", ".env.example")
 
 def find_candidates(texts: Mapping[str, str], findings: Findings) -> list[Candidate]:
     """Each once; those whose name says development come last."""
-    manage = findings.manage or ""
-    found = [c for c in _all(texts, findings) if module_path(texts, manage, c.module) or c.module]
+    found = [candidate for candidate in _all(texts, findings) if _is_there(candidate.module, texts, findings)]
     once = {candidate.module: candidate for candidate in reversed(found)}
     ordered = list(dict.fromkeys(candidate.module for candidate in found))
     ordered.sort(key=lambda module: bool(DEVELOPMENT.search(module.partition(".")[2] or module)))
@@ -41,6 +40,13 @@ def _all(texts: Mapping[str, str], findings: Findings) -> Iterator[Candidate]:
             yield Candidate(settings_module(texts[path]), f"{path} names it")
     yield Candidate(findings.settings.module, "manage.py names it")
     yield Candidate(settings_module(texts.get(posixpath.join(manage, "manage.py"), "")), "manage.py names it")
+
+
+def _is_there(module: str, texts: Mapping[str, str], findings: Findings) -> bool:
+    """A word after DJANGO_SETTINGS_MODULE may be anything; what manage.py names may be where no text was read."""
+    return bool(module) and (
+        module == findings.settings.module or bool(module_path(texts, findings.manage or "", module))
+    )
 
 
 def _is_below(path: str, folder: str) -> bool:

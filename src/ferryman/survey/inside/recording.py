@@ -151,7 +151,7 @@ class Recording(MutableMapping):  # type: ignore[type-arg]
         found = self._present(name)
         if found is not None:
             return traced(found, variable, is_filled=name in self._fill)
-        if name in SILENT or name not in self.variables:
+        if name not in self.variables or variable.has_default:  # nobody of the project's asks, or has a default ready
             raise KeyError(name)
         variable.is_required = True
         self._fill[name] = placeholder(name)
