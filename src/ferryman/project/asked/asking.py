@@ -105,8 +105,15 @@ def _with_production(survey: Survey, findings: Findings, answers: Answers, lacks
     left = find_lacks(final, survey.sources(final))
     notes = tuple(f"{path} sets what the settings lack: {reason}" for reason in lacks.reasons.values())
     still = tuple(f"{reason}, also with {module}" for name, reason in left.reasons.items() if name not in lacks.reasons)
-    made = replace(findings, production=texts, notes=(*findings.notes, *notes))
+    values = {**findings.values, **(_idle(answers) if lacks.database else {})}
+    made = replace(findings, production=texts, values=values, notes=(*findings.notes, *notes))
     return _with_health(settled(made, final, left, survey.copy), final, still)
+
+
+def _idle(answers: Answers) -> dict[str, str]:
+    """Variables that the project's settings require for a database which production's replace: any value does."""
+    parts = " ".join(answers.database().values())
+    return {name: value for name, value in answers.filled.items() if value in parts}
 
 
 def _tried(survey: Survey, module: str, texts: Mapping[str, str], findings: Findings) -> Answers | None:

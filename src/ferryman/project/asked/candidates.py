@@ -44,9 +44,8 @@ def _all(texts: Mapping[str, str], findings: Findings) -> Iterator[Candidate]:
 
 def _is_there(module: str, texts: Mapping[str, str], findings: Findings) -> bool:
     """A word after DJANGO_SETTINGS_MODULE may be anything; what manage.py names may be where no text was read."""
-    return bool(module) and (
-        module == findings.settings.module or bool(module_path(texts, findings.manage or "", module))
-    )
+    is_named = module == findings.settings.module
+    return bool(module) and (is_named or bool(module_path(texts, findings.manage or "", module)))
 
 
 def _is_below(path: str, folder: str) -> bool:
