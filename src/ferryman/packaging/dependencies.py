@@ -65,7 +65,7 @@ def _find_unlocked(here: Mapping[str, str], project: dict[str, Any], extras: tup
     stated = project.get("project", {})
     if "dependencies" in stated:
         more = [item for extra in extras for item in stated["optional-dependencies"][extra]]
-        names = [_name(item) for item in (*stated["dependencies"], *more)]
+        names = [name for item in (*stated["dependencies"], *more) for name in _names(item)]
         return Dependencies(Packaging.PYPROJECT, "", ("pyproject.toml",), frozenset(names), extras)
     return None
 
@@ -95,12 +95,16 @@ def _included(here: Mapping[str, str], name: str) -> list[str]:
 
 def _required(text: str) -> list[str]:
     lines = (line.strip() for line in text.splitlines())
-    return [_name(line) for line in lines if line and line[0].isalnum()]
+    return [name for line in lines if line and line[0].isalnum() for name in _names(line)]
 
 
-def _name(requirement: str) -> str:
-    found = re.match(r"[A-Za-z0-9._-]+", requirement.strip())
-    return found[0] if found else ""
+def _names(requirement: str) -> list[str]:
+    """The package, and what its extra `binary` or `c` brings beside it."""
+    found = re.match(r"([A-Za-z0-9._-]+)\s*(?:\[([^\]]*)\])?", requirement.strip())
+    if not found:
+        return []
+    extras = [extra.strip() for extra in (found[2] or "").split(",")]
+    return [found[1], *(f"{found[1]}-{extra}" for extra in extras if extra in ("binary", "c"))]
 
 
 def _pipenv(text: str) -> list[str]:

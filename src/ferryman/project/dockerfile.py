@@ -39,12 +39,12 @@ def _base(findings: Findings) -> str:
         "ENV PATH=/venv/bin:$PATH \\\n"
         "    PYTHONUNBUFFERED=1 \\\n"
         "    PYTHONDONTWRITEBYTECODE=1 \\\n"
-        f"    DJANGO_SETTINGS_MODULE={findings.settings.module}" + _libraries(findings, ("libpq5",))
+        f"    DJANGO_SETTINGS_MODULE={findings.settings.module}" + _libraries(_run_time(findings))
     )
 
 
-def _libraries(findings: Findings, packages: tuple[str, ...]) -> str:
-    if "psycopg2" not in findings.dependencies.names:
+def _libraries(packages: tuple[str, ...]) -> str:
+    if not packages:
         return ""
     return (
         "\n# hadolint ignore=DL3008\n"
@@ -52,6 +52,18 @@ def _libraries(findings: Findings, packages: tuple[str, ...]) -> str:
         f"    && apt-get install --yes --no-install-recommends {' '.join(packages)} \\\n"
         "    && rm -rf /var/lib/apt/lists/*"
     )
+
+
+def _run_time(findings: Findings) -> tuple[str, ...]:
+    """The library of PostgreSQL's client, for drivers that do not bring it."""
+    names = findings.dependencies.names
+    is_plain = "psycopg" in names and "psycopg-binary" not in names
+    return ("libpq5",) if is_plain or names & {"psycopg2", "psycopg-c"} else ()
+
+
+def _build_time(findings: Findings) -> tuple[str, ...]:
+    is_compiled = findings.dependencies.names & {"psycopg2", "psycopg-c"}
+    return ("gcc", "libc6-dev", "libpq-dev") if is_compiled else ()
 
 
 def _dependencies(findings: Findings) -> str:
@@ -62,7 +74,7 @@ def _dependencies(findings: Findings) -> str:
     return (
         "# 1. Dependencies, compiled: a read-only container can't keep bytecode, and would compile at each start.\n"
         "FROM base AS dependencies"
-        + _libraries(findings, ("gcc", "libc6-dev", "libpq-dev"))
+        + _libraries(_build_time(findings))
         + _copies(findings)
         + "\nRUN "
         + " \\\n    && ".join(steps)

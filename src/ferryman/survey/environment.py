@@ -160,5 +160,5 @@ def _why(errors: str) -> str:
     """The line of uv's that says why: the first one of its error."""
     texts = (re.sub(r"^[^A-Za-z0-9]+", "", line).strip() for line in errors.splitlines())
     lines = [text for text in texts if text]
-    marked = [line for line in lines if line.lower().startswith(("error", "because", "failed", "no solution"))]
+    marked = [line for line in lines if line.lower().startswith(("error", "cause", "because", "failed"))]
     return " ".join((marked or lines or ["no message"])[:2])[:400]

@@ -15,7 +15,7 @@ from ferryman.project.asked.health import choose_health
 from ferryman.project.asked.lacks import Lacks, find_lacks, needs_psycopg2
 from ferryman.project.asked.production import HEALTH_CHECK, health_beside, module_beside, production_settings
 from ferryman.project.asked.read import with_production
-from ferryman.project.asked.refusals import why_refused
+from ferryman.project.asked.refusals import why_not_loaded, why_refused
 from ferryman.project.asked.settled import settled
 from ferryman.project.dockerfile import NEWEST
 from ferryman.project.findings import Findings
@@ -58,16 +58,20 @@ def _run(folder: Path, findings: Findings, texts: Mapping[str, str]) -> Findings
         (*(NEWEST[name] for name in findings.lacking), "whitenoise>=6"),
     )
     with surveyed(Subject(folder, manage, wanted)) as survey:
-        return _asked(survey, findings, texts)
+        return ask_with(survey, findings, texts)
 
 
-def _asked(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Findings:
+def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Findings:
+    """The same with a survey that has begun. Raises Refused, OlderPython."""
     chosen = survey.choose(find_candidates(texts, findings))
     if chosen is None:
         for failure in survey.failures.values():
             older = older_python(failure.module, survey.python)
             if older:
                 raise OlderPython(failure.module, older)
+        why = why_not_loaded(survey.failures.values())
+        if why:
+            raise Refused(why.code, why.message, state="nothing was written", hint=why.hint)
         told = "; ".join(f"{module}: {failure}" for module, failure in survey.failures.items())
         return _not_run(findings, f"its settings can't be loaded: {told}")
     candidate, answers = chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 
 from ferryman.project.asked.lacks import Lacks
 from ferryman.survey.answers import Answers
@@ -96,13 +97,12 @@ class HealthCheck:
         return HttpResponse("ok\\n", content_type="text/plain")
 '''
 SECURITY = "django.middleware.security.SecurityMiddleware"
-LATEST = "settings"
 
 
 def module_beside(answers: Answers, path: str) -> tuple[str, str]:
     """The name and the path (below manage.py's folder) of production's module, beside the settings at `path`."""
     package, _, last = answers.module.rpartition(".")
-    name = "settings_production" if last in (LATEST, "") else f"{last}_production"
+    name = f"{last}_deployed" if re.search("prod|live|deploy", last) else f"{last}_production"
     if posixpath.basename(path) == "__init__.py":  # the settings are a package
         return f"{answers.module}.{name}", posixpath.join(posixpath.dirname(path), f"{name}.py")
     return f"{package}.{name}".lstrip("."), posixpath.join(posixpath.dirname(path), f"{name}.py")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ferryman.survey.answers import Answers
+from ferryman.survey.answers import Answers, Failure
 
 FOREIGN = {"mysql": "MySQL", "oracle": "Oracle", "microsoft": "SQL Server", "mariadb": "MariaDB"}
 ENGINES = {"mysql": "MySQL", "oracle": "Oracle", "mssql": "SQL Server", "mongo": "MongoDB", "djongo": "MongoDB"}
@@ -24,6 +25,13 @@ class Why:
 def why_refused(answers: Answers, copy: Path) -> Why | None:
     """None when nothing stands against it."""
     return _engine(answers) or _migrations(answers, copy) or _extensions(answers)
+
+
+def why_not_loaded(failures: Iterable[Failure]) -> Why | None:
+    """The reason that the settings' own failure gives; None when it may have many."""
+    if any("GDAL" in failure.message or "GEOS" in failure.message for failure in failures):
+        return _no_extension({"postgis"})
+    return None
 
 
 def _engine(answers: Answers) -> Why | None:
@@ -57,8 +65,10 @@ def _extensions(answers: Answers) -> Why | None:
     wanted = set(answers.models.get("extensions", [])) & NOT_IN_POSTGRESQL
     if "postgis" in answers.database().get("ENGINE", ""):
         wanted.add("postgis")
-    if not wanted:
-        return None
+    return _no_extension(wanted) if wanted else None
+
+
+def _no_extension(wanted: set[str]) -> Why:
     return Why(
         "extension-missing",
         f"the project needs PostgreSQL's extension {', '.join(sorted(wanted))}, which the official image does not have",
