@@ -14,6 +14,8 @@ from ferryman.survey.answers import Answers, Failure
 from ferryman.survey.asking import GIVEN, NoAnswer, Question, Run, ask, ask_for_sources, in_python
 from ferryman.survey.environment import NoEnvironment, Wanted, install, make
 
+DEBUG_OFF = ("False", "0", "")
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -21,6 +23,15 @@ class Candidate:
 
     module: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The settings that were chosen, what they say, and variables that they need for it."""
+
+    candidate: Candidate
+    answers: Answers
+    values: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -42,17 +53,32 @@ class Survey:
     python: str
     failures: dict[str, Failure] = field(default_factory=dict)
 
-    def choose(self, candidates: Sequence[Candidate]) -> tuple[Candidate, Answers] | None:
-        """The first candidate whose settings are loaded and are not for development, else the first that is loaded."""
-        loaded: list[tuple[Candidate, Answers]] = []
+    def choose(self, candidates: Sequence[Candidate]) -> Choice | None:
+        """The first candidate whose settings are loaded and are not for development, else the first that is loaded.
+
+        DEBUG may bring packages that production does not have: where a variable switches it off, that is tried, too.
+        """
+        loaded: list[Choice] = []
         for candidate in candidates:
-            answers = self.ask(candidate.module)
+            answers, values = self._without_debug(candidate.module)
             if answers is None or answers.failure:
                 continue
-            loaded.append((candidate, answers))
+            loaded.append(Choice(candidate, answers, values))
             if not answers.settings.get("DEBUG"):
                 return loaded[-1]
         return loaded[0] if loaded else None
+
+    def _without_debug(self, module: str) -> tuple[Answers | None, dict[str, str]]:
+        """What the settings say with DEBUG off, and the variable that does it, if one must."""
+        answers = self.ask(module)
+        if answers is None or not (answers.failure or answers.settings.get("DEBUG")):
+            return answers, {}
+        for name in (name for name in answers.variables if "DEBUG" in name.upper()):
+            for value in DEBUG_OFF:
+                found = self.ask(module, {name: value})
+                if found and not found.failure and not found.settings.get("DEBUG"):
+                    return found, {name: value}
+        return answers, {}
 
     def ask(self, module: str, values: Mapping[str, str] | None = None) -> Answers | None:
         """What the project says with these settings and more of the environment; None when it gives no answer."""

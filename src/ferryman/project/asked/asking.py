@@ -22,8 +22,6 @@ from ferryman.project.findings import Findings
 from ferryman.survey.answers import Answers
 from ferryman.survey.survey import NoEnvironment, Subject, Survey, Wanted, surveyed
 
-DEBUG_OFF = ("False", "0", "")
-
 
 def ask_project(folder: Path, findings: Findings, texts: Mapping[str, str]) -> Findings:
     """Run the project's settings, choose production's, write what they lack, and try it.
@@ -74,8 +72,7 @@ def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Fi
             raise Refused(why.code, why.message, state="nothing was written", hint=why.hint)
         told = "; ".join(f"{module}: {failure}" for module, failure in survey.failures.items())
         return _not_run(findings, f"its settings can't be loaded: {told}")
-    candidate, answers = chosen
-    answers, values = _without_debug(survey, answers)
+    candidate, answers = chosen.candidate, chosen.answers
     why = why_refused(answers, survey.copy)
     if why:
         raise Refused(why.code, why.message, state="nothing was written", hint=why.hint)
@@ -84,7 +81,7 @@ def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Fi
         survey.install([NEWEST["psycopg2"]])
     lacks = find_lacks(answers, survey.sources(answers))
     notes = (*findings.notes, f"the settings are {candidate.module}: {candidate.reason}")
-    asked = replace(findings, values=values, notes=notes)
+    asked = replace(findings, values=chosen.values, notes=notes)
     if findings.keeps_dockerfile and "whitenoise" not in findings.dependencies.names:
         lacks = replace(lacks, static_served=False)
     if not lacks.is_any and choose_health(answers.health)[0]:
@@ -129,18 +126,6 @@ def _path_of(module: str, texts: Mapping[str, str], manage: str) -> str:
     """The file of a module below manage.py's folder; one that is not among the texts is taken for a plain module."""
     path = module.replace(".", "/")
     return f"{path}/__init__.py" if posixpath.join(manage, path, "__init__.py") in texts else f"{path}.py"
-
-
-def _without_debug(survey: Survey, answers: Answers) -> tuple[Answers, dict[str, str]]:
-    """Where a variable switches DEBUG off, its value; settings made under DEBUG may differ in more than that."""
-    if not answers.settings.get("DEBUG"):
-        return answers, {}
-    for name in (name for name in answers.variables if "DEBUG" in name.upper()):
-        for value in DEBUG_OFF:
-            found = survey.ask(answers.module, {name: value})
-            if found and not found.failure and not found.settings.get("DEBUG"):
-                return found, {name: value}
-    return answers, {}
 
 
 def _with_health(findings: Findings, answers: Answers, questions: tuple[str, ...] = ()) -> Findings:

@@ -33,6 +33,7 @@ class Lacks:
     static_root: bool = False
     static_served: bool = False
     media_root: bool = False
+    uploads: bool = False
     logging: bool = False
     secret_variable: str = ""
     database_variables: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class Lacks:
     def is_any(self) -> bool:
         """Whether a settings module of production's own is needed."""
         wants = (self.secret_key, self.debug, self.hosts, self.database, self.static_root, self.static_served)
-        return any((*wants, self.media_root, self.logging))
+        return any((*wants, self.media_root, self.uploads, self.logging))
 
 
 def find_lacks(answers: Answers, sources: Answers | None) -> Lacks:
@@ -128,6 +129,9 @@ def _files(answers: Answers) -> dict[str, str]:
         if not any("whitenoise" in name.lower() for name in settings.get("MIDDLEWARE", [])):
             reasons["static_served"] = "nothing serves the static files"
     media = settings.get("DEFAULT_FILE_STORAGE") or settings.get("STORAGES", {}).get("default", LOCAL_STORAGE)
-    if answers.models.get("file_fields") and media == LOCAL_STORAGE and not settings.get("MEDIA_ROOT"):
-        reasons["media_root"] = "MEDIA_ROOT is empty, and models have files"
+    if answers.models.get("file_fields") and media == LOCAL_STORAGE:
+        if not settings.get("MEDIA_ROOT"):
+            reasons["media_root"] = "MEDIA_ROOT is empty, and models have files"
+        if not settings.get("FILE_UPLOAD_TEMP_DIR"):
+            reasons["uploads"] = "uploads would pass through /tmp, which has 64 MB"
     return reasons

@@ -127,7 +127,6 @@ def production_settings(answers: Answers, lacks: Lacks, path: str, health: str =
 
 def _parts(answers: Answers, lacks: Lacks, depth: int) -> list[str]:
     settings = answers.settings
-    has_files = bool(answers.models.get("file_fields")) and (lacks.media_root or settings.get("MEDIA_ROOT"))
     wanted = {
         SECRET_KEY: lacks.secret_key,
         DEBUG: lacks.debug,
@@ -137,7 +136,7 @@ def _parts(answers: Answers, lacks: Lacks, depth: int) -> list[str]:
         STATIC_ROOT.format(depth=depth): lacks.static_root,
         STATIC_SERVED.format(place=_after_security(answers)): lacks.static_served,
         MEDIA.format(depth=depth, url=_media_url(settings.get("MEDIA_URL", ""))): lacks.media_root,
-        UPLOADS: has_files and not settings.get("FILE_UPLOAD_TEMP_DIR"),
+        UPLOADS: lacks.uploads,
         LOGGING: lacks.logging,
         SENTRY: "sentry_sdk" in answers.packages and "SENTRY_DSN" not in answers.variables,
     }

@@ -10,6 +10,7 @@ from ferryman.survey.answers import Answers, Failure
 
 FOREIGN = {"mysql": "MySQL", "oracle": "Oracle", "microsoft": "SQL Server", "mariadb": "MariaDB"}
 ENGINES = {"mysql": "MySQL", "oracle": "Oracle", "mssql": "SQL Server", "mongo": "MongoDB", "djongo": "MongoDB"}
+DRIVERS = {"MySQLdb": "MySQL", "oracledb": "Oracle", "cx_Oracle": "Oracle", "mssql": "SQL Server", "djongo": "MongoDB"}
 NOT_IN_POSTGRESQL = frozenset({"postgis", "vector", "timescaledb", "postgis_raster", "postgis_topology"})
 
 
@@ -29,6 +30,10 @@ def why_refused(answers: Answers, copy: Path) -> Why | None:
 
 def why_not_loaded(failures: Iterable[Failure]) -> Why | None:
     """The reason that the settings' own failure gives; None when it may have many."""
+    for failure in failures:
+        name = next((name for word, name in DRIVERS.items() if word in failure.message), "")
+        if name:
+            return _other_engine(f"the settings use {name} ({failure})")
     if any("GDAL" in failure.message or "GEOS" in failure.message for failure in failures):
         return _no_extension({"postgis"})
     return None
@@ -40,13 +45,16 @@ def _engine(answers: Answers) -> Why | None:
         vendor = answers.connections[alias].vendor if alias in answers.connections else ""
         name = FOREIGN.get(vendor) or next((name for word, name in ENGINES.items() if word in engine), "")
         if name:
-            return Why(
-                "not-postgresql",
-                f"the database {alias} is {name} ({database.get('ENGINE')}), also with DATABASE_URL set; Ferryman runs"
-                " PostgreSQL",
-                f"have {answers.module} read DATABASE_URL, and move the data to PostgreSQL; then `ferryman init` again",
-            )
+            return _other_engine(f"the database {alias} is {name} ({engine}), also with DATABASE_URL set")
     return None
+
+
+def _other_engine(reason: str) -> Why:
+    return Why(
+        "not-postgresql",
+        f"{reason}; Ferryman runs PostgreSQL",
+        "have the settings read DATABASE_URL, and move the data to PostgreSQL; then `ferryman init` again",
+    )
 
 
 def _migrations(answers: Answers, copy: Path) -> Why | None:

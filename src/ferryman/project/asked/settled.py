@@ -48,11 +48,11 @@ def settled(findings: Findings, answers: Answers, lacks: Lacks, copy: Path) -> F
 
 
 def _below(path: str, manage: Path, copy: Path) -> str:
-    """A path of the copy as it is in the image: relative to manage.py's folder; one elsewhere as it is."""
+    """A path of the copy, or beside it, relative to manage.py's folder; one elsewhere as it is."""
     if not path:
         return ""
     whole = os.path.normpath(os.path.join(manage, path))  # noqa: PTH118 - of a copy; pathlib keeps ".." in a path
-    if not Path(whole).is_relative_to(copy):
+    if not Path(whole).is_relative_to(copy.parent):
         return posixpath.normpath(whole)
     return os.path.relpath(whole, manage)
 
