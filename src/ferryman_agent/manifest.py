@@ -133,6 +133,11 @@ class Manifest:
         return roles | {name: schedule.stop_grace for name, schedule in self.schedules.items()}
 
     @property
+    def scheme(self) -> str:
+        """How the app is reached from outside; HTTPS is not built yet."""
+        return "http"
+
+    @property
     def host_header(self) -> str:
         """What health checks send as Host."""
         return self.domain or "localhost"

@@ -15,6 +15,8 @@ from ferryman.config import load_configuration, manifest, resolve_environment, s
 from ferryman.config.positions import key_lines
 from ferryman.config.schema import schema_text
 from ferryman.errors import ConfigurationError, UsageError
+from ferryman_agent.containers import variables
+from ferryman_agent.ledger import App, Release, ReleaseState
 from ferryman_agent.manifest import parse_manifest
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -156,6 +158,24 @@ def test_the_rehearsal_has_its_own_variables_and_no_domain(tmp_path: Path) -> No
 
     assert result["env"]["values"] == {"MODE": "rehearsal", "KEPT": "1"}
     assert result["domain"] is None
+
+
+def test_the_rehearsal_gives_the_same_variables_as_a_server(tmp_path: Path) -> None:
+    text = EXAMPLE.replace("AAAA…", HOST_KEY.split()[1])
+    configuration = load_configuration(write(tmp_path, text))
+    environment = resolve_environment(configuration, "production", {"VPS_HOST": "203.0.113.7", "VPS_USERNAME": "root"})
+    app = App("harbour.production", "harbour", "production", 1, 7, 1, "a", "", None, None)
+    release = Release(app.id, 1, "ferryman/harbour", "", "", {}, 0, None, ReleaseState.HEALTHY, "")
+
+    given = {}
+    for name, section in (("rehearsal", None), ("production", environment)):
+        parsed = parse_manifest(manifest(configuration, name, section))
+        given[name] = dict(line.split("=", 1) for line in variables(app, parsed, release, {}, {}))
+
+    assert given["rehearsal"].keys() == given["production"].keys()
+    assert given["rehearsal"]["ALLOWED_HOSTS"] == "localhost,127.0.0.1,[::1]"
+    assert given["rehearsal"]["CSRF_TRUSTED_ORIGINS"] == "http://127.0.0.1:8000"
+    assert given["production"]["CSRF_TRUSTED_ORIGINS"].split(",")[0] == "http://harbour.example.com"
 
 
 TWO_ENVIRONMENTS = (
