@@ -15,6 +15,7 @@ from ferryman.config import load_configuration, manifest, resolve_environment, s
 from ferryman.config.positions import key_lines
 from ferryman.config.schema import schema_text
 from ferryman.errors import ConfigurationError, UsageError
+from ferryman.image.migrations import placeholders
 from ferryman_agent.containers import variables
 from ferryman_agent.ledger import App, Release, ReleaseState
 from ferryman_agent.manifest import parse_manifest
@@ -119,6 +120,25 @@ def test_the_manifest_is_plain_json_with_seconds_and_bytes(tmp_path: Path) -> No
         "version": 17,
         "migrate": ["python", "manage.py", "migrate", "--noinput"],
         "migrate_timeout": 600.0,
+    }
+
+
+def test_names_of_the_projects_own_travel_only_where_there_are_some(tmp_path: Path) -> None:
+    text = MINIMAL + '[app.env]\nsecret_key = "DJANGO_SECRET_KEY"\n[database]\nmigrate = ["m"]\n'
+    text += 'variables = { DB_HOST = "host", DB_URL = "url" }\n'
+    configuration = load_configuration(write(tmp_path, text))
+
+    told = manifest(configuration, "production", None)
+
+    assert told["env"]["secret_key"] == "DJANGO_SECRET_KEY"
+    assert told["database"]["variables"] == {"DB_HOST": "host", "DB_URL": "url"}
+    parsed = parse_manifest(json.loads(json.dumps(told)))
+    assert parsed.database is not None
+    assert (parsed.secret_key, parsed.database.variables["DB_URL"]) == ("DJANGO_SECRET_KEY", "url")
+    assert placeholders(configuration) == {
+        "DJANGO_SECRET_KEY": "only-to-read-the-migrations",
+        "DB_HOST": "127.0.0.1",
+        "DB_URL": "postgresql://nobody:nobody@127.0.0.1:5432/nothing",
     }
 
 

@@ -26,6 +26,7 @@ READY_LIMIT_SECONDS = 90.0
 POLL_SECONDS = 0.1
 IS_READY = ["pg_isready", "--quiet", "--host", "127.0.0.1"]
 PSQL_NO_CONNECTION = 2
+PORT = 5432
 COMPLETE = "postgres-complete"
 # psql's \\if: before the first migration the table is not there, and one call is all a deploy wants to wait for
 APPLIED = """\
@@ -64,7 +65,7 @@ class Postgres:
 
     def url(self) -> str:
         """DATABASE_URL for the app's containers."""
-        return database_url(self._app, self._folder)
+        return database_parts(self._app, self._folder)["url"]
 
     def ensure(self, database: Database) -> bool:
         """Have PostgreSQL of the wanted version up, with the app's role and database; True when something was made.
@@ -185,11 +186,14 @@ class Postgres:
         return self._redacted(errors.decode(errors="replace").strip())
 
 
-def database_url(app: App, folder: Path) -> str:
-    """DATABASE_URL for an app's containers; `folder` is the app's folder on the server."""
+def database_parts(app: App, folder: Path) -> dict[str, str]:
+    """Where an app's containers reach its database, whole (`url`, DATABASE_URL) and in parts: host, port, name, user,
+    password. `folder` is the app's folder on the server.
+    """
     user = app.id.replace(".", "_").replace("-", "_")
     password, host = read_secrets(folder)["database"], address(app, DATABASE_ADDRESS)
-    return f"postgres://{user}:{quote(password)}@{host}:5432/{user}"
+    url = f"postgres://{user}:{quote(password)}@{host}:{PORT}/{user}"
+    return {"url": url, "host": host, "port": str(PORT), "name": user, "user": user, "password": password}
 
 
 def pending(known: list[str] | None, applied: set[str]) -> list[str] | None:

@@ -7,6 +7,7 @@ import pytest
 from ferryman_agent.host import Host
 from ferryman_agent.host.database import is_unused
 from ferryman_agent.ledger import Deployment
+from ferryman_agent.secrets_file import read_secrets
 from ferryman_agent.testing import Behaviour, FakeMachine, broken_promises, carry_out, manifest
 
 APP = "shop.production"
@@ -34,6 +35,36 @@ def test_a_database_is_unused_only_where_that_is_certain(
     command: list[str], announced: list[str], recorded: set[str], expected: bool
 ) -> None:
     assert is_unused(command, announced, recorded) is expected
+
+
+def environment_of(machine: FakeMachine, role: str) -> dict[str, str]:
+    container = machine.docker.by_name[f"ferryman.{APP}.{role}.1"]
+    return dict(line.split("=", 1) for line in container.workload.environment)
+
+
+def test_the_database_and_the_secret_key_come_under_the_names_that_the_settings_read(machine: FakeMachine) -> None:
+    server = machine.agent()
+    content = manifest(env={"required": [], "values": {}, "secret_key": "DJANGO_SECRET_KEY"})
+    parts = ("url", "host", "port", "name", "user", "password")
+    content["database"]["variables"] = {f"DB_{part.upper()}": part for part in parts}
+    assert carry_out(server, machine.order("one", content), "one").state == "succeeded"
+    given, secrets = environment_of(machine, "web"), read_secrets(machine.folder / "apps" / APP)
+    assert (given["DJANGO_SECRET_KEY"], given["SECRET_KEY"]) == (secrets["secret_key"], secrets["secret_key"])
+    assert given["DB_URL"] == given["DATABASE_URL"]
+    assert (given["DB_HOST"], given["DB_PORT"]) == ("10.213.1.2", "5432")
+    assert (given["DB_NAME"], given["DB_USER"]) == ("shop_production", "shop_production")
+    assert given["DB_PASSWORD"] == secrets["database"]
+    assert broken_promises(machine, server) == []
+
+
+def test_a_part_that_the_operator_set_wins(machine: FakeMachine, server: Host) -> None:
+    content = manifest()
+    content["database"]["variables"] = {"DB_NAME": "name"}
+    server.ledger.add_environment(APP, {"DB_NAME": "other"}, "set DB_NAME")
+    machine.publish("one", Behaviour(migrations=["shop.0001"]))
+    carry_out(server, machine.order("one", content), "again")
+    container = machine.docker.by_name[f"ferryman.{APP}.web.2"]
+    assert "DB_NAME=other" in container.workload.environment
 
 
 def test_a_first_deploy_whose_migrations_went_elsewhere_fails_before_anything_starts(machine: FakeMachine) -> None:
@@ -74,6 +105,15 @@ def test_a_database_url_of_the_users_own_is_named_as_the_cause(machine: FakeMach
     failed = carry_out(server, machine.order("elsewhere"), "stored")
     assert "ferryman env unset DATABASE_URL" in str(failed.error)
     assert "db.example.com" not in str(failed.error)
+
+
+def test_names_of_the_projects_own_are_what_to_look_at(machine: FakeMachine) -> None:
+    server = machine.agent()
+    machine.publish("elsewhere", Behaviour(migrations=["shop.0001"], arrives=[]))
+    content = manifest()
+    content["database"]["variables"] = {"DB_HOST": "host", "DB_NAME": "name"}
+    failed = carry_out(server, machine.order("elsewhere", content), "elsewhere")
+    assert "use DB_HOST, DB_NAME, which [database] variables names" in str(failed.error)
 
 
 def test_migrations_that_are_recorded_in_another_schema_have_arrived(machine: FakeMachine) -> None:

@@ -93,12 +93,16 @@ def _check_arrival(transaction: Transaction, postgres: Postgres, announced: list
 
 
 def _why_unused(transaction: Transaction) -> str:
-    """What to look at: the app's own value of DATABASE_URL, or its settings."""
+    """What to look at: values of the user's own for what the agent gives, or the settings."""
+    database = transaction.manifest.database
+    names = list(database.variables) if database else []
     _, stored = transaction.host.ledger.environment(transaction.app.id, transaction.candidate.environment_version)
-    if "DATABASE_URL" in stored:
-        return "DATABASE_URL was set with `ferryman env set`, and leads elsewhere; `ferryman env unset DATABASE_URL`"
+    if found := next((name for name in ("DATABASE_URL", *names) if name in stored), None):
+        return f"{found} was set with `ferryman env set`, and may lead elsewhere; `ferryman env unset {found}`"
     if "DATABASE_URL" in transaction.manifest.values:
-        return "[app.env.values] sets DATABASE_URL, and leads elsewhere; take it out"
+        return "[app.env.values] sets DATABASE_URL, and may lead elsewhere; take it out"
+    if names:
+        return f"make DATABASES in the settings use {', '.join(names)}, which [database] variables names"
     return "make DATABASES in the settings use DATABASE_URL: is there a default such as SQLite, or a host of its own?"
 
 
