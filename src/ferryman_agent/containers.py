@@ -112,16 +112,29 @@ def variables(app: App, manifest: Manifest, release: Release, stored: dict[str, 
     hosts = [manifest.domain] if manifest.domain else ["localhost", "127.0.0.1", "[::1]", manifest.host]
     merged = {
         "ALLOWED_HOSTS": ",".join(dict.fromkeys(hosts)),
+        "CSRF_TRUSTED_ORIGINS": ",".join(_origins(manifest)),
         "FERRYMAN_APP": app.name,
         "FERRYMAN_ENVIRONMENT": app.environment,
         "FERRYMAN_RELEASE": str(release.number),
         "FERRYMAN_REVISION": release.revision,
+        "FERRYMAN_SCHEME": manifest.scheme,
         "PORT": str(manifest.web.port),
         **own,
         **manifest.values,
         **stored,
     }
     return [f"{name}={value}" for name, value in sorted(merged.items())]
+
+
+def _origins(manifest: Manifest) -> list[str]:
+    """Where forms may come from. Never empty: Django refuses to start with '' in its list.
+
+    A domain is trusted over https, too: where a proxy in front ends TLS, the browser says so and the edge does not.
+    """
+    if manifest.domain:
+        return [f"http://{manifest.domain}", f"https://{manifest.domain}"]
+    host = f"[{manifest.host}]" if ":" in manifest.host else manifest.host or "localhost"
+    return [f"{manifest.scheme}://{host}:{HOST_PORT}"]
 
 
 def app_workload(

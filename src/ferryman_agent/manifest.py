@@ -24,6 +24,8 @@ PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)+")
 URL_PATH = re.compile(r"/[!-~]*")
 STRATEGIES = ("blue-green", "recreate")
 RESERVED_ROLES = ("migrate", "postgres")  # the agent's own containers beside an app
+SECRET_KEY = "SECRET_KEY"  # noqa: S105 - the variable's name
+DATABASE_PARTS = ("url", "host", "port", "name", "user", "password")
 
 
 @dataclass(frozen=True)
@@ -79,16 +81,17 @@ class Accessory:
 
 @dataclass(frozen=True)
 class Database:
-    """PostgreSQL of a major version, and the command that migrates."""
+    """PostgreSQL of a major version, the command that migrates, and variable → the part that the app reads there."""
 
     version: int
     migrate: tuple[str, ...]
     migrate_timeout: float
+    variables: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """One app in one environment; `memory` in bytes, `cpus` in cores."""
+    """One app in one environment; `memory` in bytes, `cpus` in cores. `secret_key` is a variable's name."""
 
     app: str
     environment: str
@@ -105,6 +108,7 @@ class Manifest:
     volumes: dict[str, str]
     required: tuple[str, ...]
     values: dict[str, str]
+    secret_key: str
     database: Database | None
     retain: int
     schedules: dict[str, Schedule]
@@ -133,6 +137,11 @@ class Manifest:
         return roles | {name: schedule.stop_grace for name, schedule in self.schedules.items()}
 
     @property
+    def scheme(self) -> str:
+        """How the app is reached from outside; HTTPS is not built yet."""
+        return "http"
+
+    @property
     def host_header(self) -> str:
         """What health checks send as Host."""
         return self.domain or "localhost"
@@ -152,6 +161,10 @@ def parse_manifest(content: Any) -> Manifest:
     variables = reader.mapping("env")
     schedules, accessories = reader.mapping("schedules"), reader.mapping("accessories")
     _check_names(roles, schedules, accessories)
+    values = variables.mapping("values").strings(VARIABLE)
+    secret_key = variables.matching("secret_key", VARIABLE) if "secret_key" in variables.content else SECRET_KEY
+    database = _database(reader.mapping("database")) if reader.content.get("database") else None
+    _check_given(values, secret_key, database)
     return Manifest(
         app=reader.matching("app", NAME),
         environment=reader.matching("environment", NAME),
@@ -167,8 +180,9 @@ def parse_manifest(content: Any) -> Manifest:
         tmpfs=tuple(_matching("tmpfs", path, PATH) for path in reader.texts("tmpfs")),
         volumes=reader.volumes(),
         required=tuple(_matching("env.required", name, VARIABLE) for name in variables.texts("required")),
-        values=variables.mapping("values").strings(VARIABLE),
-        database=_database(reader.mapping("database")) if reader.content.get("database") else None,
+        values=values,
+        secret_key=secret_key,
+        database=database,
         retain=reader.whole("retain", 1, 50),
         schedules={name: _schedule(name, schedules.mapping(name)) for name in schedules.content},
         accessories={name: _accessory(name, accessories.mapping(name)) for name in accessories.content},
@@ -252,7 +266,19 @@ def _resources(reader: _Reader) -> Resources:
 def _database(reader: _Reader) -> Database:
     migrate = tuple(reader.texts("migrate"))
     version = reader.whole("version", 12, 99)
-    return Database(version, migrate, reader.number("migrate_timeout", 1, 86400))
+    variables = reader.mapping("variables").strings(VARIABLE)
+    if unknown := sorted(set(variables.values()) - set(DATABASE_PARTS)):
+        raise _bad("database.variables", f"{unknown[0]!r} is none of {', '.join(DATABASE_PARTS)}")
+    return Database(version, migrate, reader.number("migrate_timeout", 1, 86400), variables)
+
+
+def _check_given(values: dict[str, str], secret_key: str, database: Database | None) -> None:
+    """What the agent gives under a name of the app's choice has that name for itself."""
+    named = database.variables if database else {}
+    if clash := sorted(named.keys() & {*values, secret_key}):
+        raise _bad("database.variables", f"{clash[0]} has another value already")
+    if secret_key != SECRET_KEY and secret_key in values:
+        raise _bad("env.secret_key", f"{secret_key} has another value already")
 
 
 def _bad(key: str, problem: str) -> BadRequest:

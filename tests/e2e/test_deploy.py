@@ -18,7 +18,7 @@ def shop(new_shop: Callable[..., Shop]) -> Shop:
     made = new_shop("shop")
 
     def parts(settings: dict[str, dict[str, object]]) -> None:
-        settings["database"] = {"version": 17, "migrate": ["migrate"]}
+        settings["database"] = {"version": 17, "migrate": ["migrate"], "variables": {"DB_HOST": "host"}}
         settings["app"] |= {"retain": RETAIN, "volumes": {"media": "/app/media"}}
         settings["app"]["resources"] = {"memory": "96m", "cpus": 0.5, "pids": 64}
         settings["app"]["roles"] |= {"worker": {"command": ["worker"], "stop_grace": "1s"}}  # type: ignore[operator]
@@ -148,6 +148,7 @@ def test_a_variable_that_is_required_is_set_before_the_deploy(shop: Shop) -> Non
     assert variables["CERTIFICATE"] == "line one\nline two"
     assert "OLD" not in variables
     assert variables["DATABASE_URL"].startswith("postgres://shop_production:")
+    assert f"@{variables['DB_HOST']}:5432/" in variables["DATABASE_URL"]
     assert (variables["FERRYMAN_RELEASE"], len(variables["SECRET_KEY"]) >= 50) == ("4", True)
 
 

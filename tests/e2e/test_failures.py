@@ -68,6 +68,17 @@ FAULTS = {
         after="pull",
         limit=MIGRATE_LIMIT_SECONDS,
     ),
+    "migrates another database": Fault(
+        {"migrations": ["shop.0002_cart"], "migrate": "elsewhere"},
+        (
+            "[database-not-used]",
+            "none of 1 announced migrations",
+            "shop.0002_cart",
+            "hint: make DATABASES",
+            "| migrating",
+        ),
+        after="pull",
+    ),
 }
 
 

@@ -15,6 +15,9 @@ from ferryman.config import load_configuration, manifest, resolve_environment, s
 from ferryman.config.positions import key_lines
 from ferryman.config.schema import schema_text
 from ferryman.errors import ConfigurationError, UsageError
+from ferryman.image.migrations import placeholders
+from ferryman_agent.containers import variables
+from ferryman_agent.ledger import App, Release, ReleaseState
 from ferryman_agent.manifest import parse_manifest
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -120,6 +123,25 @@ def test_the_manifest_is_plain_json_with_seconds_and_bytes(tmp_path: Path) -> No
     }
 
 
+def test_names_of_the_projects_own_travel_only_where_there_are_some(tmp_path: Path) -> None:
+    text = MINIMAL + '[app.env]\nsecret_key = "DJANGO_SECRET_KEY"\n[database]\nmigrate = ["m"]\n'
+    text += 'variables = { DB_HOST = "host", DB_URL = "url" }\n'
+    configuration = load_configuration(write(tmp_path, text))
+
+    told = manifest(configuration, "production", None)
+
+    assert told["env"]["secret_key"] == "DJANGO_SECRET_KEY"
+    assert told["database"]["variables"] == {"DB_HOST": "host", "DB_URL": "url"}
+    parsed = parse_manifest(json.loads(json.dumps(told)))
+    assert parsed.database is not None
+    assert (parsed.secret_key, parsed.database.variables["DB_URL"]) == ("DJANGO_SECRET_KEY", "url")
+    assert placeholders(configuration) == {
+        "DJANGO_SECRET_KEY": "only-to-read-the-migrations",
+        "DB_HOST": "127.0.0.1",
+        "DB_URL": "postgresql://nobody:nobody@127.0.0.1:5432/nothing",
+    }
+
+
 def test_schedules_and_accessories_are_told_with_their_defaults(tmp_path: Path) -> None:
     text = MINIMAL + (
         '[app.schedules.sweep]\ncron = "*/5 * * * *"\ncommand = ["sweep"]\ntime_limit = "90s"\n'
@@ -156,6 +178,24 @@ def test_the_rehearsal_has_its_own_variables_and_no_domain(tmp_path: Path) -> No
 
     assert result["env"]["values"] == {"MODE": "rehearsal", "KEPT": "1"}
     assert result["domain"] is None
+
+
+def test_the_rehearsal_gives_the_same_variables_as_a_server(tmp_path: Path) -> None:
+    text = EXAMPLE.replace("AAAA…", HOST_KEY.split()[1])
+    configuration = load_configuration(write(tmp_path, text))
+    environment = resolve_environment(configuration, "production", {"VPS_HOST": "203.0.113.7", "VPS_USERNAME": "root"})
+    app = App("harbour.production", "harbour", "production", 1, 7, 1, "a", "", None, None)
+    release = Release(app.id, 1, "ferryman/harbour", "", "", {}, 0, None, ReleaseState.HEALTHY, "")
+
+    given = {}
+    for name, section in (("rehearsal", None), ("production", environment)):
+        parsed = parse_manifest(manifest(configuration, name, section))
+        given[name] = dict(line.split("=", 1) for line in variables(app, parsed, release, {}, {}))
+
+    assert given["rehearsal"].keys() == given["production"].keys()
+    assert given["rehearsal"]["ALLOWED_HOSTS"] == "localhost,127.0.0.1,[::1]"
+    assert given["rehearsal"]["CSRF_TRUSTED_ORIGINS"] == "http://127.0.0.1:8000"
+    assert given["production"]["CSRF_TRUSTED_ORIGINS"].split(",")[0] == "http://harbour.example.com"
 
 
 TWO_ENVIRONMENTS = (

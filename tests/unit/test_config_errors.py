@@ -205,6 +205,28 @@ BROKEN = {
         "ferryman.toml:5: [app.context]: is a table; "
         'allowed: a path below the folder it is in, without ".."; "." is the folder',
     ),
+    "no part of a database": (
+        APP + WEB + '[database]\nmigrate = ["m"]\nvariables = { DB_HOST = "hostname" }\n',
+        'ferryman.toml:7: [database.variables] DB_HOST: "hostname" can\'t be used; '
+        'allowed: "url", "host", "port", "name", "user", "password"',
+    ),
+    "a variable that the agent gives anyway": (
+        APP + WEB + '[database]\nmigrate = ["m"]\nvariables = { PORT = "port" }\n',
+        "ferryman.toml:7: [database.variables] PORT: the agent gives PORT already; allowed: another name",
+    ),
+    "a variable with a value of its own": (
+        APP + WEB + '[database]\nmigrate = ["m"]\nvariables = { DB_HOST = "host" }\n'
+        '[app.env.values]\nDB_HOST = "db.example.com"\n',
+        "ferryman.toml:7: [database.variables] DB_HOST: DB_HOST stands in [app.env.values], too; allowed: another name",
+    ),
+    "a variable that is asked for": (
+        APP + WEB + '[app.env]\nrequired = ["KEY"]\nsecret_key = "KEY"\n',
+        "ferryman.toml:7: [app.env] secret_key: KEY stands in [app.env] required, too; allowed: another name",
+    ),
+    "the secret key as a part of the database": (
+        APP + WEB + '[app.env]\nsecret_key = "KEY"\n[database]\nmigrate = ["m"]\nvariables = { KEY = "url" }\n',
+        "ferryman.toml:9: [database.variables] KEY: is [app.env] secret_key, too; allowed: another name",
+    ),
 }
 
 

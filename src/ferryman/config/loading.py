@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ferryman.config.fields import NAME_PATTERN
+from ferryman.config.given import clashes
 from ferryman.config.models import Configuration
 from ferryman.config.positions import key_lines
 from ferryman.config.problems import Problem, Source, configuration_error
@@ -39,7 +40,7 @@ def parse_configuration(text: str, path: Path) -> Configuration:
 def _checked(source: Source) -> Configuration:
     problems: list[Problem] = []
     found = Configuration.read(source.data, Place((), problems, is_unresolved=True))
-    problems += [*broken_variables(source.data), *_names(source.data), *_domains(source.data)]
+    problems += [*broken_variables(source.data), *_names(source.data), *_domains(source.data), *clashes(source.data)]
     if problems:
         raise configuration_error(source, problems)
     return Configuration(**vars(found), source=source)

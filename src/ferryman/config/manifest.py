@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from ferryman.config.models import Configuration, Environment
+from ferryman.config.given import SECRET_KEY
+from ferryman.config.models import Configuration, Database, Environment, Variables
 
 REHEARSAL_HOST = "127.0.0.1"
+
+# What came to the manifest later is left out where it is the default: a release of before stays as it is.
+
+
+def _secret_key(variables: Variables) -> dict[str, str]:
+    return {} if variables.secret_key == SECRET_KEY else {"secret_key": variables.secret_key}
+
+
+def _database(database: Database) -> dict[str, Any]:
+    found = database.as_dict()
+    if not found["variables"]:
+        del found["variables"]
+    return found
 
 
 def manifest(configuration: Configuration, environment_name: str, environment: Environment | None) -> dict[str, Any]:
@@ -32,7 +46,7 @@ def manifest(configuration: Configuration, environment_name: str, environment: E
         "read_only": app.read_only,
         "tmpfs": list(app.tmpfs),
         "volumes": dict(app.volumes),
-        "env": {"required": list(app.env.required), "values": values},
-        "database": configuration.database.as_dict() if configuration.database else None,
+        "env": {"required": list(app.env.required), "values": values, **_secret_key(app.env)},
+        "database": _database(configuration.database) if configuration.database else None,
         "retain": app.retain,
     }

@@ -33,6 +33,7 @@ from ferryman.config.fields import (
     VARIABLES,
     VOLUMES,
 )
+from ferryman.config.given import PARTS, SECRET_KEY
 from ferryman.config.problems import Source
 from ferryman.config.section import Array, Choice, Integer, Part, Section, Share, Table, Text, Truth, WrongTable, key
 
@@ -95,6 +96,7 @@ class Variables(Section):
         "Plain values that are no secrets",
         {},
     )
+    secret_key: str = key(VARIABLE_NAME, "The variable that the settings read the secret key from", SECRET_KEY)
 
 
 class Schedule(Section):
@@ -160,6 +162,11 @@ class Database(Section):
     version: int = key(Integer("an integer from 14 to 17", 14, 17), "PostgreSQL's major version", 17)
     migrate: tuple[str, ...] = key(NON_EMPTY_COMMAND, "The command that runs the pending migrations")
     migrate_timeout: float = key(DURATION, "How long the migrations may take", "10m")
+    variables: dict[str, str] = key(
+        Table('a table of parts, such as DB_HOST = "host"', VARIABLE_NAME, Choice(*PARTS)),
+        "Variables of the settings, and which part of the database each is given",
+        {},
+    )
 
 
 class EnvironmentSection(Section):

@@ -17,7 +17,7 @@ from ferryman.errors import DeployFailed, Refused, UsageError
 from ferryman.git.export import export_tree, export_working_tree
 from ferryman.git.repository import commit_time, dirty_files, find_repository, resolve_revision
 from ferryman.image.dockerfile import without_pins
-from ferryman.image.migrations import Migrations, read_migrations
+from ferryman.image.migrations import Migrations, placeholders, read_migrations
 from ferryman.process import OnLine, answer, watch
 
 LABEL_REVISION = "org.opencontainers.image.revision"
@@ -72,7 +72,7 @@ class BuildRequest:
             context=app.context,
             dockerfile=app.dockerfile,
             migrate=tuple(database.migrate) if database else (),
-            variables=dict.fromkeys(app.env.required, "unset") | app.env.values,
+            variables=placeholders(configuration),
             revision=revision,
             platform=app.platform or "",
         )

@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ferryman.config import Configuration
+from ferryman.config.given import PARTS
 from ferryman.process import answer
 
 TIMEOUT_SECONDS = 60.0
@@ -20,7 +22,7 @@ SCRIPT = (
 )
 PLACEHOLDERS = {
     "SECRET_KEY": "only-to-read-the-migrations",
-    "DATABASE_URL": "postgresql://nobody:nobody@127.0.0.1:5432/nothing",
+    "DATABASE_URL": PARTS["url"],
 }
 
 
@@ -30,6 +32,13 @@ class Migrations:
 
     known: tuple[str, ...] | None
     reason: str = ""
+
+
+def placeholders(configuration: Configuration) -> dict[str, str]:
+    """The app's plain values, and something in the place of what only a server has, under the names that it reads."""
+    env, database = configuration.app.env, configuration.database
+    named = {name: PARTS[part] for name, part in database.variables.items()} if database else {}
+    return dict.fromkeys(env.required, "unset") | {env.secret_key: PLACEHOLDERS["SECRET_KEY"]} | named | env.values
 
 
 def read_migrations(

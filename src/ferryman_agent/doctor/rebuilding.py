@@ -22,7 +22,7 @@ LOST = (
     "the answers to requests that are repeated",
     "reports that wait for Harbour, and its address and token: `ferryman server reports`",
 )
-SECRET = ("SECRET_KEY", "DATABASE_URL")  # the agent's own, made of secrets.json
+SECRET = ("SECRET_KEY", "DATABASE_URL")  # the agent's own, made of secrets.json, as are those of the manifest's names
 
 
 @dataclass
@@ -220,9 +220,11 @@ class _App:
         lines = self.copy.variables.get(release.number)
         if lines is None:
             return None
-        own = variables(self._app(), parse_manifest(release.manifest), release, {}, {})
+        manifest = parse_manifest(release.manifest)
+        own = variables(self._app(), manifest, release, {}, {})
+        secret = {*SECRET, manifest.secret_key, *(manifest.database.variables if manifest.database else ())}
         pairs = [line.partition("=") for line in lines if line not in own]
-        return {name: value for name, _, value in pairs if name not in SECRET}
+        return {name: value for name, _, value in pairs if name not in secret}
 
 
 def accessories(app_id: str, containers: list[FoundContainer], copied: list[dict[str, Any]]) -> list[dict[str, Any]]:

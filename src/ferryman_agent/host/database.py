@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,6 +26,7 @@ READY_LIMIT_SECONDS = 90.0
 POLL_SECONDS = 0.1
 IS_READY = ["pg_isready", "--quiet", "--host", "127.0.0.1"]
 PSQL_NO_CONNECTION = 2
+PORT = 5432
 COMPLETE = "postgres-complete"
 # psql's \\if: before the first migration the table is not there, and one call is all a deploy wants to wait for
 APPLIED = """\
@@ -33,6 +34,14 @@ SELECT to_regclass('django_migrations') IS NOT NULL AS is_there \\gset
 \\if :is_there
 SELECT app || '.' || name FROM django_migrations;
 \\endif
+"""
+# wherever a search_path of the app's own puts the table
+RECORDED = """\
+SELECT format('SELECT app || ''.'' || name FROM %I.django_migrations', nspname)
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE relname = 'django_migrations' AND relkind IN ('r', 'p', 'v') AND relpersistence <> 't' AND 2 = (
+  SELECT count(*) FROM pg_attribute WHERE attrelid = pg_class.oid AND attname IN ('app', 'name')
+) \\gexec
 """
 
 
@@ -56,7 +65,7 @@ class Postgres:
 
     def url(self) -> str:
         """DATABASE_URL for the app's containers."""
-        return database_url(self._app, self._folder)
+        return database_parts(self._app, self._folder)["url"]
 
     def ensure(self, database: Database) -> bool:
         """Have PostgreSQL of the wanted version up, with the app's role and database; True when something was made.
@@ -165,6 +174,10 @@ class Postgres:
             self._wait_until_ready()
             return set(self._query(self._user, APPLIED))
 
+    def recorded_migrations(self) -> set[str]:
+        """The same of every schema: an app may have its tables elsewhere than in `public`."""
+        return set(self._query(self._user, RECORDED))
+
     def size(self) -> int:
         """Bytes of the app's database; NotConnected, AgentError or EngineError when PostgreSQL does not run."""
         return int(self._query(self._user, "SELECT pg_database_size(current_database());")[0])
@@ -173,16 +186,33 @@ class Postgres:
         return self._redacted(errors.decode(errors="replace").strip())
 
 
-def database_url(app: App, folder: Path) -> str:
-    """DATABASE_URL for an app's containers; `folder` is the app's folder on the server."""
+def database_parts(app: App, folder: Path) -> dict[str, str]:
+    """Where an app's containers reach its database, whole (`url`, DATABASE_URL) and in parts: host, port, name, user,
+    password. `folder` is the app's folder on the server.
+    """
     user = app.id.replace(".", "_").replace("-", "_")
     password, host = read_secrets(folder)["database"], address(app, DATABASE_ADDRESS)
-    return f"postgres://{user}:{quote(password)}@{host}:5432/{user}"
+    url = f"postgres://{user}:{quote(password)}@{host}:{PORT}/{user}"
+    return {"url": url, "host": host, "port": str(PORT), "name": user, "user": user, "password": password}
 
 
 def pending(known: list[str] | None, applied: set[str]) -> list[str] | None:
     """The migrations that an image knows and the database has not; None when the image does not say."""
     return None if known is None else [name for name in known if name not in applied]
+
+
+def is_unused(command: Sequence[str], announced: list[str], recorded: set[str]) -> bool:
+    """Whether a migrate command that ended with 0 certainly did not migrate the database that has `recorded`.
+
+    Certain is it where nothing at all is recorded, or where the command had all apps to migrate, and none of the
+    announced came, although their apps are known here. Of an app without an earlier migration nobody knows whether the
+    deployed settings install it. Squashed migrations are no exception: Django records them and what they replace.
+    """
+    if not recorded:
+        return True
+    is_whole = "migrate" in command and all(word.startswith("-") for word in command[command.index("migrate") + 1 :])
+    installed = {name.partition(".")[0] for name in recorded}
+    return is_whole and recorded.isdisjoint(announced) and any(n.partition(".")[0] in installed for n in announced)
 
 
 def known_migrations(image: Image) -> list[str] | None:

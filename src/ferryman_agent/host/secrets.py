@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ferryman_agent.containers import variables
-from ferryman_agent.host.database import database_url
+from ferryman_agent.host.database import database_parts
 from ferryman_agent.ledger import App, Ledger, Release
-from ferryman_agent.manifest import Manifest
+from ferryman_agent.manifest import SECRET_KEY, Manifest
 from ferryman_agent.secrets_file import read_secrets, write_private
 
 
@@ -26,9 +26,12 @@ class Secrets:
 
     def environment(self, app: App, manifest: Manifest, release: Release) -> list[str]:
         """NAME=value for the containers of a release, secrets included."""
-        own = {"SECRET_KEY": read_secrets(self.app_folder(app.id))["secret_key"]}
+        key = read_secrets(self.app_folder(app.id))["secret_key"]
+        own = {SECRET_KEY: key, manifest.secret_key: key}
         if manifest.database:
-            own["DATABASE_URL"] = database_url(app, self.app_folder(app.id))
+            parts = database_parts(app, self.app_folder(app.id))
+            own["DATABASE_URL"] = parts["url"]
+            own |= {name: parts[part] for name, part in manifest.database.variables.items()}
         _, stored = self.ledger.environment(app.id, release.environment_version)
         return variables(app, manifest, release, stored, own)
 

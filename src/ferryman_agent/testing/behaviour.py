@@ -13,13 +13,16 @@ class Behaviour:
 
     `exits`: role → exit code right after the start. `answers` of the health check, in order, the last for ever;
     none: nothing listens. `health` is what the container's health command leads to. `stays`: migrations that are
-    applied although `migrate` exits with an error.
+    applied although `migrate` exits with an error, `arrives` those that are applied when it does not; None: all.
+    `schema`: where its tables are.
     """
 
     migrations: list[str] | None = None
     exits: dict[str, int] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=lambda: [Answer(200, "ok")])
     stays: list[str] = field(default_factory=list)
+    arrives: list[str] | None = None
+    schema: str = "public"
     migrate_hangs: bool = False
     log: str = ""
     user: str = ""
@@ -30,10 +33,20 @@ class Behaviour:
 
 @dataclass
 class FakeDatabase:
-    """What PostgreSQL keeps on its volume: roles with passwords, databases with their applied migrations."""
+    """What PostgreSQL keeps on its volume: roles with passwords, databases with their applied migrations.
+
+    `elsewhere`: database → those that are recorded in another schema than `public`.
+    """
 
     roles: dict[str, str] = field(default_factory=dict)
     databases: dict[str, set[str]] = field(default_factory=dict)
+    elsewhere: dict[str, set[str]] = field(default_factory=dict)
+
+    def record(self, database: str, schema: str, migrations: list[str]) -> None:
+        """What a migrate command applied; another server's database is nothing to this one."""
+        if database in self.databases:
+            tables = self.databases if schema == "public" else self.elsewhere
+            tables.setdefault(database, set()).update(migrations)
 
     def psql(self, database: str, statement: str) -> tuple[int, bytes, bytes]:
         """Answer the agent's own statements as psql does."""
@@ -45,6 +58,8 @@ class FakeDatabase:
             rows = [str(8 << 20)]
         elif "to_regclass" in statement:
             rows = sorted(self.databases[database])
+        elif "pg_attribute" in statement:
+            rows = sorted(self.databases[database] | self.elsewhere.get(database, set()))
         elif words[:2] == ["SELECT", "rolname"]:
             rows = list(self.roles)
         elif words[:2] == ["SELECT", "datname"]:

@@ -240,8 +240,9 @@ class FakeDocker(Engine):
             return
         url = next(line for line in found.workload.environment if line.startswith("DATABASE_URL="))
         app, name = found.workload.labels["ferryman.app"], url.rpartition("/")[2]
-        applied = self.databases[f"ferryman.{app}.postgres-17"].databases[name]
-        applied |= set(behaviour.stays if behaviour.exits.get("migrate") else behaviour.migrations or [])
+        arriving = behaviour.migrations if behaviour.arrives is None else behaviour.arrives
+        arriving = behaviour.stays if behaviour.exits.get("migrate") else arriving or []
+        self.databases[f"ferryman.{app}.postgres-17"].record(name, behaviour.schema, arriving)
         if "migrate" not in behaviour.exits:
             self.exit(found.id, 0)
 

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from postgres import Session
+
 BEHAVIOUR = json.loads(Path("/app/behaviour.json").read_text())
 
 
@@ -67,7 +69,7 @@ def database_answers() -> bool:
 
 
 def migrate() -> int:
-    """What the migrate command does."""
+    """What the migrate command does: as Django does, it records each migration, unless it uses another database."""
     print("migrating", flush=True)
     time.sleep(BEHAVIOUR.get("migrate_seconds", 0))
     if BEHAVIOUR.get("migrate") == "hang":
@@ -75,7 +77,18 @@ def migrate() -> int:
     if BEHAVIOUR.get("migrate") == "fail":
         print("relation does not exist", file=sys.stderr)
         return 3
+    if BEHAVIOUR.get("migrate") != "elsewhere" and "DATABASE_URL" in os.environ:
+        record(BEHAVIOUR.get("migrations", []))
     return 0
+
+
+def record(migrations: list[str]) -> None:
+    """Into Django's own table."""
+    with Session(os.environ["DATABASE_URL"]) as session:
+        session.execute("CREATE TABLE IF NOT EXISTS django_migrations (app text, name text)")
+        for app, name in (migration.split(".") for migration in migrations):
+            known = f"SELECT FROM django_migrations WHERE app = '{app}' AND name = '{name}'"
+            session.execute(f"INSERT INTO django_migrations SELECT '{app}', '{name}' WHERE NOT EXISTS ({known})")
 
 
 def sweep(words: list[str]) -> int:

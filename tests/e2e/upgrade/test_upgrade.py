@@ -134,6 +134,15 @@ def test_what_the_earlier_version_kept_is_there_after_a_deploy(town: Town) -> No
     shop.ferryman("run", "sweep").succeeded()
 
 
+def test_an_app_of_the_earlier_version_gets_its_database_under_names_of_its_own(town: Town) -> None:
+    shop = town.shops["market"]
+    shop.configure(lambda settings: settings["database"].update(variables={"DB_HOST": "host"}))
+    shop.deploy(word="market five").succeeded("release 5")
+    given = shop.get("/environment").json()
+    assert f"@{given['DB_HOST']}:5432/" in given["DATABASE_URL"]
+    assert (given["FERRYMAN_SCHEME"], given["CSRF_TRUSTED_ORIGINS"].split(",")[0]) == ("http", "http://market.test")
+
+
 def test_an_app_that_the_earlier_version_stopped_starts(town: Town) -> None:
     if "closed" not in town.shops:
         pytest.skip("the sample has no app that is stopped")

@@ -92,10 +92,12 @@ def test_variables_are_merged_ours_first_then_plain_then_what_the_operator_set()
         "A=plain",
         "ALLOWED_HOSTS=localhost,127.0.0.1,[::1],shop.example.com",
         "B=set",
+        "CSRF_TRUSTED_ORIGINS=http://shop.example.com:8000",
         "FERRYMAN_APP=shop",
         "FERRYMAN_ENVIRONMENT=production",
         "FERRYMAN_RELEASE=4",
         f"FERRYMAN_REVISION={4:040x}",
+        "FERRYMAN_SCHEME=http",
         "PORT=1",
         "SECRET_KEY=own",
     ]
@@ -104,6 +106,27 @@ def test_variables_are_merged_ours_first_then_plain_then_what_the_operator_set()
 def test_with_a_domain_only_it_is_an_allowed_host() -> None:
     found = variables(app(), parse_manifest(manifest(domain="shop.example.com")), release(4), {}, {})
     assert "ALLOWED_HOSTS=shop.example.com" in found
+
+
+@pytest.mark.parametrize(
+    ("domain", "host", "origins"),
+    [
+        ("shop.example.com", "203.0.113.7", "http://shop.example.com,https://shop.example.com"),
+        (None, "203.0.113.7", "http://203.0.113.7:8000"),
+        (None, "2001:db8::7", "http://[2001:db8::7]:8000"),
+        (None, "", "http://localhost:8000"),
+    ],
+)
+def test_the_origins_that_forms_may_come_from_are_never_empty(domain: str | None, host: str, origins: str) -> None:
+    found = variables(app(), parse_manifest(manifest(domain=domain, host=host)), release(4), {}, {})
+    assert f"CSRF_TRUSTED_ORIGINS={origins}" in found
+
+
+@pytest.mark.parametrize("name", ["CSRF_TRUSTED_ORIGINS", "FERRYMAN_SCHEME", "ALLOWED_HOSTS"])
+def test_a_value_of_the_users_own_wins(name: str) -> None:
+    content = manifest(env={"required": [], "values": {name: "plain"}})
+    assert f"{name}=plain" in variables(app(), parse_manifest(content), release(4), {}, {})
+    assert f"{name}=set" in variables(app(), parse_manifest(content), release(4), {name: "set"}, {})
 
 
 def test_a_container_is_fenced_in() -> None:

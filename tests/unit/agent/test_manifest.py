@@ -87,6 +87,12 @@ BAD: list[tuple[str, Any]] = [
     ("env.values", {"A=B": "x"}),
     ("env.values.A", 1),
     ("env.values.A", "a\0b"),
+    ("env.secret_key", "A-B"),
+    ("env.secret_key", None),
+    ("database.variables", ["DB_HOST"]),
+    ("database.variables", {"DB-HOST": "host"}),
+    ("database.variables.DB_HOST", "hostname"),
+    ("database.variables.DB_HOST", 5),
     ("database.version", 11),
     ("database.version", 17.5),
     ("database.migrate", "migrate"),
@@ -127,6 +133,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     content["roles"]["worker"] = {"command": [], "stop_grace": 1, "overlap": False}
     content["schedules"]["sweep"] = copy.deepcopy(SCHEDULE)
     content["accessories"]["redis"] = copy.deepcopy(ACCESSORY)
+    content["database"]["variables"] = {}
     *parents, key = path.split(".")
     place = content
     for parent in parents:
@@ -180,6 +187,30 @@ def test_a_release_of_before_schedules_and_accessories_is_read() -> None:
     del content["schedules"], content["accessories"]
     found = parse_manifest(content)
     assert (found.schedules, found.accessories) == ({}, {})
+
+
+def test_a_release_of_before_names_of_the_apps_own_is_read() -> None:
+    found = parse_manifest(manifest())
+    assert found.database is not None
+    assert (found.database.variables, found.secret_key) == ({}, "SECRET_KEY")
+
+
+@pytest.mark.parametrize(
+    ("values", "secret_key", "variables", "named"),
+    [
+        ({"DB_HOST": "x"}, "SECRET_KEY", {"DB_HOST": "host"}, "database.variables: DB_HOST"),
+        ({}, "KEY", {"KEY": "password"}, "database.variables: KEY"),
+        ({"KEY": "x"}, "KEY", {}, "env.secret_key: KEY"),
+    ],
+)
+def test_a_name_with_two_values_is_refused(
+    values: dict[str, str], secret_key: str, variables: dict[str, str], named: str
+) -> None:
+    content = manifest(env={"required": [], "values": values, "secret_key": secret_key})
+    content["database"]["variables"] = variables
+    with pytest.raises(BadRequest) as caught:
+        parse_manifest(content)
+    assert named in caught.value.message
 
 
 def test_without_a_domain_health_checks_go_to_localhost() -> None:

@@ -91,6 +91,7 @@ def two_apps(machine: FakeMachine) -> Host:
     content = manifest(accessories={"redis": copy.deepcopy(REDIS)})
     machine.docker.registry["redis:7"] = Behaviour()
     content["roles"]["worker"] = {"command": ["work"], "stop_grace": 3.0, "overlap": False}
+    content["env"]["secret_key"], content["database"]["variables"] = "DJANGO_SECRET_KEY", {"DB_PASSWORD": "password"}
     mail = manifest(app="mail", image="acme/mail", domain="mail.example.com")
     machine.publish("one", Behaviour(), image="acme/mail")
     server = machine.agent()

@@ -6,7 +6,7 @@ from ferryman_agent.containers import app_workload, container_name, database_nam
 from ferryman_agent.engine import Image
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
-from ferryman_agent.host.database import known_migrations, pending
+from ferryman_agent.host.database import Postgres, is_unused, known_migrations, pending
 from ferryman_agent.host.lookups import tail
 from ferryman_agent.host.serving import postgres_of
 from ferryman_agent.ledger import App, Release
@@ -50,6 +50,7 @@ def _migrate(transaction: Transaction, entry: StepEntry) -> None:
     1. Have PostgreSQL up, with the app's role and database.
     2. Compare what the image knows with what is applied; none pending: skip.
     3. Run the migrate command, within its limit; a non-zero exit fails the deploy.
+    4. Read again what is applied: what was announced must have arrived.
     """
     database = transaction.manifest.database
     if database is None:
@@ -67,7 +68,48 @@ def _migrate(transaction: Transaction, entry: StepEntry) -> None:
         return
     entry.detail = "the image does not say what it knows" if todo is None else _listed(todo)
     transaction.applied_before = applied
-    _run_once(transaction, database)
+    lines = _run_once(transaction, database)
+    if todo is None:
+        _look_for_any(transaction, postgres)
+    else:
+        _check_arrival(transaction, postgres, todo, lines)
+
+
+def _check_arrival(transaction: Transaction, postgres: Postgres, announced: list[str], lines: list[str]) -> None:
+    """AgentError `database-not-used` where it is certain that the command migrated something else; else a line."""
+    missing = pending(announced, postgres.applied_migrations())
+    recorded = postgres.recorded_migrations() if missing else set()
+    missing = pending(missing, recorded)
+    if not missing:
+        return
+    database, many = transaction.manifest.database, len(announced)
+    if database is None or not is_unused(database.migrate, announced, recorded):
+        text = f"{len(missing)} of {many} announced migrations did not arrive in PostgreSQL: {_listed(missing)}"
+        transaction.journal.log(text)
+        return
+    message = f"the migrate command ended with 0, but none of {many} announced migrations arrived in PostgreSQL"
+    hint = _why_unused(transaction)
+    raise AgentError("database-not-used", f"{message}: {_listed(missing)}", hint=hint, log=lines)
+
+
+def _why_unused(transaction: Transaction) -> str:
+    """What to look at: values of the user's own for what the agent gives, or the settings."""
+    database = transaction.manifest.database
+    names = list(database.variables) if database else []
+    _, stored = transaction.host.ledger.environment(transaction.app.id, transaction.candidate.environment_version)
+    if found := next((name for name in ("DATABASE_URL", *names) if name in stored), None):
+        return f"{found} was set with `ferryman env set`, and may lead elsewhere; `ferryman env unset {found}`"
+    if "DATABASE_URL" in transaction.manifest.values:
+        return "[app.env.values] sets DATABASE_URL, and may lead elsewhere; take it out"
+    if names:
+        return f"make DATABASES in the settings use {', '.join(names)}, which [database] variables names"
+    return "make DATABASES in the settings use DATABASE_URL: is there a default such as SQLite, or a host of its own?"
+
+
+def _look_for_any(transaction: Transaction, postgres: Postgres) -> None:
+    """Without a list nothing is certain: it may be no Django app. That nothing is recorded is worth a line."""
+    if not postgres.recorded_migrations():
+        transaction.journal.log("after the migrate command PostgreSQL has no migration; does the app use DATABASE_URL?")
 
 
 def _listed(names: list[str]) -> str:
@@ -76,7 +118,8 @@ def _listed(names: list[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def _run_once(transaction: Transaction, database: Database) -> None:
+def _run_once(transaction: Transaction, database: Database) -> list[str]:
+    """The last lines that it printed."""
     host, engine, limit = transaction.host, transaction.host.engine, database.migrate_timeout
     app, manifest, release = transaction.app, transaction.manifest, transaction.candidate
     name = container_name(app.id, "migrate", release.number)
@@ -95,6 +138,7 @@ def _run_once(transaction: Transaction, database: Database) -> None:
         if code != 0:
             message = f"the migrations failed with exit code {code}"
             raise AgentError("migration-failed", message, exit_code=code, log=tail(engine, name))
+        return tail(engine, name)
     finally:
         engine.remove(name)
 
