@@ -125,7 +125,10 @@ def test_code_that_was_there_before_its_linters_passes_with_a_baseline_that_shri
     assert told["black"] == ("ok", "by default; 2 on the baseline")
 
     project(tmp_path, new=UGLY)
-    assert linted(shop, made)["black"] == ("failed", "new.py: not on the baseline; `black .` puts most of it right")
+    assert linted(shop, made)["black"] == (
+        "failed",
+        "it found something in new.py; `black .` puts most of it right; not on the baseline",
+    )
     write_baseline(shop)
     assert linted(shop, made)["black"][0] == "failed", "an update adds no file"
     (tmp_path / "new.py").unlink()
@@ -174,8 +177,8 @@ def test_every_linter_names_the_files_in_which_it_finds_something(
 ) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.ruff.format]\n" if name == "ruff format" else "")
     (tmp_path / "setup.cfg").write_text("[flake8]\n[isort]\n" if name in ("flake8", "isort") else "")
-    (tmp_path / "inner").mkdir()
-    for path in ("ugly.py", "inner/ugly.py"):
+    (tmp_path / "inner" / "migrations").mkdir(parents=True)
+    for path in ("ugly.py", "inner/ugly.py", "inner/migrations/0001_ugly.py"):
         (tmp_path / path).write_text("import os\nimport abc\nx = {  'a':1 }\n")
     (tmp_path / "tidy.py").write_text(TIDY)
     here = replace(made, root=tmp_path, folder=tmp_path)

@@ -62,7 +62,7 @@ def _migrations(configuration: Configuration, environment: TestEnvironment, base
     manage = [str(environment.python), "manage.py"]
     version = configuration.database.version if configuration.database else None
     with outcomes.check("PostgreSQL") as started:
-        with database_variables(version) as database:
+        with database_variables(configuration.database) as database:
             variables = environment.with_variables(database)
             with outcomes.check("migrations complete"):
                 run([*manage, "makemigrations", "--check", "--dry-run"], folder=environment.folder, variables=variables)

@@ -25,7 +25,7 @@ def try_units(configuration: Configuration, outcomes: Outcomes) -> None:
     if environment:
         version = configuration.database.version if configuration.database else None
         with outcomes.check("PostgreSQL") as started:
-            with database_variables(version) as database:
+            with database_variables(configuration.database) as database:
                 _run(configuration, environment, environment.with_variables(database), outcomes)
             started.detail = f"version {version}" if database else "the caller's, or none"
     outcomes.finish()

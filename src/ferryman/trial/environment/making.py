@@ -21,6 +21,13 @@ from ferryman.trial.tools import find_tool, output
 
 FOLDER = Path(".ferryman", "tests")
 SETTINGS = "DJANGO_SETTINGS_MODULE"
+# What the agent gives an app, besides the database. One host: however the settings split it.
+GIVEN = {
+    "SECRET_KEY": "only-for-the-tests-" + "0123456789" * 4,
+    "ALLOWED_HOSTS": "localhost",
+    "CSRF_TRUSTED_ORIGINS": "http://localhost",
+    "PORT": "8000",
+}
 # What the lock has, for a Python that is older than the lock knows.
 UNLOCKED = ("pytest", "pytest-cov", "pytest-django", "coverage")
 
@@ -120,7 +127,6 @@ def _install_runners(install: list[str], root: Path) -> None:
 def _variables(configuration: Configuration, texts: Mapping[str, str]) -> dict[str, str]:
     """The app's own; which settings hold is manage.py's matter, or the tests'."""
     env = configuration.app.env
-    variables = placeholders(env.required, settings_texts(texts)) | env.values
-    variables |= {"SECRET_KEY": "only-for-the-tests-" + "0123456789" * 4}
+    variables = GIVEN | placeholders(env.required, settings_texts(texts)) | env.values
     variables.pop(SETTINGS, None)
     return variables

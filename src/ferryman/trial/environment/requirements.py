@@ -58,6 +58,8 @@ def find_requirements(configuration: Configuration, tree: Tree, scratch: Path) -
     if not pipeline.requirements:
         if not locked:
             add(*_from_pyproject(tree, found))
+        if found.packaging is Packaging.NONE:
+            add(["django"], {"django"})  # a project that says nothing of what it needs, needs this
         if configuration.database and not (names | found.names) & DRIVERS:
             add([NEWEST["psycopg"]], set())  # as the Dockerfile of `init` has it
     if pipeline.test_requirements:

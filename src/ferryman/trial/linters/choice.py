@@ -98,9 +98,7 @@ def _formatter(tools: Tools) -> Linter:
     is_black = tools.has("black", "black", "black-jupyter", "psf-black")
     is_ruff = "ruff format" in tools.sections or "ruff-format" in tools.hooks or tools.has("ruff", "ruff", "ruff-check")
     if is_ruff and not is_black:
-        return Linter(
-            "ruff format", ("format", "--check", *RUFF_SCOPE), ("ruff", "format", *RUFF_SCOPE), "the project's own"
-        )
+        return Linter("ruff format", ("format", "--check", "."), ("ruff", "format", "."), "the project's own")
     scope = ("--quiet", "--extend-exclude", "/migrations/", ".")
     return Linter("black", ("--check", *scope), ("black", *scope), "the project's own" if is_black else "by default")
 

@@ -19,6 +19,7 @@ from ferryman.trial.tools import call, find_tool, output
 SHOWN = 5
 # The program ended by itself, and told what it found: Black has 123 for a file that it can't read, Ruff's format 2.
 TOLD = {"ruff": (0, 1), "ruff format": (0, 1, 2), "black": (0, 1, 123), "flake8": (0, 1), "isort": (0, 1)}
+RUFF_LINE = re.compile(r"^Would reformat: (.+)$", re.MULTILINE)
 BLACK_LINE = re.compile(r"^(?:would reformat|error: cannot format) (.+?)(?:: .*)?$", re.MULTILINE)
 ISORT_LINE = re.compile(r"^ERROR: (.+?) Imports are incorrectly sorted", re.MULTILINE)
 
@@ -69,7 +70,10 @@ def format_code(configuration: Configuration) -> str:
 
 
 def find_files(linter: Linter, environment: TestEnvironment) -> frozenset[str]:
-    """The files in which it finds something, relative to the project's folder. CheckFailed when it can't be run."""
+    """The files in which it finds something, relative to the project's folder. CheckFailed when it can't be run.
+
+    Migrations are left out: they are as makemigrations writes them.
+    """
     words = [word for word in linter.words if word != "--quiet"]
     if linter.program == "ruff":
         words += ["--output-format", "json"]
@@ -84,39 +88,38 @@ def find_files(linter: Linter, environment: TestEnvironment) -> frozenset[str]:
         errors="replace",
         check=False,
     )
-    if done.returncode not in TOLD[linter.name]:
-        last = "\n".join(done.stderr.strip().splitlines()[-SHOWN:])
+    named = _paths(linter, done.stdout, done.stderr)
+    if done.returncode not in TOLD[linter.name] or bool(named) != bool(done.returncode):
+        last = "\n".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-SHOWN:])
         raise CheckFailed(f"{linter.name} ended with status {done.returncode}: {last}")
-    paths = {(environment.folder / path).resolve() for path in _paths(linter, done.stdout, done.stderr)}
+    paths = {(environment.folder / path).resolve() for path in named}
     root = environment.root.resolve()
-    return frozenset(path.relative_to(root).as_posix() for path in paths if path.is_relative_to(root))
+    inner = [path.relative_to(root) for path in paths if path.is_relative_to(root)]
+    return frozenset(path.as_posix() for path in inner if "migrations" not in path.parts)
 
 
 def _paths(linter: Linter, told: str, errors: str) -> list[str]:
-    if linter.program == "ruff":
-        return [finding["filename"] for finding in json.loads(told or "[]")]
-    if linter.name == "black":
-        return BLACK_LINE.findall(errors)
-    return ISORT_LINE.findall(errors) if linter.name == "isort" else told.splitlines()
+    if linter.program == "ruff" and told.startswith("["):
+        return [finding["filename"] for finding in json.loads(told)]
+    patterns = {"ruff format": RUFF_LINE, "black": BLACK_LINE, "isort": ISORT_LINE}
+    if linter.name in patterns:
+        return patterns[linter.name].findall(told + "\n" + errors)
+    return told.splitlines()
 
 
 def _check(linter: Linter, environment: TestEnvironment, baseline: frozenset[str], check: Check) -> None:
-    program = find_tool(linter.program, environment.bin)
-    fix = f"`{_short(linter)}` puts most of it right" if linter.fix else "it says above what"
-    if not baseline:
-        if call([program, *linter.words], folder=environment.folder) != 0:
-            raise CheckFailed(f"it found something; {fix}. For code that was there before: `{UPDATE}`")
-        check.detail = linter.reason
-        return
     found = find_files(linter, environment)
     new, stale = sorted(found - baseline), sorted(baseline - found)
     if new:
         paths = [str(environment.root / path) for path in new]
-        call([program, *(word for word in linter.words if word != "."), *paths], folder=environment.folder)
-        raise CheckFailed(f"{_listed(new)}: not on the baseline; {fix}")
+        words = [word for word in linter.words if word != "."]
+        call([find_tool(linter.program, environment.bin), *words, *paths], folder=environment.folder)
+        fix = f"`{_short(linter)}` puts most of it right" if linter.fix else "it says above what"
+        before = "not on the baseline" if baseline else f"for code that was there before: `{UPDATE}`"
+        raise CheckFailed(f"it found something in {_listed(new)}; {fix}; {before}")
     if stale:
         raise CheckFailed(f"{_listed(stale)}: nothing is found there any more; `{UPDATE}` takes it off the baseline")
-    check.detail = f"{linter.reason}; {len(baseline)} on the baseline"
+    check.detail = linter.reason + (f"; {len(baseline)} on the baseline" if baseline else "")
 
 
 def _short(linter: Linter) -> str:
