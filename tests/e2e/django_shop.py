@@ -170,6 +170,10 @@ def make_django_shop(prepared: Prepared, folder: Path, key: str, outer: OuterReg
     write_files(plan_workflows(load_configuration(folder / "ferryman.toml")), None)
     shop.git("init", "--quiet", "--initial-branch=main")
     shop.git("remote", "add", "origin", "https://github.com/acme/shop.git")
+    # Taken in first: the migration comes with the first push, and is news.
+    shop.git("add", "--all")
+    shop.git("rm", "--quiet", "--cached", "orders/migrations/0001_initial.py")
+    shop.git("commit", "--quiet", "--message", "Take the project in")
     return shop
 
 

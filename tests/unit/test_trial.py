@@ -15,7 +15,8 @@ from ferryman.errors import FerrymanError, UsageError
 from ferryman.git.repository import changed_files
 from ferryman.trial import audit, base_image
 from ferryman.trial.base_image import base_images, check_bases
-from ferryman.trial.environment import locked_requirements, source_folder
+from ferryman.trial.environment import find_requirements, source_folder
+from ferryman.trial.environment.making import project_tree
 from ferryman.trial.outcomes import CheckFailed, Outcomes
 from ferryman.trial.tools import find_tool, output, run
 
@@ -162,13 +163,20 @@ def configuration(folder: Path, more: str = "") -> Path:
     return folder / "ferryman.toml"
 
 
+def required(path: Path, scratch: Path) -> list[Path]:
+    """The files that are installed from."""
+    found = load_configuration(path)
+    calls = find_requirements(found, project_tree(found), scratch).calls
+    return [Path(word) for call in calls for word in call if word != "--requirement"]
+
+
 def test_poetrys_lock_is_read_with_markers_and_hashes(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.poetry]\nname = "shop"\n')
     (tmp_path / "poetry.lock").write_text(
         '[[package]]\nname = "django"\nversion = "5.2.1"\nfiles = [{file = "d", hash = "sha256:1"}]\n'
         '[[package]]\nname = "colorama"\nversion = "0.4"\nmarkers = "sys_platform == \'win32\'"\nfiles = []\n'
     )
-    (path,) = locked_requirements(load_configuration(configuration(tmp_path)), tmp_path)
+    (path,) = required(configuration(tmp_path), tmp_path)
     assert path.read_text() == ("django==5.2.1 \\\n    --hash=sha256:1\ncolorama==0.4 ; sys_platform == 'win32'\n")
 
 
@@ -179,13 +187,13 @@ def test_pipfiles_lock_is_read_with_hashes(tmp_path: Path) -> None:
         "develop": {"ruff": {"version": "==1"}},
     }
     (tmp_path / "Pipfile.lock").write_text(json.dumps(lock))
-    (path,) = locked_requirements(load_configuration(configuration(tmp_path)), tmp_path)
+    (path,) = required(configuration(tmp_path), tmp_path)
     assert path.read_text() == "django==5.2.1 \\\n    --hash=sha256:1\nruff==1\n"
 
 
 def test_files_that_are_named_are_taken_as_they_are(tmp_path: Path) -> None:
     path = configuration(tmp_path, '[pipeline]\nrequirements = ["locks/all.txt"]\n')
-    assert locked_requirements(load_configuration(path), tmp_path) == [tmp_path / "locks/all.txt"]
+    assert required(path, tmp_path) == [tmp_path / "locks/all.txt"]
 
 
 def test_a_source_without_manage_py_is_refused(tmp_path: Path) -> None:

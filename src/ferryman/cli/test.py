@@ -16,13 +16,29 @@ Base = Annotated[str, typer.Option("--base", help="The commit whose migrations a
 
 
 @command.command("code")
-def code(base: Base = "", config: Config = DEFAULT_CONFIG) -> None:
-    """Ruff, Black, migrations that are complete, and squawk over the SQL of the new ones."""
+def code(
+    base: Base = "",
+    update_baseline: Annotated[
+        bool,
+        typer.Option(
+            "--update-baseline", help="Write .ferryman-baseline, or take off what was put right; check nothing."
+        ),
+    ] = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """The project's linters and formatter, migrations that are complete, and squawk over the SQL of the new ones."""
     from ferryman.config import load_configuration
     from ferryman.trial.code import try_code
+    from ferryman.trial.linters import write_baseline
     from ferryman.trial.outcomes import Outcomes
 
-    try_code(load_configuration(config), base, Outcomes("Code quality", os.environ, messages.print))
+    configuration = load_configuration(config)
+    if not update_baseline:
+        try_code(configuration, base, Outcomes("Code quality", os.environ, messages.print))
+        return
+    for linter, files in write_baseline(configuration).files.items():
+        messages.print(f"{linter}: {len(files)} on the baseline")
+    messages.print("commit .ferryman-baseline")
 
 
 @command.command("unit")

@@ -225,17 +225,25 @@ class Pipeline(Section):
     """What the workflows run before a deploy."""
 
     source: str | None = key(INNER_PATH, "The folder of manage.py and the tests; the app's context without it", None)
-    python: str = key(
-        Text('a version such as "3.13"', pattern=r"3\.[0-9]{1,2}"), "The Python that lint and tests run with", "3.13"
+    python: str | None = key(
+        Text('a version such as "3.13"', pattern=r"3\.[0-9]{1,2}"),
+        "The Python that lint and tests run with; found by itself without it",
+        None,
     )
     requirements: tuple[str, ...] = key(
         PATHS, "Files with the app's locked dependencies; found by themselves without it", []
     )
-    test_requirements: tuple[str, ...] = key(PATHS, "Files with what the tests need beyond them", [])
-    lint: tuple[str, ...] = key(COMMAND, "A linter of your own, in place of Ruff and Black", [])
-    test: tuple[str, ...] = key(COMMAND, "A test command of your own, in place of pytest with coverage", [])
-    coverage: int = key(
-        Integer("an integer from 0 to 100", 0, 100), "The share of lines that the tests must reach, in percent", 80
+    test_requirements: tuple[str, ...] = key(
+        PATHS, "Files with what the tests need beyond them; found by themselves without it", []
+    )
+    lint: tuple[str, ...] = key(COMMAND, "A linter of your own, in place of the project's, or of Ruff and Black", [])
+    test: tuple[str, ...] = key(
+        COMMAND, "A test command of your own, in place of the project's runner with coverage", []
+    )
+    coverage: int | None = key(
+        Integer("an integer from 0 to 100", 0, 100),
+        "The share of lines that the tests must reach, in percent; no limit without it",
+        None,
     )
     image_budget: int = key(MEMORY, "The largest image that passes, its base included", "512m")
     base_days: int = key(

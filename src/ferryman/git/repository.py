@@ -69,12 +69,32 @@ def changed_files(repository: Path, base: str, pattern: str) -> list[str]:
 
     A `base` that the repository does not have (GitHub sends zeros for a new branch) stands for the commit before.
     """
+    start = _start(repository, base)
+    if not start:
+        return names(repository, "ls-files", "-z", "--", pattern)
+    return names(repository, "diff", "--name-only", "-z", "--diff-filter=A", start, "HEAD", "--", pattern)
+
+
+def text_before(folder: Path, base: str, name: str) -> str:
+    """Return the text that a file of the folder had at `base`, as `changed_files` takes it; "" where it had none."""
+    start = _start(folder, base)
+    status, text, _ = _git(folder, "show", "--end-of-options", f"{start}:./{name}") if start else (1, "", "")
+    return text if status == 0 else ""
+
+
+def commit_that_added(folder: Path, name: str) -> str:
+    """Return the newest commit that added a file of the folder; "" when none did."""
+    status, output, _ = _git(folder, "log", "--max-count=1", "--diff-filter=A", "--format=%H", "--", name)
+    return output.strip() if status == 0 else ""
+
+
+def _start(repository: Path, base: str) -> str:
+    """The commit that HEAD's branch left `base` at, else the one before HEAD; "" where there is none."""
     for candidate in (base, "HEAD^"):
         verify = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{candidate}^{{commit}}"]
         if candidate and _git(repository, *verify)[0] == 0:
-            merged = _git(repository, "merge-base", "--", candidate, "HEAD")[1].strip() or candidate
-            return names(repository, "diff", "--name-only", "-z", "--diff-filter=A", merged, "HEAD", "--", pattern)
-    return names(repository, "ls-files", "-z", "--", pattern)
+            return _git(repository, "merge-base", "--", candidate, "HEAD")[1].strip() or candidate
+    return ""
 
 
 def below(folder: str) -> list[str]:

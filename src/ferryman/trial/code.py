@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ferryman.config import Configuration
-from ferryman.git.repository import changed_files, find_repository
+from ferryman.git.repository import changed_files, commit_that_added, find_repository, text_before
 from ferryman.trial.environment import TestEnvironment, make_environment
+from ferryman.trial.linters import lint
+from ferryman.trial.linters.baseline import FILE, grown, parse_baseline, read_baseline
 from ferryman.trial.outcomes import Check, CheckFailed, Outcomes
 from ferryman.trial.postgresql import database_variables
-from ferryman.trial.tools import call, find_tool, output, run
+from ferryman.trial.tools import find_tool, output, run
 
 # Django writes these on purpose, and the agent sets the time limits of a migration.
 EXCLUDED = (
@@ -30,33 +32,37 @@ SCRIPT = (
 def try_code(configuration: Configuration, base: str, outcomes: Outcomes) -> None:
     """Carry the checks out. `base` is the commit whose migrations are no news; "" for the one before."""
     environment: TestEnvironment | None = None
-    with outcomes.check("dependencies"):
+    with outcomes.check("dependencies") as check:
         environment = make_environment(configuration)
+        if environment.remark:
+            check.warn(environment.remark)
     if environment:
-        _lint(configuration, environment, outcomes)
+        _lint(configuration, environment, base, outcomes)
         _migrations(configuration, environment, base, outcomes)
     outcomes.finish()
 
 
-def _lint(configuration: Configuration, environment: TestEnvironment, outcomes: Outcomes) -> None:
+def _lint(configuration: Configuration, environment: TestEnvironment, base: str, outcomes: Outcomes) -> None:
     if configuration.pipeline.lint:
         with outcomes.check("lint"):
             run(configuration.pipeline.lint, folder=configuration.root)
         return
-    # Migrations are as makemigrations writes them.
-    ruff = ["check", "--extend-exclude", "migrations", "."]
-    black = ["--check", "--quiet", "--extend-exclude", "/migrations/", "."]
-    for name, words, fix in (("ruff", ruff, "ruff check --fix ."), ("black", black, "black .")):
-        with outcomes.check(name):
-            if call([find_tool(name, environment.bin), *words], folder=environment.folder) != 0:
-                raise CheckFailed(f"it found something; `{fix}` puts most of it right")
+    lint(environment, outcomes)
+    now = read_baseline(configuration.root)
+    if now.files:
+        with outcomes.check("baseline") as check:
+            before = parse_baseline(text_before(configuration.root, base, FILE))
+            added = grown(before, now)
+            if added:
+                raise CheckFailed(f"the baseline is only allowed to shrink; added: {', '.join(added)}")
+            check.detail = f"{sum(map(len, now.files.values()))} entries in {FILE}"
 
 
 def _migrations(configuration: Configuration, environment: TestEnvironment, base: str, outcomes: Outcomes) -> None:
     manage = [str(environment.python), "manage.py"]
     version = configuration.database.version if configuration.database else None
     with outcomes.check("PostgreSQL") as started:
-        with database_variables(version) as database:
+        with database_variables(configuration.database) as database:
             variables = environment.with_variables(database)
             with outcomes.check("migrations complete"):
                 run([*manage, "makemigrations", "--check", "--dry-run"], folder=environment.folder, variables=variables)
@@ -90,10 +96,16 @@ def _new_migrations(
 ) -> list[tuple[str, str]]:
     """The app and name of each migration whose file the commits since `base` added."""
     root = find_repository(configuration.root).root.resolve()
-    added = {root / name for name in changed_files(root, base, "*/migrations/*.py")}
+    added = {root / name for name in changed_files(root, _since(configuration, base), "*/migrations/*.py")}
     if not added:
         return []
     command = [str(environment.python), "manage.py", "shell", "-c", SCRIPT]
     told = output(command, folder=environment.folder, variables=variables)
     known = next((line.removeprefix(MARK) for line in told.splitlines() if line.startswith(MARK)), "{}")
     return sorted((key[0], key[1]) for path, key in json.loads(known).items() if Path(path).resolve() in added)
+
+
+def _since(configuration: Configuration, base: str) -> str:
+    """`base`, but not one before the project was taken in: no server has the tables that earlier migrations lock."""
+    folder, name = configuration.root, configuration.path.name
+    return base if text_before(folder, base, name) else commit_that_added(folder, name) or "HEAD"

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ferryman.config.models import Database
 from ferryman.docker_command import docker_command
 from ferryman.trial.outcomes import CheckFailed
 from ferryman.trial.tools import output
@@ -48,12 +49,12 @@ def running_postgresql(version: int, network: str = "") -> Iterator[Postgresql]:
 
 
 @contextmanager
-def database_variables(version: int | None) -> Iterator[Mapping[str, str]]:
+def database_variables(database: Database | None) -> Iterator[Mapping[str, str]]:
     """DATABASE_URL of the caller, else of a PostgreSQL that is started; nothing for an app without a database."""
-    if version is None or os.environ.get("DATABASE_URL"):
+    if database is None or os.environ.get("DATABASE_URL"):
         yield {}
         return
-    with running_postgresql(version) as postgresql:
+    with running_postgresql(database.version) as postgresql:
         yield {"DATABASE_URL": postgresql.url}
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ferryman.errors import Refused
 from ferryman.packaging.pythons import find_bounds
 from ferryman.packaging.removed import older_python
 from ferryman.project.asked.candidates import find_candidates
@@ -69,13 +68,13 @@ def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Fi
                 raise OlderPython(failure.module, older)
         why = why_not_loaded(survey.failures.values())
         if why:
-            raise Refused(why.code, why.message, state="nothing was written", hint=why.hint)
+            raise why
         told = "; ".join(f"{module}: {failure}" for module, failure in survey.failures.items())
         return _not_run(findings, f"its settings can't be loaded: {told}")
     candidate, answers = chosen.candidate, chosen.answers
     why = why_refused(answers, survey.copy)
     if why:
-        raise Refused(why.code, why.message, state="nothing was written", hint=why.hint)
+        raise why
     if needs_psycopg2(answers) and "psycopg" in findings.lacking:
         findings = replace(findings, needs_psycopg2=True)
         survey.install([NEWEST["psycopg2"]])

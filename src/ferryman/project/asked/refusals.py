@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from ferryman.errors import Refused
 from ferryman.survey.answers import Answers, Failure
 
 FOREIGN = {"mysql": "MySQL", "oracle": "Oracle", "microsoft": "SQL Server", "mariadb": "MariaDB"}
 ENGINES = {"mysql": "MySQL", "oracle": "Oracle", "mssql": "SQL Server", "mongo": "MongoDB", "djongo": "MongoDB"}
 DRIVERS = {"MySQLdb": "MySQL", "oracledb": "Oracle", "cx_Oracle": "Oracle", "mssql": "SQL Server", "djongo": "MongoDB"}
 NOT_IN_POSTGRESQL = frozenset({"postgis", "vector", "timescaledb", "postgis_raster", "postgis_topology"})
+NOTHING = "nothing was written"
 
 
-@dataclass(frozen=True)
-class Why:
-    """A reason not to take a project in."""
-
-    code: str
-    message: str
-    hint: str
-
-
-def why_refused(answers: Answers, copy: Path) -> Why | None:
+def why_refused(answers: Answers, copy: Path) -> Refused | None:
     """None when nothing stands against it."""
     return _engine(answers) or _migrations(answers, copy) or _extensions(answers)
 
 
-def why_not_loaded(failures: Iterable[Failure]) -> Why | None:
+def why_not_loaded(failures: Iterable[Failure]) -> Refused | None:
     """The reason that the settings' own failure gives; None when it may have many."""
     for failure in failures:
         name = next((name for word, name in DRIVERS.items() if word in failure.message), "")
@@ -39,7 +31,7 @@ def why_not_loaded(failures: Iterable[Failure]) -> Why | None:
     return None
 
 
-def _engine(answers: Answers) -> Why | None:
+def _engine(answers: Answers) -> Refused | None:
     for alias, database in answers.settings.get("DATABASES", {}).items():
         engine = database.get("ENGINE", "").rpartition(".")[2]
         vendor = answers.connections[alias].vendor if alias in answers.connections else ""
@@ -49,36 +41,39 @@ def _engine(answers: Answers) -> Why | None:
     return None
 
 
-def _other_engine(reason: str) -> Why:
-    return Why(
+def _other_engine(reason: str) -> Refused:
+    return Refused(
         "not-postgresql",
         f"{reason}; Ferryman runs PostgreSQL",
-        "have the settings read DATABASE_URL, and move the data to PostgreSQL; then `ferryman init` again",
+        state=NOTHING,
+        hint="have the settings read DATABASE_URL, and move the data to PostgreSQL; then `ferryman init` again",
     )
 
 
-def _migrations(answers: Answers, copy: Path) -> Why | None:
+def _migrations(answers: Answers, copy: Path) -> Refused | None:
     own = [app for app in answers.models.get("unmigrated", []) if Path(app["path"]).is_relative_to(copy)]
     if not own:
         return None
-    names = ", ".join(str(app["label"]) for app in own)
-    return Why(
+    labels = [str(app["label"]) for app in own]
+    return Refused(
         "no-migrations",
-        f"these apps have models and no migrations: {names}; `migrate` would make no table for them",
-        f"python manage.py makemigrations {' '.join(str(app['label']) for app in own)}, commit, `ferryman init` again",
+        f"these apps have models and no migrations: {', '.join(labels)}; `migrate` would make no table for them",
+        state=NOTHING,
+        hint=f"python manage.py makemigrations {' '.join(labels)}, commit, `ferryman init` again",
     )
 
 
-def _extensions(answers: Answers) -> Why | None:
+def _extensions(answers: Answers) -> Refused | None:
     wanted = set(answers.models.get("extensions", [])) & NOT_IN_POSTGRESQL
     if "postgis" in answers.database().get("ENGINE", ""):
         wanted.add("postgis")
     return _no_extension(wanted) if wanted else None
 
 
-def _no_extension(wanted: set[str]) -> Why:
-    return Why(
+def _no_extension(wanted: set[str]) -> Refused:
+    return Refused(
         "extension-missing",
         f"the project needs PostgreSQL's extension {', '.join(sorted(wanted))}, which the official image does not have",
-        "use a database that has it: it must be reachable by DATABASE_URL, and [database] be left out of ferryman.toml",
+        state=NOTHING,
+        hint="use a database that has it: name it by DATABASE_URL, and leave [database] out of ferryman.toml",
     )
