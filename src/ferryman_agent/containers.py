@@ -153,7 +153,7 @@ def app_workload(
         command=tuple(role.command),
         limits=_limits(Resources(manifest.memory, manifest.cpus, manifest.pids)),
         is_read_only=manifest.read_only,
-        tmpfs=tuple(manifest.tmpfs),
+        tmpfs=manifest.tmpfs,
         volumes=volume_names(manifest),
         published={HOST_PORT: role.port} if is_published else {},
         stop_grace=min(role.stop_grace, ENGINE_STOP_SECONDS),

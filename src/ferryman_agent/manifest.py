@@ -24,6 +24,7 @@ PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._-]+)+")
 URL_PATH = re.compile(r"/[!-~]*")
 STRATEGIES = ("blue-green", "recreate")
 RESERVED_ROLES = ("migrate", "postgres")  # the agent's own containers beside an app
+TMPFS_BYTES = 64 << 20  # of a folder in memory whose size nobody says
 SECRET_KEY = "SECRET_KEY"  # noqa: S105 - the variable's name
 DATABASE_PARTS = ("url", "host", "port", "name", "user", "password")
 
@@ -91,7 +92,10 @@ class Database:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One app in one environment; `memory` in bytes, `cpus` in cores. `secret_key` is a variable's name."""
+    """One app in one environment; `memory` in bytes, `cpus` in cores.
+
+    `tmpfs` is path → bytes, `secret_key` the name of a variable.
+    """
 
     app: str
     environment: str
@@ -104,7 +108,7 @@ class Manifest:
     cpus: float
     pids: int
     read_only: bool
-    tmpfs: tuple[str, ...]
+    tmpfs: dict[str, int]
     volumes: dict[str, str]
     required: tuple[str, ...]
     values: dict[str, str]
@@ -177,7 +181,7 @@ def parse_manifest(content: Any) -> Manifest:
         cpus=resources.cpus,
         pids=resources.pids,
         read_only=reader.truth("read_only"),
-        tmpfs=tuple(_matching("tmpfs", path, PATH) for path in reader.texts("tmpfs")),
+        tmpfs=_tmpfs(reader, resources.memory),
         volumes=reader.volumes(),
         required=tuple(_matching("env.required", name, VARIABLE) for name in variables.texts("required")),
         values=values,
@@ -261,6 +265,17 @@ def _accessory(name: str, reader: _Reader) -> Accessory:
 def _resources(reader: _Reader) -> Resources:
     memory = reader.whole("memory", 6 << 20, 1 << 50)
     return Resources(memory, reader.number("cpus", 0.01, 1024), reader.whole("pids", 1, 1 << 22))
+
+
+def _tmpfs(reader: _Reader, memory: int) -> dict[str, int]:
+    """Path → bytes; of a list, which has no sizes, the usual ones. What is in them counts as the container's memory."""
+    if not isinstance(reader.content.get("tmpfs"), dict):
+        return {_matching("tmpfs", path, PATH): TMPFS_BYTES for path in reader.texts("tmpfs")}
+    sizes = reader.mapping("tmpfs")
+    found = {_matching("tmpfs", path, PATH): sizes.whole(path, 1 << 20, 1 << 50) for path in sizes.content}
+    if sum(found.values()) >= memory:
+        raise _bad("tmpfs", f"{sum(found.values()) >> 20} MiB must be less than resources.memory, {memory >> 20} MiB")
+    return found
 
 
 def _database(reader: _Reader) -> Database:

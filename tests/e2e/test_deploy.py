@@ -19,7 +19,7 @@ def shop(new_shop: Callable[..., Shop]) -> Shop:
 
     def parts(settings: dict[str, dict[str, object]]) -> None:
         settings["database"] = {"version": 17, "migrate": ["migrate"], "variables": {"DB_HOST": "host"}}
-        settings["app"] |= {"retain": RETAIN, "volumes": {"media": "/app/media"}}
+        settings["app"] |= {"retain": RETAIN, "volumes": {"media": "/app/media"}, "tmpfs": {"/tmp": "8m"}}
         settings["app"]["resources"] = {"memory": "96m", "cpus": 0.5, "pids": 64}
         settings["app"]["roles"] |= {"worker": {"command": ["worker"], "stop_grace": "1s"}}  # type: ignore[operator]
 
@@ -150,6 +150,11 @@ def test_a_variable_that_is_required_is_set_before_the_deploy(shop: Shop) -> Non
     assert variables["DATABASE_URL"].startswith("postgres://shop_production:")
     assert f"@{variables['DB_HOST']}:5432/" in variables["DATABASE_URL"]
     assert (variables["FERRYMAN_RELEASE"], len(variables["SECRET_KEY"]) >= 50) == ("4", True)
+
+
+def test_a_folder_in_memory_is_as_large_as_it_was_written(shop: Shop) -> None:
+    script = "import os; found = os.statvfs('/tmp'); print(found.f_frsize * found.f_blocks >> 20)"
+    assert shop.ferryman("exec", "--", "python", "-c", script).succeeded().stdout.text == "8\n"
 
 
 def test_variables_are_listed_without_their_values(shop: Shop) -> None:

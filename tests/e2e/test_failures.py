@@ -43,6 +43,16 @@ FAULTS = {
     "answers a redirect": Fault(
         {"health": 302}, ("[unhealthy]", "http status: 302", "hint: is [app.roles.web] health"), is_slow=True
     ),
+    "redirects to https": Fault(
+        {"health": 301, "location": "https://kiosk.test/health"},
+        ("[unhealthy]", "a redirect to https://kiosk.test/health", "hint: SECURE_SSL_REDIRECT is on"),
+        is_slow=True,
+    ),
+    "refuses its host": Fault(
+        {"health": 400},
+        ("[unhealthy]", "answers 400 to the host kiosk.test", "was given ALLOWED_HOSTS=kiosk.test"),
+        is_slow=True,
+    ),
     "hangs before it listens": Fault({"hang": True}, ("[unhealthy]", "4 s"), limit=HEALTH_LIMIT_SECONDS),
     "hangs in the health check": Fault(
         {"health_hangs": True}, ("[unhealthy]", "4 s"), limit=HEALTH_LIMIT_SECONDS, is_slow=True
@@ -127,7 +137,7 @@ def test_release_that_fails_leaves_the_old_one_serving(shop: Shop, load: Load, n
 
 def test_next_good_release_takes_over(shop: Shop, load: Load) -> None:
     before = shop.serving()
-    call = shop.deploy(word="mended")
+    call = shop.deploy(word="mended", scheme="http")
     assert shop.word() == "mended"
     assert shop.serving() > before
     assert web_of(shop) == {shop.serving()}

@@ -142,6 +142,13 @@ def test_names_of_the_projects_own_travel_only_where_there_are_some(tmp_path: Pa
     }
 
 
+def test_folders_in_memory_are_told_as_they_are_written(tmp_path: Path) -> None:
+    text = MINIMAL + '[app.tmpfs]\n"/tmp" = "256m"\n'
+    told = manifest(load_configuration(write(tmp_path, text)), "production", None)
+    assert told["tmpfs"] == {"/tmp": 256 << 20}
+    assert parse_manifest(told).tmpfs == {"/tmp": 256 << 20}
+
+
 def test_schedules_and_accessories_are_told_with_their_defaults(tmp_path: Path) -> None:
     text = MINIMAL + (
         '[app.schedules.sweep]\ncron = "*/5 * * * *"\ncommand = ["sweep"]\ntime_limit = "90s"\n'

@@ -205,6 +205,25 @@ BROKEN = {
         "ferryman.toml:5: [app.context]: is a table; "
         'allowed: a path below the folder it is in, without ".."; "." is the folder',
     ),
+    "a folder in memory without a unit": (
+        APP + 'tmpfs = { "/tmp" = 64 }\n' + WEB,
+        'ferryman.toml:4: [app.tmpfs] "/tmp": 64 has no unit; '
+        'allowed: a whole number with a unit (k, m, g), such as "256m", of at least 1m',
+    ),
+    "a folder in memory by a relative path": (
+        APP + 'tmpfs = { tmp = "64m" }\n' + WEB,
+        f"ferryman.toml:4: [app.tmpfs] tmp: this name can't be used; allowed: {MOUNT}",
+    ),
+    "folders in memory of another form": (
+        APP + 'tmpfs = "/tmp"\n' + WEB,
+        'ferryman.toml:4: [app] tmpfs: "/tmp" is a string; allowed: an array of absolute paths, such as ["/tmp"], '
+        'or a table of sizes, such as { "/tmp" = "256m" }',
+    ),
+    "folders larger than the memory that they are in": (
+        APP + 'tmpfs = { "/tmp" = "400m", "/run" = "112m" }\n' + WEB,
+        "ferryman.toml:4: [app.tmpfs]: 512 MiB in memory do not fit into [app.resources] memory, 512 MiB, "
+        "which they count for; allowed: less than that in all",
+    ),
     "no part of a database": (
         APP + WEB + '[database]\nmigrate = ["m"]\nvariables = { DB_HOST = "hostname" }\n',
         'ferryman.toml:7: [database.variables] DB_HOST: "hostname" can\'t be used; '

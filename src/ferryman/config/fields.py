@@ -9,6 +9,7 @@ from typing import Any
 from ferryman.config.quantities import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
 from ferryman.config.section import (
     Array,
+    Either,
     Integer,
     Kind,
     Mistake,
@@ -25,6 +26,7 @@ from ferryman.config.section import (
 from ferryman_agent.cron import NICKNAMES, parse_cron
 
 SMALLEST_MEMORY_BYTES = 6 * 1024 * 1024
+SMALLEST_TMPFS_BYTES = 1024 * 1024
 HOST_KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
 NAME_PATTERN = r"[a-z][a-z0-9-]{0,30}"
 
@@ -170,7 +172,7 @@ CRON_EXPRESSION = Text(
     schema={"pattern": rf"^({'|'.join(NICKNAMES)}|\S+( +\S+){{4}})$"},
 )
 INNER_PATH = Text('a path below the folder it is in, without ".."; "." is the folder', check=_inner_path)
-MOUNT_PATH = Text('an absolute path other than "/", without ".."', check=_mount_path)
+MOUNT_PATH = Text('an absolute path other than "/", without ".."', check=_mount_path, schema={"pattern": "^/"})
 ARGUMENT = Text("a string", pattern=r"[^\x00]*")
 COMMAND = Array('an array of strings, such as ["python", "worker.py"]', ARGUMENT)
 NON_EMPTY_COMMAND = Array('a non-empty array of strings, such as ["python", "manage.py", "migrate"]', ARGUMENT, least=1)
@@ -201,6 +203,18 @@ BRANCH_PATTERN = Text(
 )
 URL = _resolved('an address without a path, such as "https://shop.example.com"', r"https?://[A-Za-z0-9.:\[\]_-]+/?")
 REPORTS_URL = Text('an address such as "https://harbour.example.com"', pattern=r"https?://[^\s/]+(/\S*)?")
+TMPFS_SIZE = Quantity(
+    'a whole number with a unit (k, m, g), such as "256m", of at least 1m',
+    "a size",
+    SIZE_PATTERN,
+    parse_size,
+    SMALLEST_TMPFS_BYTES,
+)
+TMPFS = Either(
+    'an array of absolute paths, such as ["/tmp"], or a table of sizes, such as { "/tmp" = "256m" }',
+    Array("", MOUNT_PATH),
+    Table("", MOUNT_PATH, TMPFS_SIZE),
+)
 VARIABLES = Table("a table of strings", VARIABLE_NAME, VARIABLE_VALUE)
 VARIABLE_NAMES = Array("an array of variables' names", VARIABLE_NAME)
 VOLUMES = Table('a table of paths, such as media = "/app/media"', NAME, MOUNT_PATH, _each_path_once)

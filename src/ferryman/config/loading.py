@@ -10,7 +10,7 @@ from typing import Any
 
 from ferryman.config.fields import NAME_PATTERN
 from ferryman.config.given import clashes
-from ferryman.config.models import Configuration
+from ferryman.config.models import App, Configuration
 from ferryman.config.positions import key_lines
 from ferryman.config.problems import Problem, Source, configuration_error
 from ferryman.config.section import Place
@@ -41,9 +41,19 @@ def _checked(source: Source) -> Configuration:
     problems: list[Problem] = []
     found = Configuration.read(source.data, Place((), problems, is_unresolved=True))
     problems += [*broken_variables(source.data), *_names(source.data), *_domains(source.data), *clashes(source.data)]
+    problems = problems or _folders_in_memory(found.app)
     if problems:
         raise configuration_error(source, problems)
     return Configuration(**vars(found), source=source)
+
+
+def _folders_in_memory(app: App) -> list[Problem]:
+    """What is in them counts as the container's memory, which would be used up before they are full."""
+    if not isinstance(app.tmpfs, dict) or sum(app.tmpfs.values()) < app.resources.memory:
+        return []
+    sizes, memory = f"{sum(app.tmpfs.values()) >> 20} MiB", f"{app.resources.memory >> 20} MiB"
+    text = f"{sizes} in memory do not fit into [app.resources] memory, {memory}, which they count for"
+    return [Problem(("app", "tmpfs"), f"{text}; allowed: less than that in all")]
 
 
 def _read(path: Path) -> str:

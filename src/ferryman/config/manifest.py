@@ -44,7 +44,7 @@ def manifest(configuration: Configuration, environment_name: str, environment: E
         "accessories": {name: found.as_dict() for name, found in configuration.accessories.items()},
         "resources": app.resources.as_dict(),
         "read_only": app.read_only,
-        "tmpfs": list(app.tmpfs),
+        "tmpfs": dict(app.tmpfs) if isinstance(app.tmpfs, dict) else list(app.tmpfs),
         "volumes": dict(app.volumes),
         "env": {"required": list(app.env.required), "values": values, **_secret_key(app.env)},
         "database": _database(configuration.database) if configuration.database else None,

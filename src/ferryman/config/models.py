@@ -18,13 +18,13 @@ from ferryman.config.fields import (
     IMAGE,
     INNER_PATH,
     MEMORY,
-    MOUNT_PATH,
     NAME,
     NON_EMPTY_COMMAND,
     PINNED_IMAGE,
     PORT,
     REPORTS_URL,
     SSH_PORT,
+    TMPFS,
     URL,
     USER,
     VARIABLE_NAME,
@@ -123,9 +123,9 @@ class App(Section):
     )
     retain: int = key(Integer("an integer from 1 to 50", 1, 50), "How many healthy releases are kept for a rollback", 5)
     read_only: bool = key(TRUTH, "Whether the containers' root file system is read-only", True)
-    tmpfs: tuple[str, ...] = key(
-        Array('an array of absolute paths, such as ["/tmp"]', MOUNT_PATH),
-        "Folders in memory that the app may write to",
+    tmpfs: tuple[str, ...] | dict[str, int] = key(
+        TMPFS,
+        "Folders in memory that the app may write to, 64m each; a table says how large they are",
         ["/tmp"],  # noqa: S108 - a mount inside the app's own container
     )
     roles: Roles = key(Part(Roles, "[app.roles.web], and one section for each further role"))

@@ -243,6 +243,19 @@ class Table(Kind):
             place.note(f"this name can't be used; {self._names.what_fits}")
 
 
+class Either(Kind):
+    """An array, or a table that says more."""
+
+    def __init__(self, allowed: str, array: Array, table: Table) -> None:
+        self.allowed = allowed
+        self.schema = {"anyOf": [dict(array.schema), dict(table.schema)]}
+        self._array, self._table = array, table
+
+    def read(self, value: Any, place: Place) -> tuple[Any, ...] | dict[str, Any]:
+        """The values, by name where it is a table."""
+        return self._table.read(value, place) if isinstance(value, dict) else self._array.read(value, place)
+
+
 class Part(Kind):
     """A section within a section."""
 

@@ -96,7 +96,8 @@ class Limits:
 class Workload:
     """What to run. `endpoint` None is the host's own network; `published` is port of the host → port of the workload.
 
-    `volumes` and `folders` (of the host) are name → path inside. Privileges are dropped but for `capabilities`.
+    `volumes` and `folders` (of the host) are name → path inside, `tmpfs` is path → bytes. Privileges are dropped but
+    for `capabilities`.
     """
 
     image: str
@@ -108,7 +109,7 @@ class Workload:
     limits: Limits = Limits()
     capabilities: tuple[str, ...] = ()
     is_read_only: bool = False
-    tmpfs: tuple[str, ...] = ()
+    tmpfs: Mapping[str, int] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, str] = field(default_factory=dict)
     published: Mapping[int, int] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from ferryman_agent.edge import Edge
 from ferryman_agent.engine import Engine
 from ferryman_agent.host.images import Images
 from ferryman_agent.host.logins import Logins
-from ferryman_agent.host.probe import Answer, probe
+from ferryman_agent.host.probe import Answer, Question, probe
 from ferryman_agent.host.resources import Filesystem, available_memory, filesystem, is_port_free
 from ferryman_agent.host.routing import Routing
 from ferryman_agent.host.secrets import Secrets
@@ -29,7 +29,7 @@ class Host:
     engine: Engine
     edge: Edge
     folder: Path
-    probe: Callable[[str, int, str, str, float], Answer] = field(default=probe)
+    probe: Callable[[str, Question, float], Answer] = field(default=probe)
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     wall: Callable[[], datetime] = field(default=wall)
     filesystem: Callable[[Path], Filesystem] = field(default=filesystem)

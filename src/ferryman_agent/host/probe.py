@@ -1,26 +1,53 @@
-"""The health check: one HTTP request to a container's address, with the configured domain as Host."""
+"""The health check: one HTTP request to a container's address, as the edge would pass it on."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ferryman_agent.manifest import Manifest
+
 BODY_LIMIT_BYTES = 2000
+LOCATION_LIMIT = 300
+UNPRINTABLE = re.compile(r"[^!-~]")
 PROBE_TIMEOUT_SECONDS = 5.0  # of what is about to serve
 LOOK_TIMEOUT_SECONDS = 2.0  # of what serves already
 
 
 @dataclass(frozen=True)
+class Question:
+    """What a health check asks for, and how: `host` and `scheme` are those that users have in their address bar."""
+
+    port: int
+    path: str
+    host: str
+    scheme: str
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Question:
+        """The health check of an app."""
+        return cls(manifest.web.port, manifest.web.health, manifest.host_header, manifest.scheme)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the request says besides its path."""
+        forwarded = {"Host": self.host, "X-Forwarded-Proto": self.scheme}
+        return {**forwarded, "User-Agent": "ferryman-health", "Connection": "close"}
+
+
+@dataclass(frozen=True)
 class Answer:
-    """What a health check got; status None when nothing answered."""
+    """What a health check got; status None when nothing answered. `location`: where a redirect leads."""
 
     status: int | None
     body: str = ""
+    location: str = ""
 
     @property
     def is_healthy(self) -> bool:
@@ -28,18 +55,23 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
     @property
+    def is_redirect(self) -> bool:
+        """True for 3xx."""
+        return self.status is not None and 300 <= self.status < 400
+
+    @property
     def is_waiting(self) -> bool:
         """True while waiting makes sense: nothing listens yet, or it says itself that it is not ready."""
         return self.status in (None, 503)
 
 
-def probe(address: str, port: int, path: str, host: str, timeout: float = 5.0) -> Answer:
-    """GET `path`; never raises for what the network or the app does."""
-    connection = http.client.HTTPConnection(address, port, timeout=timeout)
+def probe(address: str, question: Question, timeout: float) -> Answer:
+    """Ask an address; never raises for what the network or the app does."""
+    connection = http.client.HTTPConnection(address, question.port, timeout=timeout)
     try:
         connection.connect()
         with _within(timeout, connection.sock) as is_cut:
-            return _asked(connection, path, host, timeout, is_cut)
+            return _asked(connection, question, timeout, is_cut)
     except (OSError, http.client.HTTPException):
         return Answer(None)
     finally:
@@ -67,13 +99,14 @@ def _within(seconds: float, connection: socket.socket) -> Iterator[threading.Eve
 
 
 def _asked(
-    connection: http.client.HTTPConnection, path: str, host: str, timeout: float, is_cut: threading.Event
+    connection: http.client.HTTPConnection, question: Question, timeout: float, is_cut: threading.Event
 ) -> Answer:
-    connection.request("GET", path, headers={"Host": host, "User-Agent": "ferryman-health", "Connection": "close"})
+    connection.request("GET", question.path, headers=question.headers)
     response = connection.getresponse()
     if is_cut.is_set():  # http.client takes the end of the bytes for the end of the headers
         return Answer(None)
-    return Answer(response.status, _body(response, time.monotonic() + timeout))
+    location = UNPRINTABLE.sub("", response.getheader("Location", ""))[:LOCATION_LIMIT]
+    return Answer(response.status, _body(response, time.monotonic() + timeout), location)
 
 
 def _body(response: http.client.HTTPResponse, deadline: float) -> str:

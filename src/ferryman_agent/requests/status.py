@@ -8,7 +8,7 @@ from typing import Any
 from ferryman_agent import __version__
 from ferryman_agent.containers import accessory_name, current_name, lane_endpoint
 from ferryman_agent.engine import Inspected
-from ferryman_agent.host.probe import LOOK_TIMEOUT_SECONDS
+from ferryman_agent.host.probe import LOOK_TIMEOUT_SECONDS, Question
 from ferryman_agent.ledger import App, Release
 from ferryman_agent.manifest import Manifest, parse_manifest
 from ferryman_agent.requests.call import Call
@@ -108,5 +108,5 @@ def _health(call: Call, app: App, manifest: Manifest) -> dict[str, Any]:
     if app.stopped:
         return {"healthy": False, "path": web.health, "status": None}
     address = lane_endpoint(app, lane).address or ""
-    answer = call.host.probe(address, web.port, web.health, manifest.host_header, LOOK_TIMEOUT_SECONDS)
+    answer = call.host.probe(address, Question.of(manifest), LOOK_TIMEOUT_SECONDS)
     return {"healthy": answer.is_healthy, "path": web.health, "status": answer.status}

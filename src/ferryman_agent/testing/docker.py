@@ -27,7 +27,7 @@ from ferryman_agent.engine import (
 )
 from ferryman_agent.engine.docker.commands import check_exit
 from ferryman_agent.errors import Unavailable
-from ferryman_agent.host.probe import Answer
+from ferryman_agent.host.probe import Answer, Question
 from ferryman_agent.testing.behaviour import Behaviour, FakeDatabase
 from ferryman_agent.testing.clock import FakeStopwatch
 from ferryman_agent.testing.container import FakeContainer
@@ -67,7 +67,7 @@ class FakeDocker(Engine):
         self.by_name: dict[str, FakeContainer] = {}
         self.calls: list[str] = []
         self.pulls: list[tuple[str, dict[str, str] | None]] = []
-        self.probes: list[tuple[str, int, str, str, float]] = []
+        self.probes: list[tuple[str, Question, float]] = []
         self.happened = Happenings()
         self.memory_used = 80 << 20
         self.edge_ports: Callable[[], set[int]] = set
@@ -348,11 +348,12 @@ class FakeDocker(Engine):
         yield output
         check_exit(command, code, errors)
 
-    def probe(self, address: str, port: int, path: str, host: str, timeout: float) -> Answer:
+    def probe(self, address: str, question: Question, timeout: float) -> Answer:
         """What a container at this address answers to its health check."""
-        self.probes.append((address, port, path, host, timeout))
+        self.probes.append((address, question, timeout))
         for found in self.by_name.values():
-            if found.is_up and address in found.addresses.values() and f"PORT={port}" in found.workload.environment:
+            is_there = found.is_up and address in found.addresses.values()
+            if is_there and f"PORT={question.port}" in found.workload.environment:
                 answers = self._behaviour(found).answers
                 return answers.pop(0) if len(answers) > 1 else answers[0] if answers else Answer(None)
         return Answer(None)

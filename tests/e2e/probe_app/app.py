@@ -26,7 +26,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/health":
             if BEHAVIOUR.get("health_hangs"):
                 threading.Event().wait()
-            self.answer(BEHAVIOUR.get("health", 200), BEHAVIOUR.get("health_body", "fine"))
+            is_as_asked = BEHAVIOUR.get("scheme") in (None, self.headers.get("X-Forwarded-Proto"))
+            self.answer(BEHAVIOUR.get("health", 200) if is_as_asked else 500, BEHAVIOUR.get("health_body", "fine"))
         elif self.path == "/host":
             self.answer(200, self.headers.get("Host", ""))
         elif self.path == "/environment":
@@ -49,6 +50,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         content = text.encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
+        if 300 <= status < 400 and "location" in BEHAVIOUR:
+            self.send_header("Location", BEHAVIOUR["location"])
         self.end_headers()
         self.wfile.write(content)
 

@@ -138,7 +138,7 @@ def test_a_container_is_fenced_in() -> None:
         environment=("A=1",),
         limits=Limits(memory=256 << 20, cpus=1.0, pids=128),
         is_read_only=True,
-        tmpfs=("/tmp",),
+        tmpfs={"/tmp": 64 << 20},
         volumes={"ferryman.shop.production.volume.media": "/app/media"},
         keep=Keep.NO,
     )

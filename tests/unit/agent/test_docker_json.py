@@ -62,7 +62,7 @@ EVERYTHING = Workload(
     limits=Limits(memory=256 << 20, cpus=0.5, pids=128, shared_memory=128 << 20, open_files=16384),
     capabilities=("CHOWN",),
     is_read_only=True,
-    tmpfs=("/tmp",),
+    tmpfs={"/tmp": 64 << 20},
     volumes={"media": "/app/media"},
     folders={"/var/lib/edge": "/etc/edge"},
     published={8000: 9000},
@@ -101,7 +101,7 @@ def test_everything_that_a_workload_asks_for_is_told() -> None:
             "Ulimits": [{"Name": "nofile", "Soft": 16384, "Hard": 16384}],
             "CapAdd": ["CHOWN"],
             "ReadonlyRootfs": True,
-            "Tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=64m,mode=1777"},
+            "Tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=67108864,mode=1777"},
             "Mounts": [
                 {"Type": "volume", "Source": "media", "Target": "/app/media"},
                 {"Type": "bind", "Source": "/var/lib/edge", "Target": "/etc/edge"},

@@ -77,6 +77,13 @@ BAD: list[tuple[str, Any]] = [
     ("tmpfs", ["tmp"]),
     ("tmpfs", ["/"]),
     ("tmpfs", ["/a/../.."]),
+    ("tmpfs", {"tmp": 1 << 20}),
+    ("tmpfs", {"/tmp:exec": 1 << 20}),
+    ("tmpfs./tmp", "64m"),
+    ("tmpfs./tmp", 1000),
+    ("tmpfs./tmp", 1.5),
+    ("tmpfs", {"/tmp": 256 << 20}),
+    ("tmpfs", {"/tmp": 200 << 20, "/run": 100 << 20}),
     ("volumes", []),
     ("volumes", {"Media": "/a"}),
     ("volumes.media", "relative"),
@@ -134,6 +141,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     content["schedules"]["sweep"] = copy.deepcopy(SCHEDULE)
     content["accessories"]["redis"] = copy.deepcopy(ACCESSORY)
     content["database"]["variables"] = {}
+    content["tmpfs"] = {"/tmp": 1 << 20}
     *parents, key = path.split(".")
     place = content
     for parent in parents:
@@ -172,6 +180,11 @@ def test_a_manifest_is_read_into_its_units() -> None:
     assert found.database is not None
     assert (found.database.version, found.database.migrate_timeout) == (17, 60.0)
     assert found.content == content
+
+
+def test_folders_in_memory_have_64_mib_unless_their_sizes_are_told() -> None:
+    assert parse_manifest(manifest(tmpfs=["/tmp", "/run"])).tmpfs == {"/tmp": 64 << 20, "/run": 64 << 20}
+    assert parse_manifest(manifest(tmpfs={"/tmp": 200 << 20})).tmpfs == {"/tmp": 200 << 20}
 
 
 def test_schedules_and_accessories_are_read_too() -> None:

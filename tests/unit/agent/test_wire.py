@@ -17,7 +17,7 @@ import pytest
 
 from ferryman_agent.engine import Docker, EngineError, Inspected, State
 from ferryman_agent.errors import Unavailable
-from ferryman_agent.host.probe import BODY_LIMIT_BYTES, probe
+from ferryman_agent.host.probe import BODY_LIMIT_BYTES, LOCATION_LIMIT, Question, probe
 from ferryman_agent.host.volumes import own_volumes
 from ferryman_agent.relay import relay
 
@@ -175,6 +175,10 @@ def web() -> Iterator[Callable[..., int]]:
         listener.close()
 
 
+def asked(port: int) -> Question:
+    return Question(port, "/health", "shop.example.com", "http")
+
+
 HEAD = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n"
 
 
@@ -196,14 +200,37 @@ HEAD = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n"
 def test_what_a_health_check_gets(
     web: Callable[..., int], answers: list[bytes], status: int | None, body: str, verdict: str
 ) -> None:
-    found = probe("127.0.0.1", web(*answers), "/health", "shop.example.com", 5.0)
+    found = probe("127.0.0.1", asked(web(*answers)), 5.0)
     assert (found.status, found.body) == (status, body)
     assert (found.is_healthy, found.is_waiting) == (verdict == "healthy", verdict == "waiting")
 
 
+def test_a_health_check_comes_as_the_edge_would_pass_it_on() -> None:
+    heard: list[bytes] = []
+
+    def listen(connection: socket.socket) -> None:
+        heard.extend(iter(connection.makefile("rb").readline, b"\r\n"))
+        connection.sendall(HEAD % (200, 0))
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    listener = Listener(listening, listen)
+    assert probe("127.0.0.1", asked(listening.getsockname()[1]), 5.0).is_healthy
+    listener.close()
+    assert heard[0] == b"GET /health HTTP/1.1\r\n"
+    assert {b"Host: shop.example.com\r\n", b"X-Forwarded-Proto: http\r\n"} <= set(heard)
+
+
+def test_where_a_redirect_leads_is_printable_and_bounded(web: Callable[..., int]) -> None:
+    head = b"HTTP/1.1 301 X\r\nLocation: https://shop.example.com/\x1b[1m%s\r\nContent-Length: 0\r\n\r\n"
+    found = probe("127.0.0.1", asked(web(head % (b"x" * 5000))), 5.0)
+    assert (found.status, found.is_healthy) == (301, False)
+    assert found.location.startswith("https://shop.example.com/[1mxxx")
+    assert len(found.location) == LOCATION_LIMIT
+
+
 def test_a_body_that_never_ends_does_not_hold_the_health_check(web: Callable[..., int]) -> None:
     hold = threading.Event()
-    found = probe("127.0.0.1", web(HEAD % (500, 99) + b"begins", hold=hold), "/", "x", 0.2)
+    found = probe("127.0.0.1", asked(web(HEAD % (500, 99) + b"begins", hold=hold)), 0.2)
     hold.set()
     assert (found.status, found.body) == (500, "begins")
 
@@ -219,7 +246,7 @@ def test_a_header_that_drips_does_not_hold_the_health_check() -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     listener = Listener(listening, drip)
     began = time.monotonic()
-    found = probe("127.0.0.1", listening.getsockname()[1], "/", "x", 0.3)
+    found = probe("127.0.0.1", asked(listening.getsockname()[1]), 0.3)
     seconds = time.monotonic() - began
     stop.set()
     listener.close()
@@ -230,7 +257,7 @@ def test_a_header_that_drips_does_not_hold_the_health_check() -> None:
 def test_nobody_listening_is_no_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    assert probe("127.0.0.1", port, "/", "x", 1.0).status is None
+    assert probe("127.0.0.1", asked(port), 1.0).status is None
 
 
 # -- the engine's socket

@@ -8,7 +8,7 @@ from typing import Any
 from ferryman_agent.engine.port import Endpoint, HealthCommand, Keep, Limits, Subnet, Workload
 
 LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
-TMPFS = "rw,noexec,nosuid,nodev,size=64m,mode=1777"
+TMPFS = "rw,noexec,nosuid,nodev,size={size},mode=1777"
 NANOSECONDS = 10**9
 HOST = "host"
 
@@ -47,7 +47,7 @@ def _host_json(workload: Workload, ports: dict[str, Any]) -> dict[str, Any]:
         "CapAdd": list(workload.capabilities),
         "SecurityOpt": ["no-new-privileges"],
         "ReadonlyRootfs": workload.is_read_only,
-        "Tmpfs": dict.fromkeys(workload.tmpfs, TMPFS),
+        "Tmpfs": {path: TMPFS.format(size=size) for path, size in workload.tmpfs.items()},
         "Mounts": [*_mounts("volume", workload.volumes), *_mounts("bind", workload.folders)],
         "PortBindings": ports,
         "LogConfig": LOG,

@@ -11,7 +11,7 @@ from ferryman_agent.edge.runtime import EdgeError
 from ferryman_agent.engine import Engine, EngineError, Keep, Observed, State
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host.lookups import role_containers
-from ferryman_agent.host.probe import LOOK_TIMEOUT_SECONDS
+from ferryman_agent.host.probe import LOOK_TIMEOUT_SECONDS, Question
 from ferryman_agent.host.serving import Committed
 from ferryman_agent.manifest import Role
 from ferryman_agent.transaction.facts import Facts
@@ -201,8 +201,8 @@ def take_over(target: Committed) -> None:
 
 def wait_until_it_answers(target: Committed, limit: float = ANSWER_LIMIT_SECONDS) -> None:
     """Until the committed release's web container answers its health check; AgentError `unhealthy` at the limit."""
-    host, web, stopwatch = target.host, target.manifest.web, target.host.stopwatch
-    asked = (target.endpoint.address or "", web.port, web.health, target.manifest.host_header)
+    host, stopwatch = target.host, target.host.stopwatch
+    asked = (target.endpoint.address or "", Question.of(target.manifest))
     deadline = stopwatch.seconds() + limit
     while not host.probe(*asked, LOOK_TIMEOUT_SECONDS).is_healthy:
         if stopwatch.seconds() > deadline:

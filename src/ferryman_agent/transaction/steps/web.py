@@ -9,13 +9,14 @@ from ferryman_agent.engine import EngineError, Keep, Observed
 from ferryman_agent.errors import AgentError
 from ferryman_agent.host import Host
 from ferryman_agent.host.lookups import role_containers, tail
-from ferryman_agent.host.probe import PROBE_TIMEOUT_SECONDS, Answer
+from ferryman_agent.host.probe import PROBE_TIMEOUT_SECONDS, Answer, Question
 from ferryman_agent.host.serving import committed
 from ferryman_agent.ledger import App, Outcome
 from ferryman_agent.ledger.states import SERVED
 from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName
+from ferryman_agent.transaction.steps.diagnosis import advised, told
 from ferryman_agent.transaction.steps.step import Step
 from ferryman_agent.transaction.steps.switchover import drain, others, stop_old
 from ferryman_agent.transaction.transaction import Transaction
@@ -84,18 +85,15 @@ def _wait_until_healthy(transaction: Transaction, entry: StepEntry) -> None:
         elif refused_since is None:
             refused_since = now
         elif now - refused_since >= CONFIRM_SECONDS:
-            raise _unhealthy(transaction, answer, f"the health check {web.health} answers {answer.status}")
+            raise _unhealthy(transaction, answer)
         if now > deadline:
             _check_runs(transaction)
-            what = "does not answer" if answer.status is None else f"answers {answer.status}"
-            limit = f"within {web.health_timeout:g} s"
-            raise _unhealthy(transaction, answer, f"the health check {web.health} {what} {limit}")
+            raise _unhealthy(transaction, answer, f" within {web.health_timeout:g} s")
         stopwatch.wait(KNOCK_SECONDS if answer.status is None else PROBE_SECONDS)
 
 
 def _ask(transaction: Transaction, timeout: float) -> Answer:
-    web, address = transaction.manifest.web, transaction.endpoint.address or ""
-    return transaction.host.probe(address, web.port, web.health, transaction.manifest.host_header, timeout)
+    return transaction.host.probe(transaction.endpoint.address or "", Question.of(transaction.manifest), timeout)
 
 
 def _check_runs(transaction: Transaction) -> None:
@@ -108,12 +106,19 @@ def _check_runs(transaction: Transaction) -> None:
         raise AgentError("container-exited", message, exit_code=code, log=lines)
 
 
-def _unhealthy(transaction: Transaction, answer: Answer, message: str) -> AgentError:
-    hint = ""
-    if answer.status is not None and 300 <= answer.status < 500:
-        hint = "is [app.roles.web] health the right path, and does ALLOWED_HOSTS take the domain?"
-    lines = tail(transaction.host.engine, transaction.web_name)
+def _unhealthy(transaction: Transaction, answer: Answer, limit: str = "") -> AgentError:
+    manifest, lines = transaction.manifest, tail(transaction.host.engine, transaction.web_name)
+    message = f"the health check {manifest.web.health} {told(answer, manifest)}{limit}"
+    hint = advised(answer, manifest, _allowed_hosts(transaction), lines)
     return AgentError("unhealthy", message, hint=hint, http_status=answer.status, http_body=answer.body, log=lines)
+
+
+def _allowed_hosts(transaction: Transaction) -> str | None:
+    """What the app was given as ALLOWED_HOSTS; None when somebody set it on the server: such values are not told."""
+    host, app, release = transaction.host, transaction.app, transaction.candidate
+    _, stored = host.ledger.environment(app.id, release.environment_version)
+    given = dict(line.split("=", 1) for line in host.secrets.environment(app, transaction.manifest, release))
+    return None if "ALLOWED_HOSTS" in stored else given["ALLOWED_HOSTS"]
 
 
 HEALTHY = Step(StepName.HEALTHY, _plan_health, _wait_until_healthy)
