@@ -19,6 +19,7 @@ from ferryman.project.findings import Findings
 from ferryman.project.writing import write_project
 
 PRODUCTION = {"SECRET_KEY": "k" * 60, "DATABASE_URL": "postgresql://u:p@127.0.0.1:5432/d", "ALLOWED_HOSTS": "shop.test"}
+OWN = 'FROM python:3.13\nCOPY . .\nUSER 10001\nCMD ["gunicorn", "shop.wsgi"]\n'
 HADOLINT = shutil.which("hadolint", path=str(Path(sys.executable).parent))
 
 
@@ -60,15 +61,60 @@ def test_a_second_run_changes_nothing(project: Path) -> None:
 
 
 def test_a_file_that_is_there_is_kept(project: Path) -> None:
-    (project / "Dockerfile").write_text("FROM scratch\n")
+    (project / "Dockerfile").write_text(OWN)
     (project / ".gitignore").write_text("*.pyc")
 
     report = write_project(project, is_quick=True)
 
-    assert (project / "Dockerfile").read_text() == "FROM scratch\n"
+    assert (project / "Dockerfile").read_text() == OWN
     assert report.kept == ("Dockerfile",)
     assert any("Dockerfile was there and is kept" in question for question in report.unknown)
     assert (project / ".gitignore").read_text() == "*.pyc\n.ferryman/\n"
+
+
+UNFIT = {
+    "root": ('FROM python:3.13\nCOPY . .\nCMD ["gunicorn", "shop.wsgi"]\n', "it runs as root"),
+    "development server": ("FROM x\nCOPY . .\nUSER 1\nCMD python manage.py runserver 0:8000\n", "a development server"),
+    "reload": ('FROM x\nCOPY . .\nUSER 1\nCMD ["uvicorn", "a:b", "--reload"]\n', "a development server"),
+    "migrates": ("FROM x\nCOPY . .\nUSER 1\nCMD python manage.py migrate && gunicorn x\n", "it migrates at each start"),
+    "loopback": ('FROM x\nCOPY . .\nUSER 1\nCMD ["gunicorn", "--bind=127.0.0.1:8000", "x"]\n', "the loopback alone"),
+    "no code": ('FROM x\nUSER 1\nCMD ["gunicorn", "x"]\n', "it copies no code"),
+    "no command": ("FROM x\nCOPY . .\nUSER 1\n", "it names no command"),
+    "another stage": ("FROM x AS a\nUSER 1\nCOPY . .\nCMD gunicorn\nFROM x\nCOPY --from=a /a /a\nCMD run\n", "as root"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "reason"), UNFIT.values(), ids=UNFIT.keys())
+def test_a_dockerfile_that_can_not_serve_stays_and_ours_is_used(project: Path, text: str, reason: str) -> None:
+    (project / "Dockerfile").write_text(text)
+    report = write_project(project, is_quick=True)
+    assert (project / "Dockerfile").read_text() == text
+    assert "Dockerfile.ferryman" in report.written
+    assert (project / "Dockerfile.ferryman.dockerignore").is_file()
+    assert load_configuration(project / "ferryman.toml").app.dockerfile == "Dockerfile.ferryman"
+    assert any(reason in question for question in report.unknown)
+    assert write_project(project, is_quick=True).written == ()
+
+
+def test_a_script_of_the_project_is_read_too(project: Path) -> None:
+    (project / "Dockerfile").write_text('FROM x\nCOPY . .\nUSER 1\nENTRYPOINT ["/app/docker/start.sh"]\n')
+    (project / "docker").mkdir()
+    (project / "docker" / "start.sh").write_text("python manage.py migrate\nexec gunicorn shop.wsgi\n")
+    report = write_project(project, is_quick=True)
+    assert any("it migrates at each start (docker/start.sh)" in question for question in report.unknown)
+
+
+@pytest.mark.parametrize(
+    ("files", "branch"),
+    [
+        ({".git/HEAD": "ref: refs/heads/master\n"}, "master"),
+        ({".git/HEAD": "ref: refs/heads/a-feature\n"}, "main"),
+        ({".git/HEAD": "x\n", ".git/refs/remotes/origin/HEAD": "ref: refs/remotes/origin/trunk\n"}, "trunk"),
+    ],
+)
+def test_pushes_to_the_default_branch_are_deployed(files: dict[str, str], branch: str) -> None:
+    text = planned_files(findings_with({"requirements.txt": "django\n", **files}))["ferryman.toml"]
+    assert tomllib.loads(text).get("pipeline", {}).get("branch", "main") == branch
 
 
 def test_nothing_is_written_where_somebody_changed_a_workflow_and_nobody_can_be_asked(project: Path) -> None:

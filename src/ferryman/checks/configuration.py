@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ferryman.checks.dockerfile import MIGRATE, debug_on, graceful_seconds, migrates_at_start
+from ferryman.checks.dockerfile import debug_on, graceful_seconds, migrates_at_start
 from ferryman.checks.finding import Finding
 from ferryman.checks.project import Project
+from ferryman.image.instructions import MIGRATE
 
 TRUE = ("1", "true", "on", "yes")
 

@@ -2,71 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ferryman.checks.finding import Finding
 from ferryman.checks.project import SERVER_SETTINGS, Project
+from ferryman.image.instructions import MIGRATE, Instruction, instructions, last_stage, started
 
-MIGRATE = re.compile(r"\bmanage(\.py)?\b[^&|;\n]*\bmigrate\b|\bdjango-admin\s+migrate\b|\balembic\s+upgrade\b")
 SHELLS = re.compile(r"(/\w+)*/?(sh|bash|dash|ash)")
 DEBUG = re.compile(r"\b(DJANGO_)?DEBUG[= ]\s*[\"']?(1|true|on|yes)\b", re.IGNORECASE)
 SECRET = re.compile(r"\b(DJANGO_)?SECRET_KEY[= ]\s*[\"']?[^\s\"'$]")
 GUNICORN_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """One instruction of a Dockerfile, its lines joined."""
-
-    line: int
-    word: str
-    rest: str
-
-    @property
-    def words(self) -> list[str] | None:
-        """The words of an exec form; None for a shell form."""
-        try:
-            found = json.loads(self.rest)
-        except ValueError:
-            return None
-        return [str(word) for word in found] if isinstance(found, list) else None
-
-
-def instructions(text: str) -> list[Instruction]:
-    """All instructions, comments left out."""
-    found: list[Instruction] = []
-    begun = 0
-    parts: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.lstrip().startswith("#") or (not parts and not line.strip()):
-            continue
-        begun = begun if parts else number
-        is_continued = line.rstrip().endswith("\\")
-        parts.append(line.rstrip().removesuffix("\\").strip())
-        if not is_continued:
-            word, _, rest = " ".join(parts).partition(" ")
-            found.append(Instruction(begun, word.upper(), rest.strip()))
-            parts = []
-    return found
-
-
-def last_stage(found: list[Instruction]) -> list[Instruction]:
-    """The instructions of the image that is shipped: the last stage, after those of the stages that it starts from."""
-    stages: dict[str, list[Instruction]] = {}
-    current: list[Instruction] = []
-    for instruction in found:
-        if instruction.word != "FROM":
-            current.append(instruction)
-            continue
-        words = [word for word in instruction.rest.split() if not word.startswith("--")]
-        current = [*stages.get(words[0].lower() if words else "", []), instruction]
-        if len(words) > 2 and words[1].upper() == "AS":
-            stages[words[2].lower()] = current
-    return current
 
 
 def check_dockerfile(project: Project) -> Iterator[Finding]:
@@ -95,9 +42,7 @@ def _user(project: Project, shipped: list[Instruction]) -> Iterator[Finding]:
 
 def start_commands(project: Project) -> list[Instruction]:
     """ENTRYPOINT and CMD of the image that is shipped."""
-    shipped = last_stage(instructions(project.texts.get(project.dockerfile, "")))
-    last = {instruction.word: instruction for instruction in shipped if instruction.word in ("ENTRYPOINT", "CMD")}
-    return list(last.values())
+    return started(last_stage(instructions(project.texts.get(project.dockerfile, ""))))
 
 
 def _start(project: Project) -> Iterator[Finding]:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ferryman.checks.dockerfile import DEBUG, MIGRATE, debug_on, migrates_at_start
+from ferryman.checks.dockerfile import DEBUG, debug_on, migrates_at_start
 from ferryman.checks.finding import Finding
 from ferryman.checks.project import COMPOSE, Project
+from ferryman.image.instructions import MIGRATE
 
 DATABASE_PORTS = frozenset({"5432", "3306", "6379", "27017", "9200", "11211"})
 DATABASES = re.compile(r"(postgres|postgis|mysql|mariadb|redis|valkey|mongo|memcached|elasticsearch)")

@@ -6,10 +6,11 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 
-from ferryman.checks.dockerfile import debug_on, default_secret_key, instructions, last_stage
+from ferryman.checks.dockerfile import debug_on, default_secret_key
 from ferryman.checks.finding import Finding
 from ferryman.checks.project import Project
 from ferryman.errors import UsageError
+from ferryman.image.instructions import instructions, last_stage
 from ferryman.project.detection import detect
 from ferryman.project.health import routes
 from ferryman.project.settings import last_assignments, module_path

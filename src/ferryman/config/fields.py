@@ -198,6 +198,7 @@ USER = _resolved(
 HOST_KEY = Text('a public host key, such as "ssh-ed25519 AAAA..."; `ferryman server setup` writes it', check=_host_key)
 IDENTITY = _resolved("the path of a private key file", r"[^\x00-\x1f-][^\x00-\x1f]*")
 DOMAIN = _resolved('a host name in lower case, such as "shop.example.com"', rf"(?!.{{254}}){_LABEL}(\.{_LABEL})*")
+BRANCH = Text("a branch's name: letters, digits, _, ., / and -", pattern=r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
 BRANCH_PATTERN = Text(
     'a branch\'s name without spaces, such as "staging" or "release/*"', pattern=r"[^\x00-\x20]{1,255}"
 )

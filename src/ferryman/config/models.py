@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ferryman.config.fields import (
+    BRANCH,
     BRANCH_PATTERN,
     COMMAND,
     CRON_EXPRESSION,
@@ -224,6 +225,7 @@ class Cleanup(Section):
 class Pipeline(Section):
     """What the workflows run before a deploy."""
 
+    branch: str = key(BRANCH, "The branch whose pushes are deployed to production", "main")
     source: str | None = key(INNER_PATH, "The folder of manage.py and the tests; the app's context without it", None)
     python: str | None = key(
         Text('a version such as "3.13"', pattern=r"3\.[0-9]{1,2}"),

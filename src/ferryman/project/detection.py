@@ -12,6 +12,7 @@ from ferryman.errors import UsageError
 from ferryman.packaging.dependencies import find_dependencies
 from ferryman.packaging.pythons import PREFERRED_PYTHON, find_python
 from ferryman.packaging.stated import Dependencies, Packaging
+from ferryman.project.asked.present import why_not_kept
 from ferryman.project.findings import Findings, Settings
 from ferryman.project.health import guess_health, routes
 from ferryman.project.settings import module_path, read_settings, settings_module
@@ -53,6 +54,8 @@ def detect(texts: Mapping[str, str], folder_name: str) -> Findings:
         python=find_python(texts, parents),
         health=health,
         gitignore=texts.get(".gitignore", ""),
+        unfit_dockerfile=_unfit(texts, posixpath.join(context, "Dockerfile")),
+        branch=_branch(texts),
         existing=frozenset(texts),
     )
     return replace(findings, unknown=(*questions, *_about_files(findings)))
@@ -151,9 +154,24 @@ def _has(texts: Mapping[str, str], manage: str, package: str, kind: str) -> bool
     return bool(module_path(texts, manage, f"{package}.{kind}"))
 
 
+def _unfit(texts: Mapping[str, str], dockerfile: str) -> str:
+    return why_not_kept(texts[dockerfile], texts) if dockerfile in texts else ""
+
+
+def _branch(texts: Mapping[str, str]) -> str:
+    """The default branch: as the remote has it, else the one that is checked out if its name is usual."""
+    remote = re.search(r"refs/remotes/origin/(\S+)", texts.get(".git/refs/remotes/origin/HEAD", ""))
+    here = re.search(r"refs/heads/(main|master|trunk|production)\s*$", texts.get(".git/HEAD", ""))
+    found = remote or here
+    return found[1] if found else "main"
+
+
 def _about_files(findings: Findings) -> list[str]:
     questions = []
     dockerfile = posixpath.join(findings.context, "Dockerfile")
+    if findings.unfit_dockerfile:
+        told = f"{dockerfile} is not used, since {findings.unfit_dockerfile}; {findings.dockerfile} takes its place"
+        return [told]
     if dockerfile in findings.existing:
         questions.append(
             f"{dockerfile} was there and is kept: does its server listen on port 8000? ([app.roles.web] port)"

@@ -32,11 +32,11 @@ def planned_files(findings: Findings) -> Mapping[str, str]:
     context = findings.context
     planned = {
         "ferryman.toml": configuration(findings),
-        posixpath.join(context, "Dockerfile"): dockerfile(findings),
-        posixpath.join(context, ".dockerignore"): DOCKERIGNORE,
+        posixpath.join(context, findings.dockerfile): dockerfile(findings),
+        posixpath.join(context, ignored_by(findings)): DOCKERIGNORE,
     }
     if findings.keeps_dockerfile:  # what it copies is not to be hidden from it
-        del planned[posixpath.join(context, ".dockerignore")]
+        del planned[posixpath.join(context, ignored_by(findings))]
     planned |= findings.production
     ignored = findings.gitignore
     if GITIGNORE_LINE not in ignored.split():
@@ -46,6 +46,11 @@ def planned_files(findings: Findings) -> Mapping[str, str]:
     return planned
 
 
+def ignored_by(findings: Findings) -> str:
+    """The name of what is left out of the build; beside another Dockerfile it is for ours alone."""
+    return f"{findings.dockerfile}.dockerignore" if findings.unfit_dockerfile else ".dockerignore"
+
+
 def configuration(findings: Findings) -> str:
     """Return the text of ferryman.toml."""
     settings = findings.settings
@@ -53,7 +58,8 @@ def configuration(findings: Findings) -> str:
         "[app]\n"
         f'name = "{findings.name}"\n'
         f'image = "{findings.image}"    # Docker Hub, unless it names another registry\n'
-        + (f'context = "{findings.context}"\n' if findings.context else ""),
+        + (f'context = "{findings.context}"\n' if findings.context else "")
+        + (f'dockerfile = "{findings.dockerfile}"\n' if findings.unfit_dockerfile else ""),
         f'[app.roles.web]\nport = 8000\nhealth = "{findings.health}"\n',
     ]
     hosts = hosts_variable(findings)
@@ -62,6 +68,8 @@ def configuration(findings: Findings) -> str:
     if settings.media_root:
         parts.append(f'[app.volumes]\nmedia = "{in_image(findings, settings.media_root)}"\n')
     named = ", ".join(f'{name} = "{part}"' for name, part in settings.database_variables.items())
+    if findings.branch != "main":
+        parts.append(f'[pipeline]\nbranch = "{findings.branch}"\n')
     parts += [
         '[database]\nversion = 17\nmigrate = ["python", "manage.py", "migrate", "--noinput"]\n'
         + (f"variables = {{ {named} }}\n" if named else ""),

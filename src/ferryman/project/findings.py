@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from ferryman.packaging.stated import Dependencies
 
+OURS = "Dockerfile.ferryman"
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -36,8 +38,8 @@ class Settings:
 class Findings:
     """A project as `init` sees it: paths are relative to the project's folder, "" is the folder itself.
 
-    `is_run`: its code was asked, not only its texts read. `production` are the paths and texts of the modules
-    that it gets for production, `values` are plain variables. `notes` say what was found,
+    `unfit_dockerfile`: why its own is not used. `is_run`: its code was asked, not only its texts read. `production`:
+    the paths and texts of the modules that it gets for production, `values`: plain variables. `notes` say what was found,
     `unknown` what is to be checked.
     """
 
@@ -52,6 +54,8 @@ class Findings:
     python: str = "3.13"
     health: str = "/"
     gitignore: str = ""
+    unfit_dockerfile: str = ""
+    branch: str = "main"
     existing: frozenset[str] = frozenset()
     unknown: tuple[str, ...] = ()
     is_run: bool = False
@@ -63,8 +67,13 @@ class Findings:
 
     @property
     def keeps_dockerfile(self) -> bool:
-        """Whether the project's own Dockerfile stays."""
-        return posixpath.join(self.context, "Dockerfile") in self.existing
+        """Whether the project's own Dockerfile is used."""
+        return posixpath.join(self.context, "Dockerfile") in self.existing and not self.unfit_dockerfile
+
+    @property
+    def dockerfile(self) -> str:
+        """The Dockerfile that is used, in the context: ours has another name beside one that is not."""
+        return OURS if self.unfit_dockerfile else "Dockerfile"
 
     @property
     def inner(self) -> str:

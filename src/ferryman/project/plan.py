@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -14,7 +15,7 @@ from ferryman.project.asked.asking import ask_project
 from ferryman.project.asked.read import with_production
 from ferryman.project.detection import detect
 from ferryman.project.files import planned_files
-from ferryman.project.findings import Findings
+from ferryman.project.findings import OURS, Findings
 from ferryman.project.tree import read_tree
 
 
@@ -57,7 +58,8 @@ def plan_project(folder: Path, *, is_quick: bool = False) -> Plan:
     """
     texts = read_tree(folder)
     findings = detect(texts, folder.resolve().name)
-    is_new = not (folder / "ferryman.toml").exists() or not findings.keeps_dockerfile
+    has_dockerfile = findings.keeps_dockerfile or posixpath.join(findings.context, OURS) in findings.existing
+    is_new = not (folder / "ferryman.toml").exists() or not has_dockerfile
     if is_new:
         findings = with_production(findings) if is_quick else ask_project(folder, findings, texts)
     planned = planned_files(findings)

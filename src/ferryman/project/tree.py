@@ -14,7 +14,7 @@ SKIPPED_FOLDERS = frozenset(
 )
 TELLING = re.compile(
     r"(manage|urls|wsgi|asgi|__init__)\.py|[\w.-]*requirements[\w.-]*\.(txt|in)|pyproject\.toml|uv\.lock|poetry\.lock"
-    r"|Pipfile(\.lock)?|Dockerfile|\.dockerignore|\.gitignore|\.python-version|runtime\.txt|ferryman\.toml"
+    r"|Pipfile(\.lock)?|Procfile|[\w.-]+\.sh|[\w-]*entrypoint[\w.-]*|Dockerfile(\.ferryman)?|\.dockerignore|\.gitignore|\.python-version|runtime\.txt|ferryman\.toml"
 )
 
 
@@ -25,9 +25,9 @@ def read_tree(folder: Path) -> Mapping[str, str]:
         name = path.relative_to(folder).as_posix()
         if _is_telling(PurePosixPath(name)) and path.stat().st_size <= LARGEST_BYTES:
             texts[name] = path.read_text(encoding="utf-8", errors="replace")
-    remote = folder / ".git" / "config"
-    if remote.is_file():
-        texts[".git/config"] = remote.read_text(encoding="utf-8", errors="replace")
+    for name in (".git/config", ".git/HEAD", ".git/refs/remotes/origin/HEAD"):
+        if (folder / name).is_file():
+            texts[name] = (folder / name).read_text(encoding="utf-8", errors="replace")
     return texts
 
 

@@ -98,6 +98,7 @@ def _values(configuration: Configuration, prefix: str) -> dict[str, str]:
         "coverage": _scalar(f"{prefix}/.ferryman/coverage" if prefix else ".ferryman/coverage"),
         "working_directory": f"\n    working-directory: {_scalar(prefix)}" if prefix else "",
         "job_working_directory": f"\n        working-directory: {_scalar(prefix)}" if prefix else "",
+        "branch": _scalar(configuration.pipeline.branch),
         "main_environment": production or names[0],
         "environments": ", ".join(names),
         "install_checks": _install("checks.txt", configuration, prefix),

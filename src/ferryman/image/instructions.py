@@ -1,0 +1,72 @@
+"""Reads a Dockerfile: its instructions, the image that is shipped, and how that is started."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+MIGRATE = re.compile(r"\bmanage(\.py)?\b[^&|;\n]*\bmigrate\b|\bdjango-admin\s+migrate\b|\balembic\s+upgrade\b")
+ROOT = ("root", "0", "")
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One instruction of a Dockerfile, its lines joined."""
+
+    line: int
+    word: str
+    rest: str
+
+    @property
+    def words(self) -> list[str] | None:
+        """The words of an exec form; None for a shell form."""
+        try:
+            found = json.loads(self.rest)
+        except ValueError:
+            return None
+        return [str(word) for word in found] if isinstance(found, list) else None
+
+
+def instructions(text: str) -> list[Instruction]:
+    """All instructions, comments left out."""
+    found: list[Instruction] = []
+    begun = 0
+    parts: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.lstrip().startswith("#") or (not parts and not line.strip()):
+            continue
+        begun = begun if parts else number
+        is_continued = line.rstrip().endswith("\\")
+        parts.append(line.rstrip().removesuffix("\\").strip())
+        if not is_continued:
+            word, _, rest = " ".join(parts).partition(" ")
+            found.append(Instruction(begun, word.upper(), rest.strip()))
+            parts = []
+    return found
+
+
+def last_stage(found: list[Instruction]) -> list[Instruction]:
+    """The instructions of the image that is shipped: the last stage, after those of the stages that it starts from."""
+    stages: dict[str, list[Instruction]] = {}
+    current: list[Instruction] = []
+    for instruction in found:
+        if instruction.word != "FROM":
+            current.append(instruction)
+            continue
+        words = [word for word in instruction.rest.split() if not word.startswith("--")]
+        current = [*stages.get(words[0].lower() if words else "", []), instruction]
+        if len(words) > 2 and words[1].upper() == "AS":
+            stages[words[2].lower()] = current
+    return current
+
+
+def started(shipped: list[Instruction]) -> list[Instruction]:
+    """ENTRYPOINT and CMD, the last of each."""
+    return list({i.word: i for i in shipped if i.word in ("ENTRYPOINT", "CMD")}.values())
+
+
+def user(shipped: list[Instruction]) -> str:
+    """The user that the image runs as; "" when it says none, which is root."""
+    users = [instruction.rest.partition(":")[0].strip() for instruction in shipped if instruction.word == "USER"]
+    return users[-1] if users else ""
