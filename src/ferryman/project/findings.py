@@ -39,8 +39,8 @@ class Findings:
     """A project as `init` sees it: paths are relative to the project's folder, "" is the folder itself.
 
     `unfit_dockerfile`: why its own is not used. `is_run`: its code was asked, not only its texts read.
-    `production`: texts of the modules that it gets for production, by path. `values`: plain variables. `notes` say what was found,
-    `unknown` what is to be checked.
+    `production`: texts of the modules that it gets for production, by path. `values`: plain variables.
+    `notes` say what was found, `unknown` what is to be checked.
     """
 
     name: str
