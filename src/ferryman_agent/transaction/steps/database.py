@@ -14,6 +14,7 @@ from ferryman_agent.manifest import Database, Manifest, Role
 from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName
+from ferryman_agent.transaction.steps.diagnosis import clue, with_exception
 from ferryman_agent.transaction.steps.step import Step
 from ferryman_agent.transaction.steps.web import start
 from ferryman_agent.transaction.transaction import Transaction
@@ -133,11 +134,12 @@ def _run_once(transaction: Transaction, database: Database) -> list[str]:
         while (code := engine.wait(name, limit=1.0)) is None:
             transaction.journal.check_cancelled()
             if host.stopwatch.seconds() > deadline:
-                message = f"the migrations did not end within {limit:g} s"
-                raise AgentError("migration-timeout", message, log=tail(engine, name))
+                message, lines = f"the migrations did not end within {limit:g} s", tail(engine, name)
+                raise AgentError("migration-timeout", message, hint=clue(lines, manifest), log=lines)
         if code != 0:
-            message = f"the migrations failed with exit code {code}"
-            raise AgentError("migration-failed", message, exit_code=code, log=tail(engine, name))
+            lines = tail(engine, name)
+            message = with_exception(f"the migrations failed with exit code {code}", lines)
+            raise AgentError("migration-failed", message, hint=clue(lines, manifest), exit_code=code, log=lines)
         return tail(engine, name)
     finally:
         engine.remove(name)
