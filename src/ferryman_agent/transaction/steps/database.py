@@ -70,24 +70,22 @@ def _migrate(transaction: Transaction, entry: StepEntry) -> None:
     entry.detail = "the image does not say what it knows" if todo is None else _listed(todo)
     transaction.applied_before = applied
     lines = _run_once(transaction, database)
-    if todo is None:
-        _look_for_any(transaction, postgres)
-    else:
-        _check_arrival(transaction, postgres, todo, lines)
+    doubt = _doubt(postgres) if todo is None else _check_arrival(transaction, postgres, todo, lines)
+    entry.detail += f"; {doubt}" if doubt else ""
 
 
-def _check_arrival(transaction: Transaction, postgres: Postgres, announced: list[str], lines: list[str]) -> None:
-    """AgentError `database-not-used` where it is certain that the command migrated something else; else a line."""
+def _check_arrival(transaction: Transaction, postgres: Postgres, announced: list[str], lines: list[str]) -> str:
+    """What is missing, '' when nothing is; AgentError `database-not-used` if it is certain that another database was
+    migrated.
+    """
     missing = pending(announced, postgres.applied_migrations())
     recorded = postgres.recorded_migrations() if missing else set()
     missing = pending(missing, recorded)
     if not missing:
-        return
+        return ""
     database, many = transaction.manifest.database, len(announced)
     if database is None or not is_unused(database.migrate, announced, recorded):
-        text = f"{len(missing)} of {many} announced migrations did not arrive in PostgreSQL: {_listed(missing)}"
-        transaction.journal.log(text)
-        return
+        return f"{len(missing)} of {many} announced migrations did not arrive in PostgreSQL: {_listed(missing)}"
     message = f"the migrate command ended with 0, but none of {many} announced migrations arrived in PostgreSQL"
     hint = _why_unused(transaction)
     raise AgentError("database-not-used", f"{message}: {_listed(missing)}", hint=hint, log=lines)
@@ -107,10 +105,9 @@ def _why_unused(transaction: Transaction) -> str:
     return "make DATABASES in the settings use DATABASE_URL: is there a default such as SQLite, or a host of its own?"
 
 
-def _look_for_any(transaction: Transaction, postgres: Postgres) -> None:
-    """Without a list nothing is certain: it may be no Django app. That nothing is recorded is worth a line."""
-    if not postgres.recorded_migrations():
-        transaction.journal.log("after the migrate command PostgreSQL has no migration; does the app use DATABASE_URL?")
+def _doubt(postgres: Postgres) -> str:
+    """Without a list nothing is certain: it may be no Django app. That nothing is recorded is worth a word."""
+    return "" if postgres.recorded_migrations() else "PostgreSQL has no migration: does the app use DATABASE_URL?"
 
 
 def _listed(names: list[str]) -> str:
