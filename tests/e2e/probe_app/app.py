@@ -80,8 +80,8 @@ def migrate() -> int:
     if BEHAVIOUR.get("migrate") == "fail":
         print("relation does not exist", file=sys.stderr)
         return 3
-    if BEHAVIOUR.get("migrate") != "elsewhere" and "DATABASE_URL" in os.environ:
-        record(BEHAVIOUR.get("migrations", []))
+    if BEHAVIOUR.get("migrate") != "elsewhere" and (migrations := BEHAVIOUR.get("migrations")):
+        record(migrations)
     return 0
 
 
@@ -133,7 +133,8 @@ def main() -> int:
     if sys.argv[1:] == ["migrate"]:
         return migrate()
     if sys.argv[1:2] == ["shell"]:
-        print("ferryman.migrations=" + json.dumps(BEHAVIOUR.get("migrations", [])))
+        if (migrations := BEHAVIOUR.get("migrations", [])) is not None:
+            print("ferryman.migrations=" + json.dumps(migrations))
         return 0
     if sys.argv[1:] == ["worker"]:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

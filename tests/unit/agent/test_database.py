@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import pytest
 
+from ferryman_agent.engine import EngineError
 from ferryman_agent.host import Host
 from ferryman_agent.host.database import is_unused
 from ferryman_agent.ledger import Deployment
@@ -117,6 +121,20 @@ def test_names_of_the_projects_own_are_what_to_look_at(machine: FakeMachine) -> 
     content["database"]["variables"] = {"DB_HOST": "host", "DB_NAME": "name"}
     failed = carry_out(server, machine.order("elsewhere", content), "elsewhere")
     assert "use DB_HOST, DB_NAME, which [database] variables names" in str(failed.error)
+
+
+def test_postgresql_that_starts_again_during_the_migrations_is_waited_for(machine: FakeMachine, server: Host) -> None:
+    run, seconds = machine.docker.run, itertools.count(1)
+
+    def gone_for_a_while(*arguments: Any, **named: Any) -> tuple[int, bytes, bytes]:
+        if f"start ferryman.{APP}.migrate.2" in machine.docker.calls and next(seconds) < 4:
+            raise EngineError(409, "the container is not running")
+        return run(*arguments, **named)
+
+    machine.docker.run = gone_for_a_while  # type: ignore[method-assign]
+    assert carry_out(server, machine.order("two"), "two").state == "succeeded"
+    assert next(seconds) > 4
+    assert broken_promises(machine, server) == []
 
 
 def test_migrations_that_are_recorded_in_another_schema_have_arrived(machine: FakeMachine) -> None:

@@ -70,6 +70,7 @@ def _migrate(transaction: Transaction, entry: StepEntry) -> None:
     entry.detail = "the image does not say what it knows" if todo is None else _listed(todo)
     transaction.applied_before = applied
     lines = _run_once(transaction, database)
+    postgres.wait_until_ready()  # the migrations may have taken long, and it may be starting again
     doubt = _doubt(postgres) if todo is None else _check_arrival(transaction, postgres, todo, lines)
     entry.detail += f"; {doubt}" if doubt else ""
 
