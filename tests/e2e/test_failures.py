@@ -53,7 +53,25 @@ FAULTS = {
         ("[unhealthy]", "answers 400 to the host kiosk.test", "was given ALLOWED_HOSTS=kiosk.test"),
         is_slow=True,
     ),
-    "hangs before it listens": Fault({"hang": True}, ("[unhealthy]", "4 s"), limit=HEALTH_LIMIT_SECONDS),
+    "hangs before it listens": Fault(
+        {"hang": True}, ("[unhealthy]", "4 s", "nothing listens in its container"), limit=HEALTH_LIMIT_SECONDS
+    ),
+    "listens to itself alone": Fault(
+        {"address": "127.0.0.1"},
+        ("[unhealthy]", "listens on 127.0.0.1:8000 alone", "hint: let it listen on 0.0.0.0:8000"),
+        limit=HEALTH_LIMIT_SECONDS,
+        is_slow=True,
+    ),
+    "listens on another port": Fault(
+        {"port": 5000},
+        ("[unhealthy]", "listens on port 5000, not on 8000", "[app.roles.web] port = 5000"),
+        limit=HEALTH_LIMIT_SECONDS,
+    ),
+    "writes to its read-only root": Fault(
+        {"writes": "/app/cache"},
+        ("[container-exited]", "exited with code 1: OSError: [Errno 30]", "hint: /app/cache is on the container's"),
+        is_slow=True,
+    ),
     "hangs in the health check": Fault(
         {"health_hangs": True}, ("[unhealthy]", "4 s"), limit=HEALTH_LIMIT_SECONDS, is_slow=True
     ),

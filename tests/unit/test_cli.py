@@ -269,11 +269,11 @@ def test_an_error_says_what_failed_the_state_and_what_to_do(capsys: pytest.Captu
     print_failure(error, messages)
     assert capsys.readouterr().err.splitlines() == [
         "error: it exited [container-exited]",
+        "state: release 2 goes on serving",
+        "hint: look",
         "exit code: 3",
         "last log lines:",
         "  | no module [named] shop",
-        "state: release 2 goes on serving",
-        "hint: look",
     ]
 
 

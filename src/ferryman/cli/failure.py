@@ -21,14 +21,14 @@ def print_failure(error: FerrymanError, out: Messages, *, as_json: bool = False)
         out.print(answer)
         return error.exit_status
     lines = [f"error: {error.message} [{error.code}]"]
-    shown = [key for key in SHOWN_DETAILS if details.get(key) not in (None, "")]
-    lines += [f"{key.replace('_', ' ')}: {details[key]}" for key in shown]
-    if details.get("log"):
-        lines += ["last log lines:", *(f"  | {line}" for line in details["log"])]
     if error.state:
         lines.append(f"state: {error.state}")
     if error.hint:
         lines.append(f"hint: {error.hint}")
+    shown = [key for key in SHOWN_DETAILS if details.get(key) not in (None, "")]
+    lines += [f"{key.replace('_', ' ')}: {details[key]}" for key in shown]
+    if details.get("log"):
+        lines += ["last log lines:", *(f"  | {line}" for line in details["log"])]
     for line in (line.translate(UNSEEN) for line in lines):  # an app's log or answer must not steer the terminal
         out.print(line, style="bold red" if line.startswith("error:") else "")
     return error.exit_status

@@ -21,6 +21,7 @@ from ferryman.survey.inside.recording import placeholder
 
 TIMEOUT_SECONDS = 60.0
 TRIES = 12
+NO_VARIABLE = frozenset({"ModuleNotFoundError", "ImportError", "SyntaxError", "MemoryError", "TimeoutError"})
 LARGEST_ANSWER_BYTES = 8 << 20
 SECRET = "survey-secret-key-" + "0123456789" * 5
 DATABASE_PASSWORD = "survey-password"  # noqa: S105 - of a database that does not exist
@@ -94,12 +95,22 @@ def ask_for_sources(question: Question, answers: Answers, run: Run) -> Answers |
     return None if again.failure else again
 
 
+def ask_for_engine(question: Question, answers: Answers, run: Run) -> str:
+    """The variable that the engine of the default database comes from; "" when it comes from none."""
+    names = [name for name in answers.variables if name not in question.given and "ENGINE" in name.upper()]
+    fill = {name: f"survey-{name.lower().replace('_', '-')}-value" for name in names}
+    again = _once(replace(question, fill={**answers.filled, **fill}), run) if names else answers
+    return next((name for name in again.readers_of(again.database().get("ENGINE", "")) if name in fill), "")
+
+
 def _missing(answers: Answers, tried: Mapping[str, str]) -> dict[str, str]:
     """The variables that the failure names, else the last one that was read without a default."""
     assert answers.failure is not None  # noqa: S101 - the caller looked
     empty = [v for v in answers.variables.values() if v.default is None and v.name not in {**tried, **answers.filled}]
     named = set(re.findall(r"[A-Za-z][A-Za-z0-9_]+", answers.failure.message))
-    found = [variable for variable in empty if variable.name in named] or empty[-1:]
+    found = [variable for variable in empty if variable.name in named]
+    if not found and answers.failure.kind not in NO_VARIABLE:
+        found = empty[-1:]
     return {variable.name: variable.forms[0] if variable.forms else "" for variable in found}
 
 

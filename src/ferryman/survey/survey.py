@@ -11,9 +11,10 @@ from pathlib import Path
 
 from ferryman.survey import workspace
 from ferryman.survey.answers import Answers, Failure
-from ferryman.survey.asking import GIVEN, NoAnswer, Question, Run, ask, ask_for_sources, in_python
+from ferryman.survey.asking import GIVEN, NoAnswer, Question, Run, ask, ask_for_engine, ask_for_sources, in_python
 from ferryman.survey.environment import NoEnvironment, Wanted, install, make
 
+POSTGRESQL = "django.db.backends.postgresql"
 DEBUG_OFF = ("False", "0", "")
 
 
@@ -61,12 +62,25 @@ class Survey:
         loaded: list[Choice] = []
         for candidate in candidates:
             answers, values = self._without_debug(candidate.module)
+            if answers and answers.settings:
+                answers, values = self._on_postgresql(answers, values)
             if answers is None or answers.failure:
                 continue
             loaded.append(Choice(candidate, answers, values))
             if not answers.settings.get("DEBUG"):
                 return loaded[-1]
         return loaded[0] if loaded else None
+
+    def _on_postgresql(self, answers: Answers, values: dict[str, str]) -> tuple[Answers, dict[str, str]]:
+        """What the settings say when the variable that names their engine, if one does, names PostgreSQL."""
+        if "postg" in answers.database().get("ENGINE", ""):
+            return answers, values
+        try:
+            name = ask_for_engine(self._question(answers.module), answers, self._run({**GIVEN, **values}))
+        except NoAnswer:
+            return answers, values
+        found = self.ask(answers.module, {**values, name: POSTGRESQL}) if name else None
+        return (found, {**values, name: POSTGRESQL}) if found and not found.failure else (answers, values)
 
     def _without_debug(self, module: str) -> tuple[Answers | None, dict[str, str]]:
         """What the settings say with DEBUG off, and the variable that does it, if one must."""
@@ -95,7 +109,8 @@ class Survey:
     def sources(self, answers: Answers) -> Answers | None:
         """The same once more with variables whose values tell which setting comes from them; None when that fails."""
         try:
-            return ask_for_sources(self._question(answers.module), answers, self._run(GIVEN))
+            question = replace(self._question(answers.module), given=answers.given)
+            return ask_for_sources(question, answers, self._run(answers.given))
         except NoAnswer:
             return None
 

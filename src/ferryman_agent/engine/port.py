@@ -168,7 +168,10 @@ class Observed:
 
 @dataclass(frozen=True)
 class Inspected(Observed):
-    """What a look at one of them shows beside. Times as the engine writes them, '' before; `health` None without."""
+    """What a look at one of them shows beside. Times as the engine writes them, '' before; `health` None without.
+
+    `pid` is its first process on this server, 0 where there is none.
+    """
 
     image: str = ""
     user: str = ""
@@ -180,6 +183,7 @@ class Inspected(Observed):
     keep: Keep = Keep.NO
     started_at: str = ""
     finished_at: str = ""
+    pid: int = 0
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ class Postgres:
         if container is None:
             self._create(database.version)
         self._start(database.version)
-        self._wait_until_ready()
+        self.wait_until_ready()
         self._ensure_role()
         self._mark_complete()
         return True
@@ -125,7 +125,8 @@ class Postgres:
         password = read_secrets(self._folder)["postgres"]
         self._engine.create(self._name, database_workload(self._app, version, password))
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> None:
+        """Wait until it takes connections; AgentError `database-failed` at the limit."""
         # Over TCP: while the image initialises a new volume, PostgreSQL listens on the local socket alone
         limit = self._stopwatch.seconds() + READY_LIMIT_SECONDS
         while not self._is_ready():
@@ -168,15 +169,18 @@ class Postgres:
 
     def applied_migrations(self) -> set[str]:
         """'app_label.name' of every applied migration; empty before the first."""
-        try:
-            return set(self._query(self._user, APPLIED))
-        except NotConnected:  # it was started again a moment ago
-            self._wait_until_ready()
-            return set(self._query(self._user, APPLIED))
+        return self._migrations(APPLIED)
 
     def recorded_migrations(self) -> set[str]:
         """The same of every schema: an app may have its tables elsewhere than in `public`."""
-        return set(self._query(self._user, RECORDED))
+        return self._migrations(RECORDED)
+
+    def _migrations(self, statement: str) -> set[str]:
+        try:
+            return set(self._query(self._user, statement))
+        except NotConnected:  # it was started again a moment ago
+            self.wait_until_ready()
+            return set(self._query(self._user, statement))
 
     def size(self) -> int:
         """Bytes of the app's database; NotConnected, AgentError or EngineError when PostgreSQL does not run."""

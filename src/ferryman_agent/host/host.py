@@ -14,7 +14,7 @@ from ferryman_agent.engine import Engine
 from ferryman_agent.host.images import Images
 from ferryman_agent.host.logins import Logins
 from ferryman_agent.host.probe import Answer, Question, probe
-from ferryman_agent.host.resources import Filesystem, available_memory, filesystem, is_port_free
+from ferryman_agent.host.resources import Filesystem, Socket, available_memory, filesystem, is_port_free, listening
 from ferryman_agent.host.routing import Routing
 from ferryman_agent.host.secrets import Secrets
 from ferryman_agent.ledger import Ledger
@@ -35,6 +35,7 @@ class Host:
     filesystem: Callable[[Path], Filesystem] = field(default=filesystem)
     memory: Callable[[], int | None] = field(default=available_memory)
     is_port_free: Callable[[int], bool] = field(default=is_port_free)
+    listening: Callable[[int], list[Socket] | None] = field(default=listening)
     commit_lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     logins: Logins = field(init=False)
     images: Images = field(init=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ferryman_agent.host.probe import Answer
+from ferryman_agent.host.resources import Socket
 
 
 @dataclass
@@ -14,7 +15,7 @@ class Behaviour:
     `exits`: role → exit code right after the start. `answers` of the health check, in order, the last for ever;
     none: nothing listens. `health` is what the container's health command leads to. `stays`: migrations that are
     applied although `migrate` exits with an error, `arrives` those that are applied when it does not; None: all.
-    `schema`: where its tables are.
+    `schema`: where its tables are. `listening`: where it takes connections, None when that can't be seen.
     """
 
     migrations: list[str] | None = None
@@ -24,6 +25,7 @@ class Behaviour:
     arrives: list[str] | None = None
     schema: str = "public"
     migrate_hangs: bool = False
+    listening: list[Socket] | None = None
     log: str = ""
     user: str = ""
     health: str = "healthy"

@@ -77,4 +77,5 @@ class FakeContainer:
             keep=self.keep,
             started_at=self.started_at,
             finished_at=self.finished_at,
+            pid=int(self.id, 16) if self.is_up else 0,
         )

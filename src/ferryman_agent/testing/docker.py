@@ -28,6 +28,7 @@ from ferryman_agent.engine import (
 from ferryman_agent.engine.docker.commands import check_exit
 from ferryman_agent.errors import Unavailable
 from ferryman_agent.host.probe import Answer, Question
+from ferryman_agent.host.resources import Socket
 from ferryman_agent.testing.behaviour import Behaviour, FakeDatabase
 from ferryman_agent.testing.clock import FakeStopwatch
 from ferryman_agent.testing.container import FakeContainer
@@ -347,6 +348,12 @@ class FakeDocker(Engine):
         code, output, errors = self.run(workload, command, user, b"".join(stdin or ()))
         yield output
         check_exit(command, code, errors)
+
+    def listening(self, pid: int) -> list[Socket] | None:
+        """What is listened on in a container, as its image's behaviour has it."""
+        return next(
+            (self._behaviour(c).listening for c in self.by_name.values() if c.is_up and int(c.id, 16) == pid), None
+        )
 
     def probe(self, address: str, question: Question, timeout: float) -> Answer:
         """What a container at this address answers to its health check."""

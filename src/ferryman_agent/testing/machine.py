@@ -104,7 +104,7 @@ class FakeMachine:
         host = Host(ledger, engine, edge, self.folder)
         host.probe, host.stopwatch, host.wall = self.docker.probe, self.stopwatch, self.stopwatch.wall
         host.filesystem, host.memory = self.filesystem, lambda: self.free_memory
-        host.is_port_free = self.is_port_free
+        host.is_port_free, host.listening = self.is_port_free, self.docker.listening
         if point:
             _crash_at_files(host, point)
         return host

@@ -80,8 +80,8 @@ def migrate() -> int:
     if BEHAVIOUR.get("migrate") == "fail":
         print("relation does not exist", file=sys.stderr)
         return 3
-    if BEHAVIOUR.get("migrate") != "elsewhere" and "DATABASE_URL" in os.environ:
-        record(BEHAVIOUR.get("migrations", []))
+    if BEHAVIOUR.get("migrate") != "elsewhere" and (migrations := BEHAVIOUR.get("migrations")):
+        record(migrations)
     return 0
 
 
@@ -115,12 +115,26 @@ def finish(server: http.server.ThreadingHTTPServer) -> None:
         threading.Thread(target=server.shutdown).start()
 
 
+def prepare() -> None:
+    """What comes before it listens."""
+    if "memory_mb" in BEHAVIOUR:
+        print(f"holds {len(b'x' * (BEHAVIOUR['memory_mb'] << 20))} bytes", flush=True)
+    if BEHAVIOUR.get("hang"):
+        signal.pause()
+    time.sleep(BEHAVIOUR.get("start_seconds", 0))
+    while BEHAVIOUR.get("held") and not Path("/tmp/go").exists():
+        time.sleep(0.05)
+    if "writes" in BEHAVIOUR:
+        Path(BEHAVIOUR["writes"]).write_text("")
+
+
 def main() -> int:
     """Serve until SIGTERM, then finish what is open."""
     if sys.argv[1:] == ["migrate"]:
         return migrate()
     if sys.argv[1:2] == ["shell"]:
-        print("ferryman.migrations=" + json.dumps(BEHAVIOUR.get("migrations", [])))
+        if (migrations := BEHAVIOUR.get("migrations", [])) is not None:
+            print("ferryman.migrations=" + json.dumps(migrations))
         return 0
     if sys.argv[1:] == ["worker"]:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -132,14 +146,9 @@ def main() -> int:
     if "exit" in BEHAVIOUR:
         print("no such module: shop", file=sys.stderr)
         return int(BEHAVIOUR["exit"])
-    if "memory_mb" in BEHAVIOUR:
-        print(f"holds {len(b'x' * (BEHAVIOUR['memory_mb'] << 20))} bytes", flush=True)
-    if BEHAVIOUR.get("hang"):
-        signal.pause()
-    time.sleep(BEHAVIOUR.get("start_seconds", 0))
-    while BEHAVIOUR.get("held") and not Path("/tmp/go").exists():
-        time.sleep(0.05)
-    server = http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler)  # noqa: S104 - inside a container
+    prepare()
+    address = (BEHAVIOUR.get("address", "0.0.0.0"), BEHAVIOUR.get("port", 8000))  # noqa: S104 - inside a container
+    server = http.server.ThreadingHTTPServer(address, Handler)
     server.daemon_threads = False
     signal.signal(signal.SIGTERM, lambda *_: finish(server))
     server.serve_forever()

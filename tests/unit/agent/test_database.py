@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import pytest
 
+from ferryman_agent.engine import EngineError
 from ferryman_agent.host import Host
 from ferryman_agent.host.database import is_unused
 from ferryman_agent.ledger import Deployment
@@ -14,8 +18,11 @@ APP = "shop.production"
 WHOLE = ["python", "manage.py", "migrate", "--noinput"]
 
 
-def logged(server: Host, deployment: Deployment) -> list[str]:
-    return [event["text"] for event in server.ledger.events(deployment.id) if event["kind"] == "log"]
+def shown(server: Host, deployment: Deployment) -> str:
+    """What the step says at its end."""
+    return [str(event["detail"]) for event in server.ledger.events(deployment.id) if event.get("step") == "database"][
+        -1
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,11 +123,25 @@ def test_names_of_the_projects_own_are_what_to_look_at(machine: FakeMachine) -> 
     assert "use DB_HOST, DB_NAME, which [database] variables names" in str(failed.error)
 
 
+def test_postgresql_that_starts_again_during_the_migrations_is_waited_for(machine: FakeMachine, server: Host) -> None:
+    run, seconds = machine.docker.run, itertools.count(1)
+
+    def gone_for_a_while(*arguments: Any, **named: Any) -> tuple[int, bytes, bytes]:
+        if f"start ferryman.{APP}.migrate.2" in machine.docker.calls and next(seconds) < 4:
+            raise EngineError(409, "the container is not running")
+        return run(*arguments, **named)
+
+    machine.docker.run = gone_for_a_while  # type: ignore[method-assign]
+    assert carry_out(server, machine.order("two"), "two").state == "succeeded"
+    assert next(seconds) > 4
+    assert broken_promises(machine, server) == []
+
+
 def test_migrations_that_are_recorded_in_another_schema_have_arrived(machine: FakeMachine) -> None:
     server = machine.agent()
     machine.publish("schema", Behaviour(migrations=["shop.0001"], schema="shop"))
     carried = carry_out(server, machine.order("schema"), "schema")
-    assert (carried.state, logged(server, carried)) == ("succeeded", [])
+    assert (carried.state, shown(server, carried)) == ("succeeded", "shop.0001")
 
 
 def test_a_migration_of_an_app_that_may_not_be_installed_is_told_and_fails_nothing(
@@ -129,7 +150,7 @@ def test_a_migration_of_an_app_that_may_not_be_installed_is_told_and_fails_nothi
     machine.publish("debug", Behaviour(migrations=["shop.0001", "silk.0001"], arrives=["shop.0001"]))
     carried = carry_out(server, machine.order("debug"), "debug")
     assert carried.state == "succeeded"
-    assert logged(server, carried) == ["1 of 1 announced migrations did not arrive in PostgreSQL: silk.0001"]
+    assert shown(server, carried) == ("silk.0001; 1 of 1 announced migrations did not arrive in PostgreSQL: silk.0001")
 
 
 def test_of_an_image_that_does_not_say_what_it_knows_nothing_is_claimed(machine: FakeMachine) -> None:
@@ -137,4 +158,4 @@ def test_of_an_image_that_does_not_say_what_it_knows_nothing_is_claimed(machine:
     machine.publish("silent", Behaviour())
     carried = carry_out(server, machine.order("silent"), "silent")
     assert carried.state == "succeeded"
-    assert "PostgreSQL has no migration" in logged(server, carried)[0]
+    assert shown(server, carried).endswith("; PostgreSQL has no migration: does the app use DATABASE_URL?")

@@ -208,6 +208,7 @@ def test_an_inspected_container_is_shown_with_all_that_became_of_it() -> None:
         started_at="2026-11-23T08:00:00.5Z",
         finished_at="2026-11-23T09:00:00.5Z",
     )
+    assert reading.inspected({**INSPECTED, "State": {**INSPECTED["State"], "Pid": 4711}}).pid == 4711
 
 
 def test_what_never_ran_has_no_times_no_health_and_no_grace_of_its_own() -> None:

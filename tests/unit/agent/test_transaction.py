@@ -104,6 +104,14 @@ def test_a_failure_lists_the_migrations_that_stayed(machine: FakeMachine, server
     assert error["state"].endswith("these migrations stay applied: shop.0002, shop.0003")
 
 
+def test_many_migrations_that_stayed_do_not_hide_what_else_is_told(machine: FakeMachine, server: Host) -> None:
+    known = [f"shop.{number:04}" for number in range(1, 37)]
+    machine.publish("bad", Behaviour(migrations=known, exits={"web": 1}))
+    error = error_of(carry_out(server, machine.order("bad"), "bad"))
+    assert error["details"]["stayed"] == known[1:]
+    assert error["state"].endswith("applied: shop.0002, shop.0003, shop.0004, shop.0005, shop.0006 and 30 more")
+
+
 def test_a_refusal_is_reported_as_a_failure(machine: FakeMachine, server: Host) -> None:
     refused = carry_out(server, machine.order("two", manifest(env={"required": ["TOKEN"], "values": {}})), "two")
     assert refused.state == "refused"

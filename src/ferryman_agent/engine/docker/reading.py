@@ -56,6 +56,7 @@ def inspected(found: Mapping[str, Any]) -> Inspected:
         keep=KEEPS.get(host["RestartPolicy"]["Name"], Keep.NO),  # nobody but a person sets another one
         started_at=_time(state.get("StartedAt")),
         finished_at=_time(state.get("FinishedAt")),
+        pid=int(state.get("Pid") or 0),
     )
 
 

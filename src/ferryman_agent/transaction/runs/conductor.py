@@ -19,6 +19,7 @@ from ferryman_agent.transaction.story import Story, planned, story_of
 from ferryman_agent.transaction.transaction import Transaction
 
 RECORD_TRIES = 5
+SHOWN_MIGRATIONS = 5
 
 
 class Conductor:
@@ -195,5 +196,8 @@ def state_after_failure(transaction: Transaction) -> str:
 
 
 def with_stayed(state: str, stayed: list[str]) -> str:
-    """A state, and the migrations that stay applied."""
-    return f"{state}; these migrations stay applied: {', '.join(stayed)}" if stayed else state
+    """A state, and the migrations that stay applied; details of the error have all of them."""
+    if not stayed:
+        return state
+    more = f" and {len(stayed) - SHOWN_MIGRATIONS} more" if len(stayed) > SHOWN_MIGRATIONS else ""
+    return f"{state}; these migrations stay applied: {', '.join(stayed[:SHOWN_MIGRATIONS])}{more}"

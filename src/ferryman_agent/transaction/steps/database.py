@@ -14,6 +14,7 @@ from ferryman_agent.manifest import Database, Manifest, Role
 from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName
+from ferryman_agent.transaction.steps.diagnosis import clue, with_exception
 from ferryman_agent.transaction.steps.step import Step
 from ferryman_agent.transaction.steps.web import start
 from ferryman_agent.transaction.transaction import Transaction
@@ -69,24 +70,23 @@ def _migrate(transaction: Transaction, entry: StepEntry) -> None:
     entry.detail = "the image does not say what it knows" if todo is None else _listed(todo)
     transaction.applied_before = applied
     lines = _run_once(transaction, database)
-    if todo is None:
-        _look_for_any(transaction, postgres)
-    else:
-        _check_arrival(transaction, postgres, todo, lines)
+    postgres.wait_until_ready()  # the migrations may have taken long, and it may be starting again
+    doubt = _doubt(postgres) if todo is None else _check_arrival(transaction, postgres, todo, lines)
+    entry.detail += f"; {doubt}" if doubt else ""
 
 
-def _check_arrival(transaction: Transaction, postgres: Postgres, announced: list[str], lines: list[str]) -> None:
-    """AgentError `database-not-used` where it is certain that the command migrated something else; else a line."""
+def _check_arrival(transaction: Transaction, postgres: Postgres, announced: list[str], lines: list[str]) -> str:
+    """What is missing, '' when nothing is; AgentError `database-not-used` if it is certain that another database was
+    migrated.
+    """
     missing = pending(announced, postgres.applied_migrations())
     recorded = postgres.recorded_migrations() if missing else set()
     missing = pending(missing, recorded)
     if not missing:
-        return
+        return ""
     database, many = transaction.manifest.database, len(announced)
     if database is None or not is_unused(database.migrate, announced, recorded):
-        text = f"{len(missing)} of {many} announced migrations did not arrive in PostgreSQL: {_listed(missing)}"
-        transaction.journal.log(text)
-        return
+        return f"{len(missing)} of {many} announced migrations did not arrive in PostgreSQL: {_listed(missing)}"
     message = f"the migrate command ended with 0, but none of {many} announced migrations arrived in PostgreSQL"
     hint = _why_unused(transaction)
     raise AgentError("database-not-used", f"{message}: {_listed(missing)}", hint=hint, log=lines)
@@ -106,10 +106,9 @@ def _why_unused(transaction: Transaction) -> str:
     return "make DATABASES in the settings use DATABASE_URL: is there a default such as SQLite, or a host of its own?"
 
 
-def _look_for_any(transaction: Transaction, postgres: Postgres) -> None:
-    """Without a list nothing is certain: it may be no Django app. That nothing is recorded is worth a line."""
-    if not postgres.recorded_migrations():
-        transaction.journal.log("after the migrate command PostgreSQL has no migration; does the app use DATABASE_URL?")
+def _doubt(postgres: Postgres) -> str:
+    """Without a list nothing is certain: it may be no Django app. That nothing is recorded is worth a word."""
+    return "" if postgres.recorded_migrations() else "PostgreSQL has no migration: does the app use DATABASE_URL?"
 
 
 def _listed(names: list[str]) -> str:
@@ -133,11 +132,12 @@ def _run_once(transaction: Transaction, database: Database) -> list[str]:
         while (code := engine.wait(name, limit=1.0)) is None:
             transaction.journal.check_cancelled()
             if host.stopwatch.seconds() > deadline:
-                message = f"the migrations did not end within {limit:g} s"
-                raise AgentError("migration-timeout", message, log=tail(engine, name))
+                message, lines = f"the migrations did not end within {limit:g} s", tail(engine, name)
+                raise AgentError("migration-timeout", message, hint=clue(lines, manifest), log=lines)
         if code != 0:
-            message = f"the migrations failed with exit code {code}"
-            raise AgentError("migration-failed", message, exit_code=code, log=tail(engine, name))
+            lines = tail(engine, name)
+            message = with_exception(f"the migrations failed with exit code {code}", lines)
+            raise AgentError("migration-failed", message, hint=clue(lines, manifest), exit_code=code, log=lines)
         return tail(engine, name)
     finally:
         engine.remove(name)

@@ -16,7 +16,7 @@ from ferryman_agent.ledger.states import SERVED
 from ferryman_agent.transaction.facts import Facts
 from ferryman_agent.transaction.journal import StepEntry
 from ferryman_agent.transaction.names import StepName
-from ferryman_agent.transaction.steps.diagnosis import advised, told
+from ferryman_agent.transaction.steps.diagnosis import advised, ended, told, unreached, with_exception
 from ferryman_agent.transaction.steps.step import Step
 from ferryman_agent.transaction.steps.switchover import drain, others, stop_old
 from ferryman_agent.transaction.transaction import Transaction
@@ -102,15 +102,25 @@ def _check_runs(transaction: Transaction) -> None:
         code = container.exit_code if container else None
         why = " (out of memory)" if container and container.is_out_of_memory else ""
         lines = tail(transaction.host.engine, transaction.web_name)
-        message = f"the new release's container exited with code {code}{why}"
-        raise AgentError("container-exited", message, exit_code=code, log=lines)
+        message = with_exception(f"the new release's container exited with code {code}{why}", lines)
+        hint = ended(code, bool(why), transaction.manifest, lines)
+        raise AgentError("container-exited", message, hint=hint, exit_code=code, log=lines)
 
 
 def _unhealthy(transaction: Transaction, answer: Answer, limit: str = "") -> AgentError:
     manifest, lines = transaction.manifest, tail(transaction.host.engine, transaction.web_name)
-    message = f"the health check {manifest.web.health} {told(answer, manifest)}{limit}"
-    hint = advised(answer, manifest, _allowed_hosts(transaction), lines)
+    seen, hint = _unreached(transaction) if answer.status is None else ("", "")
+    message = f"the health check {manifest.web.health} {told(answer, manifest)}{limit}" + (f": {seen}" if seen else "")
+    hint = hint or advised(answer, manifest, _allowed_hosts(transaction), lines)
+    is_about_the_log = answer.status is None or answer.status >= 500
+    message = with_exception(message, lines) if is_about_the_log and not seen else message
     return AgentError("unhealthy", message, hint=hint, http_status=answer.status, http_body=answer.body, log=lines)
+
+
+def _unreached(transaction: Transaction) -> tuple[str, str]:
+    container = transaction.host.engine.workload(transaction.web_name)
+    sockets = transaction.host.listening(container.pid) if container and container.pid else None
+    return unreached(sockets, transaction.manifest)
 
 
 def _allowed_hosts(transaction: Transaction) -> str | None:
