@@ -73,8 +73,12 @@ def _find_unlocked(here: Mapping[str, str], project: dict[str, Any], extras: tup
 def _for_production(project: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The extras and groups by whose names production is meant: `prod`, `server`, `postgres` and the like."""
     extras = project.get("project", {}).get("optional-dependencies", {})
-    groups = {**project.get("dependency-groups", {}), **project.get("tool", {}).get("poetry", {}).get("group", {})}
-    return _meant(extras), _meant(groups)
+    return _meant(extras), _meant(groups_of(project))
+
+
+def groups_of(project: dict[str, Any]) -> list[str]:
+    """The dependency groups of a pyproject.toml."""
+    return [*project.get("dependency-groups", {}), *project.get("tool", {}).get("poetry", {}).get("group", {})]
 
 
 def _meant(names: Iterable[str]) -> tuple[str, ...]:

@@ -46,7 +46,15 @@ def make(folder: Path, copy: Path, wanted: Wanted) -> tuple[Path, str]:
     home = folder.resolve() / CACHE / "venv"
     python = home / "bin" / "python"
     mark = home / "ferryman-survey.json"
-    stated = json.dumps([wanted.python, _digest(copy, wanted), list(wanted.extra)])
+    stated = json.dumps(
+        [
+            wanted.python,
+            _digest(copy, wanted),
+            list(wanted.extra),
+            wanted.dependencies.extras,
+            wanted.dependencies.groups,
+        ]
+    )
     if python.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == stated:
         return python, _version(python)
     home.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +115,7 @@ def _install(uv: str, python: Path, copy: Path, wanted: Wanted) -> None:
     folder = copy / found.folder
     install = [uv, "pip", "install", "--quiet", "--python", str(python)]
     if found.packaging is Packaging.UV:
-        words = ["sync", "--quiet", "--frozen", "--no-dev", "--no-install-project", "--python", str(python)]
+        words = ["sync", "--quiet", "--frozen", "--no-default-groups", "--no-install-project", "--python", str(python)]
         _run([uv, *words, *_options(found)], folder, {"UV_PROJECT_ENVIRONMENT": str(python.parent.parent)})
     elif found.packaging is Packaging.NONE:
         _run([*install, "django>=5.2"], folder)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from ferryman.packaging.dependencies import groups_of
 from ferryman.packaging.pythons import find_bounds
 from ferryman.packaging.removed import older_python
+from ferryman.packaging.stated import Packaging, read_toml
 from ferryman.project.asked.candidates import find_candidates
 from ferryman.project.asked.health import choose_health
 from ferryman.project.asked.lacks import Lacks, find_lacks, needs_psycopg2
@@ -18,8 +21,10 @@ from ferryman.project.asked.refusals import why_not_loaded, why_refused
 from ferryman.project.asked.settled import settled
 from ferryman.project.dockerfile import NEWEST
 from ferryman.project.findings import Findings
-from ferryman.survey.answers import Answers
+from ferryman.survey.answers import Answers, Failure
 from ferryman.survey.survey import NoEnvironment, Subject, Survey, Wanted, surveyed
+
+MISSING = re.compile(r"No module named '(\w+)")
 
 
 def ask_project(folder: Path, findings: Findings, texts: Mapping[str, str]) -> Findings:
@@ -33,9 +38,24 @@ def ask_project(folder: Path, findings: Findings, texts: Mapping[str, str]) -> F
         return _run(folder, findings, texts)
     except NoEnvironment as error:
         return _not_run(findings, f"its packages can't be installed here: {error}")
+    except DevelopmentNeeded as needed:
+        groups = tuple(dict.fromkeys((*findings.dependencies.groups, *needed.groups)))
+        note = (
+            f"installed with the groups {', '.join(needed.groups)}: only they bring {needed.module}, which is imported"
+        )
+        more = replace(findings.dependencies, groups=groups)
+        return ask_project(folder, replace(findings, dependencies=more, notes=(*findings.notes, note)), texts)
     except OlderPython as older:
         note = f"Python {older.python}: the project imports {older.module}, which {findings.python} does not have"
         return ask_project(folder, replace(findings, python=older.python, notes=(*findings.notes, note)), texts)
+
+
+class DevelopmentNeeded(Exception):
+    """The project imports a module that only its groups for development bring."""
+
+    def __init__(self, module: str, groups: tuple[str, ...]) -> None:
+        super().__init__(module)
+        self.module, self.groups = module, groups
 
 
 class OlderPython(Exception):
@@ -66,6 +86,7 @@ def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Fi
             older = older_python(failure.module, survey.python)
             if older:
                 raise OlderPython(failure.module, older)
+        _check_groups(findings, survey.failures.values(), texts)
         why = why_not_loaded(survey.failures.values())
         if why:
             raise why
@@ -88,6 +109,18 @@ def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Fi
     return _with_production(survey, asked, answers, lacks, _path_of(answers.module, texts, findings.manage or ""))
 
 
+def _check_groups(findings: Findings, failures: Iterable[Failure], texts: Mapping[str, str]) -> None:
+    """Raise DevelopmentNeeded where a module is missing and a lock has groups that were not installed."""
+    found = findings.dependencies
+    if found.packaging not in (Packaging.UV, Packaging.POETRY):
+        return
+    project = read_toml(texts.get(posixpath.join(found.folder, "pyproject.toml"), ""))
+    groups = tuple(name for name in groups_of(project) if name not in found.groups)
+    missing = next((match[1] for failure in failures if (match := MISSING.search(str(failure)))), "")
+    if groups and missing:
+        raise DevelopmentNeeded(missing, groups)
+
+
 def _with_production(survey: Survey, findings: Findings, answers: Answers, lacks: Lacks, base: str) -> Findings:
     """Write production's settings into the copy, and ask the project with them; with a health check where none fits."""
     module, path = module_beside(answers, base)
@@ -105,15 +138,20 @@ def _with_production(survey: Survey, findings: Findings, answers: Answers, lacks
     left = find_lacks(final, survey.sources(final))
     notes = tuple(f"{path} sets what the settings lack: {reason}" for reason in lacks.reasons.values())
     still = tuple(f"{reason}, also with {module}" for name, reason in left.reasons.items() if name not in lacks.reasons)
-    values = {**findings.values, **(_idle(answers) if lacks.database else {})}
+    values = {**findings.values, **_idle(answers, lacks)}
     made = replace(findings, production=texts, values=values, notes=(*findings.notes, *notes))
     return _with_health(settled(made, final, left, survey.copy), final, still)
 
 
-def _idle(answers: Answers) -> dict[str, str]:
-    """Variables that the project's settings require for a database which production's replace: any value does."""
-    parts = " ".join(answers.database().values())
-    return {name: value for name, value in answers.filled.items() if value in parts}
+def _idle(answers: Answers, lacks: Lacks) -> dict[str, str]:
+    """Variables that the project's settings require for what production's replace: any value does."""
+    settings = answers.settings
+    replaced = [
+        *(answers.database().values() if lacks.database else ()),
+        *(settings.get("ALLOWED_HOSTS", ()) if lacks.hosts else ()),
+        *((settings.get("SECRET_KEY", ""),) if lacks.secret_key else ()),
+    ]
+    return {name: value for name, value in answers.filled.items() if any(value in text for text in replaced)}
 
 
 def _tried(survey: Survey, module: str, texts: Mapping[str, str], findings: Findings) -> Answers | None:
