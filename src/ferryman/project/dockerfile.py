@@ -96,7 +96,8 @@ def _install(findings: Findings) -> list[str]:
     """With uv, as the survey did; Poetry and Pipenv read their own locks."""
     found = findings.dependencies
     if found.packaging is Packaging.UV:
-        sync = "UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON_DOWNLOADS=never uv sync --frozen --no-default-groups --no-install-project"
+        given = "UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON_DOWNLOADS=never"
+        sync = f"{given} uv sync --frozen --no-default-groups --no-install-project"
         more = "".join(f" --extra {name}" for name in found.extras) + "".join(f" --group {n}" for n in found.groups)
         return [UV, f"{sync} --no-cache{more}"]
     if found.packaging is Packaging.POETRY:

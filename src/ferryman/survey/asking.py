@@ -21,6 +21,7 @@ from ferryman.survey.inside.recording import placeholder
 
 TIMEOUT_SECONDS = 60.0
 TRIES = 12
+SINGLE_TRIES = 3  # then all are filled at once
 NO_VARIABLE = frozenset({"ModuleNotFoundError", "ImportError", "SyntaxError", "MemoryError", "TimeoutError"})
 LARGEST_ANSWER_BYTES = 8 << 20
 SECRET = "survey-secret-key-" + "0123456789" * 5
@@ -73,10 +74,10 @@ def ask(question: Question, run: Run) -> Answers:
     """
     tried: dict[str, str] = dict(question.fill)
     answers = _once(question, run)
-    for _ in range(TRIES):
+    for attempt in range(TRIES):
         if answers.failure is None:
             break
-        missing = _missing(answers, tried)
+        missing = _missing(answers, tried, is_last=attempt >= SINGLE_TRIES)
         if not missing:
             break
         tried |= {**answers.filled, **{name: placeholder(name, form) for name, form in missing.items()}}
@@ -103,14 +104,14 @@ def ask_for_engine(question: Question, answers: Answers, run: Run) -> str:
     return next((name for name in again.readers_of(again.database().get("ENGINE", "")) if name in fill), "")
 
 
-def _missing(answers: Answers, tried: Mapping[str, str]) -> dict[str, str]:
-    """The variables that the failure names, else the last one that was read without a default."""
+def _missing(answers: Answers, tried: Mapping[str, str], *, is_last: bool) -> dict[str, str]:
+    """The variables that the failure names, else the last one that was read without a default; `is_last`: all."""
     assert answers.failure is not None  # noqa: S101 - the caller looked
     empty = [v for v in answers.variables.values() if v.default is None and v.name not in {**tried, **answers.filled}]
     named = set(re.findall(r"[A-Za-z][A-Za-z0-9_]+", answers.failure.message))
     found = [variable for variable in empty if variable.name in named]
     if not found and answers.failure.kind not in NO_VARIABLE:
-        found = empty[-1:]
+        found = empty if is_last else empty[-1:]
     return {variable.name: variable.forms[0] if variable.forms else "" for variable in found}
 
 

@@ -46,15 +46,8 @@ def make(folder: Path, copy: Path, wanted: Wanted) -> tuple[Path, str]:
     home = folder.resolve() / CACHE / "venv"
     python = home / "bin" / "python"
     mark = home / "ferryman-survey.json"
-    stated = json.dumps(
-        [
-            wanted.python,
-            _digest(copy, wanted),
-            list(wanted.extra),
-            wanted.dependencies.extras,
-            wanted.dependencies.groups,
-        ]
-    )
+    found = wanted.dependencies
+    stated = json.dumps([wanted.python, _digest(copy, wanted), wanted.extra, found.extras, found.groups])
     if python.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == stated:
         return python, _version(python)
     home.parent.mkdir(parents=True, exist_ok=True)
