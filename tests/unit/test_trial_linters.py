@@ -112,9 +112,11 @@ def linted(configuration: Configuration, made: TestEnvironment) -> dict[str, tup
 
 
 def test_code_that_was_there_before_its_linters_passes_with_a_baseline_that_shrinks(
-    tmp_path: Path, made: TestEnvironment
+    tmp_path: Path, made: TestEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = project(tmp_path, old=UGLY, older=UGLY, tidy=TIDY)
+    here = replace(made, root=tmp_path, folder=tmp_path, names=frozenset())
+    monkeypatch.setattr("ferryman.trial.linters.running.make_environment", lambda _: here)
     assert {name: state for name, (state, _) in linted(shop, made).items()} == {"ruff": "failed", "black": "failed"}
     assert "`ferryman test code --update-baseline`" in linted(shop, made)["black"][1]
     written = write_baseline(shop)

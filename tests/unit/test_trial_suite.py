@@ -17,10 +17,11 @@ from ferryman.trial import unit
 from ferryman.trial.environment import TestEnvironment, make_environment
 from ferryman.trial.outcomes import Outcomes
 from ferryman.trial.suite import reached_coverage
+from ferryman.trial.suite.coverage import names_its_scope
 from ferryman.trial.suite.files import TestFiles, find_test_files
 from ferryman.trial.suite.pytest_configuration import find_pytest_configuration
 from ferryman.trial.suite.runner import Evidence, choose_runner
-from ferryman.trial.suite.settings import candidate_settings, manage_defaults
+from ferryman.trial.suite.settings import candidate_settings, manage_defaults, management_settings
 
 TOML = '[app]\nname = "shop"\nimage = "acme/shop"\n[app.roles.web]\n[pipeline]\npython = "3.11"\n'
 CASE = """\
@@ -143,9 +144,15 @@ def test_the_tests_own_settings_are_tried_and_taken(
         "shop/settings_test.py": "from shop.settings import *\n\nMARK = 1\n",
         "orders/tests.py": marked,
     }
-    told = Project(made, tmp_path, files).try_units(monkeypatch)
+    project = Project(made, tmp_path, files)
+    told = project.try_units(monkeypatch)
     reason = "manage.py test, Django's runner, settings shop.settings_test"
     assert told["tests"] == ("ok", f"2 tests: 1 passed, 1 skipped ({reason})")
+    assert management_settings(project.environment, {}) == {}
+    (tmp_path / "shop" / "settings_test.py").write_text((tmp_path / "shop" / "settings.py").read_text())
+    (tmp_path / "shop" / "settings.py").write_text("import gone\n")
+    used = {"DJANGO_SETTINGS_MODULE": "shop.settings_test"}
+    assert management_settings(project.environment, {}) == used, "manage.py's own can't be imported"
 
 
 def test_a_test_command_of_ones_own_wins(
@@ -236,3 +243,14 @@ def test_settings_of_the_tests_are_found_by_their_calls_and_by_their_names(tmp_p
     assert found == ["config.tox", "config.ci_settings", "config.settings.test", "tests.settings"]
     defaults = manage_defaults((tmp_path / "manage.py").read_text())
     assert defaults == {"DJANGO_SETTINGS_MODULE": "config.settings.local"}
+
+
+@pytest.mark.parametrize(
+    ("source", "has_scope"), [("", False), ("[run]\nsource = shop\n", True), ("[run]\nsource = *shop*\n", False)]
+)
+def test_coverage_goes_by_the_projects_sources_where_there_are_such(
+    made: TestEnvironment, tmp_path: Path, source: str, has_scope: bool
+) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / ".coveragerc").write_text(source)
+    assert names_its_scope(made.python, tmp_path) is has_scope

@@ -14,6 +14,7 @@ from ferryman.trial.linters import lint
 from ferryman.trial.linters.baseline import FILE, grown, parse_baseline, read_baseline
 from ferryman.trial.outcomes import Check, CheckFailed, Outcomes
 from ferryman.trial.postgresql import database_variables
+from ferryman.trial.suite.settings import management_settings
 from ferryman.trial.tools import find_tool, output, run
 
 # Django writes these on purpose, and the agent sets the time limits of a migration.
@@ -64,6 +65,7 @@ def _migrations(configuration: Configuration, environment: TestEnvironment, base
     with outcomes.check("PostgreSQL") as started:
         with database_variables(configuration.database) as database:
             variables = environment.with_variables(database)
+            variables |= management_settings(environment, variables)
             with outcomes.check("migrations complete"):
                 run([*manage, "makemigrations", "--check", "--dry-run"], folder=environment.folder, variables=variables)
             with outcomes.check("SQL of new migrations") as check:

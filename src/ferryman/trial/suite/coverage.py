@@ -13,10 +13,14 @@ from ferryman.github.run import table
 
 FOLDER = Path(".ferryman", "coverage")
 LEAST_COVERED = 10
-SCOPE = (
-    "import coverage, sys; c = coverage.Coverage(); "
-    "sys.exit(not any(c.get_option(f'run:{name}') for name in ('source', 'source_pkgs', 'include')))"
-)
+# A source that is neither a folder nor a module measures nothing.
+SCOPE = """
+import coverage, importlib.util, os, sys
+measured = coverage.Coverage()
+sources = [*(measured.get_option("run:source") or []), *(measured.get_option("run:source_pkgs") or [])]
+found = [s for s in sources if os.path.isdir(s) or s.isidentifier() and importlib.util.find_spec(s)]
+sys.exit(not (found or not sources and measured.get_option("run:include")))
+"""
 # One process for all reports. `parallel` in the project's configuration leaves a file for each process.
 REPORT = """
 import coverage, glob, os, sys

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,12 +16,11 @@ from ferryman.trial.suite.coverage import names_its_scope, pytest_words, report_
 from ferryman.trial.suite.files import TestFiles, find_test_files
 from ferryman.trial.suite.pytest_configuration import find_pytest_configuration
 from ferryman.trial.suite.runner import Evidence, Runner, choose_runner
-from ferryman.trial.suite.settings import TRIAL, candidate_settings, manage_defaults, tests_settings
+from ferryman.trial.suite.settings import SETTINGS, manage_defaults, tests_settings
 from ferryman.trial.tools import call
 
 NO_TESTS = 5  # of pytest, and of Python's unittest since 3.12
 USAGE = 4  # of pytest
-SETTINGS = "DJANGO_SETTINGS_MODULE"
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 NO_TEST = "the project has no test"
 
@@ -74,15 +72,7 @@ def find_suite(environment: TestEnvironment, variables: Mapping[str, str]) -> Su
         or _named_in_conftest(found, runner.folder)
     ):
         return Suite(runner, found, "", {})
-
-    def is_usable(module: str) -> bool:
-        tried = [str(environment.python), "-c", TRIAL]
-        done = subprocess.run(
-            tried, cwd=folder, env={**_inherited(variables), SETTINGS: module}, capture_output=True, check=False
-        )
-        return done.returncode == 0
-
-    settings = tests_settings(candidate_settings(folder, environment.root), is_usable)
+    settings = tests_settings(environment, variables)
     defaults = manage_defaults((folder / "manage.py").read_text(encoding="utf-8", errors="replace"))
     given = defaults if runner.is_pytest else {}
     return Suite(runner, found, settings, {**given, SETTINGS: settings} if settings else given)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ferryman.project.settings import settings_module
+from ferryman.trial.environment import TestEnvironment
 from ferryman.trial.suite.files import python_files
 
+SETTINGS = "DJANGO_SETTINGS_MODULE"
 CALLERS = (
     "Makefile", "justfile", "tox.ini", "noxfile.py", "package.json", "pyproject.toml", ".travis.yml", ".gitlab-ci.yml",
     ".circleci/config.yml", ".github/workflows/*.yml", ".github/workflows/*.yaml", "*.sh", "bin/*", "scripts/*",
@@ -36,9 +40,36 @@ def candidate_settings(folder: Path, root: Path) -> list[str]:
     return [module for module in dict.fromkeys([*called, *named]) if module != own]
 
 
-def tests_settings(candidates: Iterable[str], is_usable: Callable[[str], bool]) -> str:
-    """The first that can be set up; "" when manage.py's own serve the tests as well."""
-    return next((module for module in candidates if is_usable(module)), "")
+def tests_settings(environment: TestEnvironment, variables: Mapping[str, str]) -> str:
+    """The first candidate that can be set up; "" when manage.py's own serve the tests as well."""
+    candidates = candidate_settings(environment.folder, environment.root)
+    return next((module for module in candidates if is_usable(environment, variables, module)), "")
+
+
+def management_settings(environment: TestEnvironment, variables: Mapping[str, str]) -> dict[str, str]:
+    """The variable for commands of manage.py: none, but the tests' settings where its own can't be set up here."""
+    if SETTINGS in {**os.environ, **variables} or not candidate_settings(environment.folder, environment.root):
+        return {}
+    manage = (environment.folder / "manage.py").read_text(encoding="utf-8", errors="replace")
+    if is_usable(environment, {**variables, **manage_defaults(manage)}, settings_module(manage)):
+        return {}
+    module = tests_settings(environment, variables)
+    return {SETTINGS: module} if module else {}
+
+
+def is_usable(environment: TestEnvironment, variables: Mapping[str, str], module: str) -> bool:
+    """Whether Django can be set up with this module."""
+    return (
+        subprocess.run(
+            [str(environment.python), "-c", TRIAL],
+            cwd=environment.folder,
+            env={**os.environ, **variables, SETTINGS: module},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        ).returncode
+        == 0
+    )
 
 
 def manage_defaults(manage: str) -> dict[str, str]:
