@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +26,52 @@ def from_pipfile(text: str, sections: Iterable[str]) -> str:
     """The packages of a Pipfile.lock's sections."""
     lock = json.loads(text)
     packages = {name: item for section in sections for name, item in lock.get(section, {}).items()}
-    return "".join(
-        _line(f"{name}{item['version']}", item.get("markers", ""), item.get("hashes", []))
-        for name, item in packages.items()
-        if "version" in item
-    )
+    return "".join(_of_pipenv(name, item) for name, item in packages.items())
 
 
-def from_poetry(text: str, groups: Iterable[str]) -> str:
-    """The packages of a poetry.lock that production and these groups need; all where an older lock does not tell."""
-    return "".join(
-        _line(f"{item['name']}=={item['version']}", _marker(item), [file["hash"] for file in item.get("files", [])])
-        for item in _poetry_packages(text, groups)
-    )
+def from_poetry(text: str, groups: Iterable[str] | None, *, with_optional: bool = False) -> str:
+    """The packages of a poetry.lock that production and these groups need, None: all groups.
+
+    Optional packages belong to extras and to groups that are off by default. An older lock does not tell groups.
+    """
+    return "".join(_of_poetry(item) for item in _poetry_packages(text, groups, with_optional=with_optional))
 
 
-def _poetry_packages(text: str, groups: Iterable[str]) -> list[Mapping[str, Any]]:
-    wanted = {"main", *groups}
+def has_optional_parts(project: Mapping[str, Any], names: Collection[str]) -> bool:
+    """Whether Poetry's optional packages have such a name: of an extra, or of a group that is off by default."""
+    poetry = project.get("tool", {}).get("poetry", {})
+    extras = {*poetry.get("extras", {}), *project.get("project", {}).get("optional-dependencies", {})}
+    groups = {name for name, group in poetry.get("group", {}).items() if group.get("optional", False)}
+    return bool((extras | groups) & set(names))
+
+
+def _poetry_packages(text: str, groups: Iterable[str] | None, *, with_optional: bool) -> list[Mapping[str, Any]]:
     packages = read_toml(text).get("package", [])
-    return [item for item in packages if wanted & set(item.get("groups", ["main"])) and not item.get("optional")]
+    wanted = None if groups is None else {"main", *groups}
+    return [
+        item
+        for item in packages
+        if (wanted is None or wanted & set(item.get("groups", ["main"])))
+        and (with_optional or not item.get("optional"))
+    ]
+
+
+def _of_pipenv(name: str, item: Mapping[str, Any]) -> str:
+    if "git" in item:
+        return _line(f"{name} @ git+{item['git']}@{item.get('ref', 'HEAD')}", item.get("markers", ""), [])
+    if "version" not in item:
+        return ""
+    return _line(f"{name}{item['version']}", item.get("markers", ""), item.get("hashes", []))
+
+
+def _of_poetry(item: Mapping[str, Any]) -> str:
+    source = item.get("source", {})
+    if source.get("type") == "git":
+        reference = source.get("resolved_reference") or source.get("reference", "HEAD")
+        return _line(f"{item['name']} @ git+{source['url']}@{reference}", _marker(item), [])
+    if source.get("type") in ("directory", "file"):
+        return ""
+    return _line(f"{item['name']}=={item['version']}", _marker(item), [file["hash"] for file in item.get("files", [])])
 
 
 def _marker(item: Mapping[str, Any]) -> str:
@@ -87,4 +114,4 @@ def _asked_extras(packages: Mapping[str, Any], name: str) -> list[str]:
 
 def poetry_names(text: str, groups: Iterable[str]) -> list[str]:
     """The packages of a poetry.lock that production and these groups need."""
-    return [str(item.get("name", "")) for item in _poetry_packages(text, groups)]
+    return [str(item.get("name", "")) for item in _poetry_packages(text, groups, with_optional=False)]

@@ -12,9 +12,9 @@ from typing import Any
 
 from ferryman.config import Configuration
 from ferryman.packaging.dependencies import find_dependencies
+from ferryman.packaging.locks import from_pipfile, from_poetry, has_optional_parts
 from ferryman.packaging.stated import Dependencies, Packaging
 from ferryman.project.dockerfile import NEWEST
-from ferryman.trial.environment.locks import from_pipfile, from_poetry, has_optional_parts
 from ferryman.trial.tools import find_tool, output
 
 DRIVERS = {"psycopg", "psycopg-binary", "psycopg2", "psycopg2-binary"}
@@ -84,11 +84,17 @@ def locked_requirements(configuration: Configuration, tree: Tree, found: Depende
         output([find_tool("uv"), "export", *options], folder=folder)
         return [target]
     if found.packaging is Packaging.PIPENV:
-        target.write_text(from_pipfile(folder / "Pipfile.lock"), encoding="utf-8")
+        target.write_text(
+            from_pipfile((folder / "Pipfile.lock").read_text(encoding="utf-8"), ("default", "develop")),
+            encoding="utf-8",
+        )
         return [target]
     if found.packaging is Packaging.POETRY:
         is_wanted = has_optional_parts(project, TEST_NAMES)
-        target.write_text(from_poetry(folder / "poetry.lock", with_optional=is_wanted), encoding="utf-8")
+        target.write_text(
+            from_poetry((folder / "poetry.lock").read_text(encoding="utf-8"), None, with_optional=is_wanted),
+            encoding="utf-8",
+        )
         return [target]
     return []
 
