@@ -46,14 +46,9 @@ def has_optional_parts(project: Mapping[str, Any], names: Collection[str]) -> bo
 
 
 def _poetry_packages(text: str, groups: Iterable[str] | None, *, with_optional: bool) -> list[Mapping[str, Any]]:
-    packages = read_toml(text).get("package", [])
     wanted = None if groups is None else {"main", *groups}
-    return [
-        item
-        for item in packages
-        if (wanted is None or wanted & set(item.get("groups", ["main"])))
-        and (with_optional or not item.get("optional"))
-    ]
+    packages = [item for item in read_toml(text).get("package", []) if with_optional or not item.get("optional")]
+    return [item for item in packages if wanted is None or wanted & set(item.get("groups", ["main"]))]
 
 
 def _of_pipenv(name: str, item: Mapping[str, Any]) -> str:

@@ -40,7 +40,8 @@ def ask_project(folder: Path, findings: Findings, texts: Mapping[str, str]) -> F
         return _not_run(findings, f"its packages can't be installed here: {error}")
     except DevelopmentNeeded as needed:
         groups = tuple(dict.fromkeys((*findings.dependencies.groups, *needed.groups)))
-        note = f"the groups {', '.join(needed.groups)} are installed too: {needed.module} is imported, and only they bring it"
+        names = ", ".join(needed.groups)
+        note = f"the groups {names} are installed too: {needed.module} is imported, and only they bring it"
         more = replace(findings.dependencies, groups=groups)
         return ask_project(folder, replace(findings, dependencies=more, notes=(*findings.notes, note)), texts)
     except OlderPython as older:

@@ -91,10 +91,8 @@ def locked_requirements(configuration: Configuration, tree: Tree, found: Depende
         return [target]
     if found.packaging is Packaging.POETRY:
         is_wanted = has_optional_parts(project, TEST_NAMES)
-        target.write_text(
-            from_poetry((folder / "poetry.lock").read_text(encoding="utf-8"), None, with_optional=is_wanted),
-            encoding="utf-8",
-        )
+        lock = (folder / "poetry.lock").read_text(encoding="utf-8")
+        target.write_text(from_poetry(lock, None, with_optional=is_wanted), encoding="utf-8")
         return [target]
     return []
 
