@@ -13,7 +13,7 @@ from ferryman.rehearsal import ports
 from ferryman.rehearsal.docker import Docker, DockerError
 from ferryman.rehearsal.machine.capabilities import grantable_capabilities
 from ferryman.rehearsal.polling import RehearsalFailed, turn, wait_until
-from ferryman.rehearsal.stand_ins import POSTGRES, Images, Origin
+from ferryman.rehearsal.stand_ins import POSTGRES, Images, Origin, has_stand_in
 from ferryman.rehearsal.stand_ins import images as stand_ins
 from ferryman.rehearsal.state import GroundState, RegistryState, StateFile
 
@@ -64,9 +64,11 @@ def test_the_real_image_is_used_where_it_is_there_or_can_be_pulled(
 
 
 def test_the_stand_ins_that_are_here_are_found_with_one_question(tmp_path: Path) -> None:
-    script = f'echo "$@" >> {tmp_path}/asked; echo {POSTGRES}; echo acme/shop:0123; echo "<none>:<none>"'
+    script = (
+        f'echo "$@" >> {tmp_path}/asked; echo {POSTGRES}; echo redis:7-alpine; echo acme/redis:7; echo "<none>:<none>"'
+    )
     images = Images(lambda _: None, Docker(["sh", "-c", script, "docker"]))
-    assert images.present_stand_ins() == {POSTGRES}
+    assert images.present_stand_ins() == {POSTGRES, "redis:7-alpine"}
     assert len((tmp_path / "asked").read_text().splitlines()) == 1
 
 
@@ -76,10 +78,22 @@ def test_an_image_that_nothing_stands_in_for_is_named_with_those_that_have_one(
 ) -> None:
     monkeypatch.setattr(stand_ins, "hub_is_reachable", lambda _: hub)
     images = Images(lambda _: None, engine(tmp_path, label=None, pull=False))
-    with pytest.raises(UsageError, match="redis:7") as caught:
-        images.ensure("redis:7")
+    with pytest.raises(UsageError, match="nginx:1") as caught:
+        images.ensure("nginx:1")
     assert caught.value.code == "image-unreachable"
     assert POSTGRES in caught.value.hint
+    assert "redis" in caught.value.hint
+
+
+ACCESSORIES = {
+    "redis:7": True, "redis:7.4-alpine": True, "memcached:1.6": True, "rabbitmq:4-management": True,
+    "redis": False, "acme/redis:7": False, f"redis@sha256:{'0' * 64}": False, f"redis:7@sha256:{'0' * 64}": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "expected"), ACCESSORIES.items())
+def test_an_accessory_has_a_stand_in_whatever_its_tag_but_not_for_a_digest(name: str, expected: bool) -> None:
+    assert has_stand_in(name) is expected
 
 
 def test_state_is_read_back_and_readable_by_its_owner_only(tmp_path: Path) -> None:

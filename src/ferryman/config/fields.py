@@ -105,6 +105,15 @@ def _cron(value: str, _: Place) -> str:
     return value
 
 
+def is_cron(value: str) -> bool:
+    """Whether a text is a time of `[app.schedules]`."""
+    try:
+        parse_cron(value)
+    except ValueError:
+        return False
+    return True
+
+
 def _host_key(value: str, place: Place) -> str:
     if place.passes(value):
         return value

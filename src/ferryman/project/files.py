@@ -62,6 +62,7 @@ def configuration(findings: Findings) -> str:
         + (f'dockerfile = "{findings.dockerfile}"\n' if findings.unfit_dockerfile else ""),
         f'[app.roles.web]\nport = 8000\nhealth = "{findings.health}"\n',
     ]
+    parts += _beside_web(findings)
     hosts = hosts_variable(findings)
     required = [f'"{name}"' for name in settings.required if name != hosts]
     parts += _environment(findings, required, hosts)
@@ -73,10 +74,43 @@ def configuration(findings: Findings) -> str:
     parts += [
         '[database]\nversion = 17\nmigrate = ["python", "manage.py", "migrate", "--noinput"]\n'
         + (f"variables = {{ {named} }}\n" if named else ""),
+        *_accessories(findings),
         '[environments.production]\nhost = "${VPS_HOST}"\nuser = "${VPS_USERNAME}"\n'
         f'# domain = "{findings.name}.example.com"\n',
     ]
     return "\n".join(parts)
+
+
+def _beside_web(findings: Findings) -> list[str]:
+    """The sections of further roles and of schedules."""
+    parts = []
+    for name, role in findings.roles.items():
+        lines = [f"command = {_words(role.command)}"]
+        lines += [f'stop_grace = "{role.stop_grace}"'] if role.stop_grace else []
+        lines += ["overlap = false    # one at a time, or each task is sent twice"] if role.is_single else []
+        parts.append("\n".join([f"[app.roles.{name}]", *lines]) + "\n")
+    for name, schedule in findings.schedules.items():
+        lines = [f"cron = {json.dumps(schedule.cron)}    # UTC", f"command = {_words(schedule.command)}"]
+        parts.append("\n".join([f"[app.schedules.{name}]", *lines]) + "\n")
+    return parts
+
+
+def _accessories(findings: Findings) -> list[str]:
+    """The sections of side containers."""
+    parts = []
+    for name, accessory in findings.accessories.items():
+        lines = [f"[accessories.{name}]", f'image = "{accessory.image}"']
+        lines += [f"command = {_words(accessory.command)}"] if accessory.command else []
+        lines += [f"health = {_words(accessory.health)}"] if accessory.health else []
+        for title, table in (("volumes", accessory.volumes), ("env.values", accessory.values)):
+            told = [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+            lines += ["", f"[accessories.{name}.{title}]", *told] if told else []
+        parts.append("\n".join(lines) + "\n")
+    return parts
+
+
+def _words(command: tuple[str, ...]) -> str:
+    return json.dumps(command)
 
 
 def _environment(findings: Findings, required: list[str], hosts: str) -> list[str]:

@@ -35,12 +35,40 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Role:
+    """A role beside web. `is_single`: two of it at once would do things twice."""
+
+    command: tuple[str, ...]
+    stop_grace: str = ""
+    is_single: bool = False
+
+
+@dataclass(frozen=True)
+class Accessory:
+    """A side container: volumes by name with their paths, and plain variables."""
+
+    image: str
+    command: tuple[str, ...] = ()
+    health: tuple[str, ...] = ()
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A command and its time, in cron's five fields."""
+
+    cron: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Findings:
     """A project as `init` sees it: paths are relative to the project's folder, "" is the folder itself.
 
     `unfit_dockerfile`: why its own is not used. `is_run`: its code was asked, not only its texts read.
     `production`: texts of the modules that it gets for production, by path. `values`: plain variables.
-    `notes` say what was found, `unknown` what is to be checked.
+    `roles` are those beside web. `notes` say what was found, `unknown` what is to be checked.
     """
 
     name: str
@@ -63,6 +91,9 @@ class Findings:
     needs_psycopg2: bool = False
     production: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    accessories: Mapping[str, Accessory] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from ferryman.rehearsal.docker import Docker
 from ferryman.rehearsal.local_registry import GROUND_LABEL, LocalRegistry
 from ferryman.rehearsal.machine import Machine, MachineSpec
-from ferryman.rehearsal.stand_ins import HAPROXY, POSTGRES, REGISTRY, Images
+from ferryman.rehearsal.stand_ins import HAPROXY, POSTGRES, REGISTRY, Images, has_stand_in
 from ferryman.rehearsal.state import GroundState, RegistryState, StateFile
 
 _MADE_OF = (("container", ["rm", "--force", "--volumes"]), ("volume", ["volume", "rm"]), ("network", ["network", "rm"]))
@@ -86,6 +86,13 @@ class Ground:
         if images:
             removed += self.images.remove()
         return removed
+
+    def publish(self, names: Iterable[str], registry: RegistryState) -> None:
+        """Have images that the server could not pull in the registry that it pulls from; those with a stand-in."""
+        for name in sorted(set(names)):
+            if has_stand_in(name):
+                self.images.ensure(name)
+                LocalRegistry(registry, self.docker).publish(name)
 
     @property
     def network(self) -> str:

@@ -58,9 +58,12 @@ def _rehearse(path: Path, options: DeployOptions, variables: Mapping[str, str], 
         ensure_engine(log)
     ground = Ground(configuration.root, ground_name(configuration.root, configuration.app.name), log)
     with step("ground", on_event) as made:
-        if not hub_is_reachable(tuple(ground.docker.command)):
+        is_cut_off = not hub_is_reachable(tuple(ground.docker.command))
+        if is_cut_off:
             ground.images.ensure(PYTHON)
         state = ground.up()
+        if is_cut_off and state.registry:
+            ground.publish((found.image for found in configuration.accessories.values()), state.registry)
         made.detail = f"server {state.machine.container}" if state.machine else ""
     machine = rehearsal_server(configuration.root)
     with step("setup", on_event) as setup:

@@ -74,7 +74,7 @@ class Answers:
     models: Mapping[str, Any] = field(default_factory=dict)
     routes: tuple[Mapping[str, Any], ...] = ()
     health: tuple[Called, ...] = ()
-    celery: tuple[str, ...] = ()
+    background: Mapping[str, Any] = field(default_factory=dict)
     connections: Mapping[str, Connection] = field(default_factory=dict)
     error: Failure | None = None
     failed: Mapping[str, Failure] = field(default_factory=dict)
@@ -116,7 +116,7 @@ def parse_answers(module: str, given: Mapping[str, str], told: Mapping[str, Any]
         models=told.get("models", {}),
         routes=tuple(told.get("routes", [])),
         health=tuple(Called(found["path"], found["up"], found["down"]) for found in told.get("health", [])),
-        celery=tuple(told.get("celery", [])),
+        background=told.get("background", {}),
         connections={alias: Connection(**found) for alias, found in told.get("connections", {}).items()},
         error=_failure(told["error"]) if "error" in told else None,
         failed={name: _failure(found) for name, found in told.get("failed", {}).items()},

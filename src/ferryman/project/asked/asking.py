@@ -18,6 +18,8 @@ from ferryman.project.asked.lacks import Lacks, find_lacks, needs_psycopg2
 from ferryman.project.asked.production import HEALTH_CHECK, health_beside, module_beside, production_settings
 from ferryman.project.asked.read import with_production
 from ferryman.project.asked.refusals import why_not_loaded, why_refused
+from ferryman.project.asked.roles import with_background
+from ferryman.project.asked.services import telling_values
 from ferryman.project.asked.settled import settled
 from ferryman.project.dockerfile import NEWEST
 from ferryman.project.findings import Findings
@@ -101,6 +103,7 @@ def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Fi
     lacks = find_lacks(answers, survey.sources(answers))
     notes = (*findings.notes, f"the settings are {candidate.module}: {candidate.reason}")
     asked = replace(findings, values=chosen.values, notes=notes)
+    asked, lacks = _with_background(survey, asked, answers, lacks)
     if findings.keeps_dockerfile and "whitenoise" not in findings.dependencies.names:
         lacks = replace(lacks, static_served=False)
     if not lacks.is_any and choose_health(answers.health)[0]:
@@ -118,6 +121,15 @@ def _check_groups(findings: Findings, failures: Iterable[Failure], texts: Mappin
     missing = next((match[1] for failure in failures if (match := MISSING.search(str(failure)))), "")
     if groups and missing:
         raise DevelopmentNeeded(missing, groups)
+
+
+def _with_background(survey: Survey, findings: Findings, answers: Answers, lacks: Lacks) -> tuple[Findings, Lacks]:
+    """Roles, accessories and schedules; settings that lead to this machine are led to accessories."""
+    telling = telling_values(answers)
+    told = survey.ask(answers.module, {**findings.values, **telling}) if telling else None
+    made, lines = with_background(findings, answers, None if told is None or told.failure else told)
+    reasons = {**lacks.reasons, **{f"services {line}": reason for line, reason in lines.items()}}
+    return made, replace(lacks, services=tuple(lines), reasons=reasons)
 
 
 def _with_production(survey: Survey, findings: Findings, answers: Answers, lacks: Lacks, base: str) -> Findings:

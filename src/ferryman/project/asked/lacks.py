@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ferryman.survey.answers import Answers
 from ferryman.survey.asking import DATABASE_HOST, DATABASE_PASSWORD, HOST, SECRET
@@ -24,6 +25,7 @@ class Lacks:
     """True for what the settings lack; a sentence why is in `reasons`, by the same name.
 
     `secret_variable` and `database_variables` are the names under which the settings read what the agent knows.
+    `services` are lines of settings that lead to accessories.
     """
 
     secret_key: bool = False
@@ -35,6 +37,7 @@ class Lacks:
     media_root: bool = False
     uploads: bool = False
     logging: bool = False
+    services: tuple[str, ...] = ()
     secret_variable: str = ""
     database_variables: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -43,7 +46,7 @@ class Lacks:
     def is_any(self) -> bool:
         """Whether a settings module of production's own is needed."""
         wants = (self.secret_key, self.debug, self.hosts, self.database, self.static_root, self.static_served)
-        return any((*wants, self.media_root, self.uploads, self.logging))
+        return any((*wants, self.media_root, self.uploads, self.logging, self.services))
 
 
 def find_lacks(answers: Answers, sources: Answers | None) -> Lacks:
@@ -62,8 +65,9 @@ def find_lacks(answers: Answers, sources: Answers | None) -> Lacks:
     reasons |= _files(answers)
     if not answers.settings.get("logs_to_console"):
         reasons["logging"] = "no logger writes to the console, so that a traceback is lost"
+    found: dict[str, Any] = dict.fromkeys(reasons, True)
     return Lacks(
-        **dict.fromkeys(reasons, True),
+        **found,
         secret_variable=secret or "",
         database_variables=database or {},
         reasons=reasons,

@@ -138,6 +138,7 @@ def _parts(answers: Answers, lacks: Lacks, depth: int) -> list[str]:
         MEDIA.format(depth=depth, url=_media_url(settings.get("MEDIA_URL", ""))): lacks.media_root,
         UPLOADS: lacks.uploads,
         LOGGING: lacks.logging,
+        "\n" + "".join(f"{line}  # noqa: F405\n" for line in lacks.services): bool(lacks.services),
         SENTRY: "sentry_sdk" in answers.packages and "SENTRY_DSN" not in answers.variables,
     }
     return [text for text, is_wanted in wanted.items() if is_wanted]

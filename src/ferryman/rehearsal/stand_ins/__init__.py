@@ -8,7 +8,18 @@ from ferryman.rehearsal.stand_ins.images import (
     REGISTRY,
     Images,
     Origin,
+    has_stand_in,
     hub_is_reachable,
 )
 
-__all__ = ["DEBIAN", "HAPROXY", "POSTGRES", "PYTHON", "REGISTRY", "Images", "Origin", "hub_is_reachable"]
+__all__ = [
+    "DEBIAN",
+    "HAPROXY",
+    "POSTGRES",
+    "PYTHON",
+    "REGISTRY",
+    "Images",
+    "Origin",
+    "has_stand_in",
+    "hub_is_reachable",
+]

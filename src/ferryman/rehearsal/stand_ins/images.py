@@ -24,6 +24,7 @@ POSTGRES = "postgres:17"
 HAPROXY = "haproxy:3.0"
 REGISTRY = "registry:2"
 STAND_INS = {DEBIAN: "debian", PYTHON: "python", POSTGRES: "postgres", HAPROXY: "haproxy", REGISTRY: "registry"}
+ACCESSORIES = ("redis", "memcached", "rabbitmq")  # official repositories, which have a stand-in whatever their tag
 
 _STAND_IN_LABEL = "ferryman.stand-in"
 _RECIPE_LABEL = "ferryman.recipe"
@@ -65,11 +66,12 @@ class Images:
             return Origin.REAL
         if hub_is_reachable(tuple(self.docker.command)) and self._pull(name):
             return Origin.REAL
-        if name not in STAND_INS:
+        if not has_stand_in(name):
+            others = ", ".join([*sorted(STAND_INS), *ACCESSORIES])
             raise UsageError(
                 "image-unreachable",
                 f"the image {name} can't be pulled, and nothing stands in for it",
-                hint=f"give the engine a way to Docker Hub, or use one of {', '.join(sorted(STAND_INS))}",
+                hint=f"give the engine a way to Docker Hub, or use one of {others}",
             )
         recipe = _recipe(name)
         if self._label(name, _RECIPE_LABEL) != recipe:
@@ -88,7 +90,7 @@ class Images:
         except DockerError:  # whoever needs the engine will say so
             return frozenset()
         # By name, for an image that was built on a stand-in has its labels too
-        return frozenset(labelled) & frozenset(STAND_INS)
+        return frozenset(name for name in labelled if has_stand_in(name))
 
     def ensure_server(self, *, with_engine: bool) -> str:
         """Have the image of the throw-away server, bare or with Docker Engine installed; its name."""
@@ -114,7 +116,7 @@ class Images:
         else:
             self._ensure(DEBIAN)
         self.report(f"{name} can't be pulled here: building a stand-in of Debian's packages (once per machine)")
-        self._build_context(STAND_INS[name], name, {_STAND_IN_LABEL: "true", _RECIPE_LABEL: recipe})
+        self._build_context(_folder(name), name, {_STAND_IN_LABEL: "true", _RECIPE_LABEL: recipe})
 
     def _build_context(self, folder: str, tag: str, labels: dict[str, str], target: str = "") -> None:
         with tempfile.TemporaryDirectory(prefix="ferryman-build-") as scratch:
@@ -155,13 +157,24 @@ def hub_is_reachable(command: tuple[str, ...]) -> bool:
         return False
 
 
+def has_stand_in(name: str) -> bool:
+    """Whether an image, `repository:tag`, can be made here of Debian's packages."""
+    repository, _, tag = name.partition(":")
+    return name in STAND_INS or (repository in ACCESSORIES and bool(tag) and "@" not in name)
+
+
+def _folder(name: str) -> str:
+    """The folder of a stand-in's files."""
+    return STAND_INS.get(name) or name.partition(":")[0]
+
+
 def _files() -> Path:
     return Path(__file__).parent / "files"
 
 
 def _recipe(name: str) -> str:
     """What a stand-in is made by: its own files, and those of the Debian that it starts from."""
-    own = _folder_recipe(STAND_INS[name])
+    own = _folder_recipe(_folder(name))
     return own if name == DEBIAN else _digest(own.encode(), _folder_recipe(STAND_INS[DEBIAN]).encode())
 
 

@@ -182,19 +182,3 @@ def _plain(pattern: Any) -> str:
     if text.endswith("/?"):
         text = text[:-2] + "/"
     return "\0" if re.search(r"[\\\[\](){}*+?|^$]", text) else text
-
-
-def celery_apps(names: Iterable[str]) -> list[str]:
-    """Modules whose import makes a Celery app, as `-A` takes them."""
-    if importlib.util.find_spec("celery") is None:
-        return []
-    celery = importlib.import_module("celery")
-    found = []
-    for name in names:
-        try:
-            module = importlib.import_module(name)
-        except Exception:  # noqa: BLE001, S112 - what can't be imported has none
-            continue
-        if any(isinstance(value, celery.Celery) for value in vars(module).values()):
-            found.append(name)
-    return found

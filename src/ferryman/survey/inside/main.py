@@ -47,7 +47,7 @@ def _ask(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answers(asked: dict[str, Any]) -> dict[str, Any]:
-    from ferryman.survey.inside import answers, health
+    from ferryman.survey.inside import answers, background, health
 
     configuration = asked.get("configuration", "")
     if configuration:
@@ -63,7 +63,7 @@ def _answers(asked: dict[str, Any]) -> dict[str, Any]:
         "connections": answers.connections,
         "models": answers.models,
         "routes": answers.routes,
-        "celery": lambda: answers.celery_apps(asked.get("modules", [])),
+        "background": lambda: background.background(asked.get("modules", [])),
         "health": lambda: health.call([route["path"] for route in told.get("routes", [])], asked["host"]),
     }
     failed: dict[str, Any] = {}
