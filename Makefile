@@ -28,6 +28,7 @@ e2e: $(STAMP) ## real sshd, Docker Engine, registry, PostgreSQL, HAProxy, system
 
 slow: $(STAMP) ## the long stories of which `make test` has a sample each; run them before a change to what they tell
 	@scripts/system-packages test
+	$(BIN)/pytest -n auto -m slow tests/unit
 	$(E2E) -m slow tests/e2e
 
 lint: $(STAMP) ## Ruff, Black, mypy, shellcheck, hadolint, zizmor, actionlint, our own check

@@ -23,6 +23,7 @@ BY_NAME = {ROOT / "src/ferryman/cli", ROOT / "src/ferryman_agent/requests"}
 # A module may import from its own layer and from those after it.
 CLIENT_LAYERS = [
     {"cli"},
+    {"new"},
     {"checks", "cleanup", "environments", "github", "project", "rehearsal"}
     | {"server", "shipping", "terminal", "trial", "watching"},
     {"destination", "testing", "survey"},

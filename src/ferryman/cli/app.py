@@ -13,6 +13,7 @@ from ferryman.cli.values import PlainCommand, PlainGroup
 
 # Name → what the list of commands says of it: the first sentence of its own help. Only that is known without an import.
 COMMANDS = {
+    "new": "Make a Django REST Framework project, ready to be shipped.",
     "init": "Take a Django project in: write what is missing of ferryman.toml, Dockerfile, .dockerignore and the "
     "workflows.",
     "check": "Find the mistakes that break deploys, in Dockerfile, settings, ferryman.toml, Compose files and "

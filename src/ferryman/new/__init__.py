@@ -1,0 +1,1 @@
+"""`new`: makes a Django REST Framework project that is ready to be shipped."""
