@@ -297,6 +297,12 @@ def test_a_cache_or_channel_layer_gets_what_its_variable_is_to_lead_to(
     assert found.production == ""
 
 
+def test_a_cache_behind_a_socket_is_asked_about(tmp_path: Path) -> None:
+    found = taken(tmp_path, Oddity("socket", added="\n" + CACHE % ("redis.RedisCache", '"unix:///run/redis.sock"')))
+    assert "accessories" not in found.configuration
+    assert found.findings.unknown[1:] == ("the cache default is at unix:///run/redis.sock, which no container has",)
+
+
 def test_a_cache_and_a_broker_share_a_redis_that_keeps_what_it_has(tmp_path: Path) -> None:
     cache = CACHE % ("redis.RedisCache", '"redis://localhost:6379/1"')
     found = taken(tmp_path, with_celery(f'{cache}\nCELERY_BROKER_URL = os.environ.get("REDIS_URL", "redis://redis/0")'))

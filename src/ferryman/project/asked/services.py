@@ -13,6 +13,7 @@ from ferryman.survey.answers import Answers, Variable
 
 NAMED = re.compile(r"BROKER|REDIS|VALKEY|CACHE|CELERY|RABBIT|AMQP|CHANNEL|QUEUE|(^|_)RQ(_|$)|HUEY|DRAMATIQ")
 ADDRESS = re.compile(r"[\w.-]+:(6379|11211)")
+SOCKET = re.compile(r"(redis\+)?unix:|redis\+socket:|/")
 URLS = frozenset({"URL", "URI", "DSN", "BROKER", "LOCATION", "ENDPOINT", "SERVER", "SERVERS"})
 HOSTS = frozenset({"HOST", "HOSTNAME"})
 LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - read, never bound
@@ -97,7 +98,7 @@ class Service:
             return PORTS[self.kind]
 
     def __str__(self) -> str:
-        return SHOWN[self.use] + (f" {self.name}" if self.use in ("cache", "rq", "channel-layer") else "")
+        return _shown(self.use, self.name)
 
 
 def telling_values(answers: Answers) -> dict[str, str]:
@@ -143,6 +144,10 @@ def propose_services(answers: Answers, told: Answers | None) -> Services:
     literal = {s.kind: s.host for s in services if ACCESSORY_NAME.fullmatch(s.host) and s.host not in LOCAL}
     marks = {_mark(name): name for name in variables}
     names = {kind: host for kind, host in literal.items() if host not in marks}
+    for socket in (found for found in answers.background.get("services", []) if SOCKET.match(found["url"])):
+        proposed.questions.append(
+            f"{_shown(socket['use'], socket['name'])} is at {socket['url']}, which no container has"
+        )
     for service in services:
         name = names.get(service.kind, service.kind)
         if service.host in marks:
@@ -203,6 +208,10 @@ def _by_settings(proposed: Services, service: Service, name: str, variables: Con
     tail = f' + "/{number}"' if service.kind == "redis" and number else ""
     line = SET[service.use].format(name=service.name, url=f'os.environ["{source}"]{tail}')
     proposed.settings[line] = f"{reason}; {source} leads to the accessory {name}"
+
+
+def _shown(use: str, name: str) -> str:
+    return SHOWN[use] + (f" {name}" if use in ("cache", "rq", "channel-layer") else "")
 
 
 def _whole(kind: str, name: str) -> str:
