@@ -209,3 +209,10 @@ def test_a_settings_module_that_can_not_be_loaded_is_said_first(tmp_path: Path) 
 def test_what_the_code_tries_to_reach_is_not_reached(tmp_path: Path) -> None:
     added = 'import socket\ntry:\n    socket.create_connection(("192.0.2.1", 80), 1)\nexcept OSError:\n    pass\n'
     assert taken(tmp_path, Oddity("reaches", added=added)).findings.is_run
+
+
+def test_one_variable_that_must_be_an_address_does_not_hide_where_the_others_lead(tmp_path: Path) -> None:
+    replaced = {SECRET: 'SECRET_KEY = os.environ.get("SHOP_SECRET", "x" * 50)'}
+    parsed = '\nSEARCH = os.environ.get("SEARCH_URL", "https://a.example")\nassert urlsplit(SEARCH).hostname\n'
+    found = taken(tmp_path, Oddity("address", replaced, parsed))
+    assert found.configuration["app"]["env"]["secret_key"] == "SHOP_SECRET"

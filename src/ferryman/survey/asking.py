@@ -37,6 +37,7 @@ GIVEN = {
     "FERRYMAN_SCHEME": "http",
 }
 WORTH_FILLING = re.compile(r"SECRET|KEY|DATABASE|(^|_)DB(_|$)|POSTGRES|(^|_)PG|SQL|HOSTS?($|_)|DOMAIN|URL$")
+ADDRESSES = ("URL", "URI", "DSN")
 
 Run = Callable[[str], tuple[int, str, str]]
 
@@ -88,12 +89,17 @@ def ask(question: Question, run: Run) -> Answers:
 def ask_for_sources(question: Question, answers: Answers, run: Run) -> Answers | None:
     """Ask once more with every variable filled that may lead to a secret, a host or a database; None when that fails.
 
-    By their values it is seen which setting comes from which variable.
+    By their values it is seen which setting comes from which variable. An address may be taken apart at once, and a
+    value that is none fails there: then those are left out.
     """
     names = [name for name in answers.variables if name not in question.given and WORTH_FILLING.search(name)]
-    fill = {name: f"survey-{name.lower().replace('_', '-')}-value" for name in names}
-    again = _once(replace(question, fill={**answers.filled, **fill}), run)
-    return None if again.failure else again
+    plain = [name for name in names if not name.endswith(ADDRESSES)]
+    for filled in (names, plain) if plain != names else (names,):
+        fill = {name: f"survey-{name.lower().replace('_', '-')}-value" for name in filled}
+        again = _once(replace(question, fill={**answers.filled, **fill}), run)
+        if again.failure is None:
+            return again
+    return None
 
 
 def ask_for_engine(question: Question, answers: Answers, run: Run) -> str:
