@@ -15,6 +15,7 @@ from ferryman.config import load_configuration
 from ferryman.errors import FerrymanError
 from ferryman.trial import unit
 from ferryman.trial.environment import TestEnvironment, make_environment
+from ferryman.trial.environment.making import app_variables
 from ferryman.trial.outcomes import Outcomes
 from ferryman.trial.suite import reached_coverage
 from ferryman.trial.suite.coverage import names_its_scope
@@ -153,6 +154,31 @@ def test_the_tests_own_settings_are_tried_and_taken(
     (tmp_path / "shop" / "settings.py").write_text("import gone\n")
     used = {"DJANGO_SETTINGS_MODULE": "shop.settings_test"}
     assert management_settings(project.environment, {}) == used, "manage.py's own can't be imported"
+
+
+@pytest.mark.parametrize(
+    ("more", "runner"),
+    [({}, "manage.py test, Django's runner"), ({"tests/test_f.py": FUNCTION}, "pytest, tests/test_f.py needs it")],
+)
+def test_productions_settings_are_not_those_of_the_tests(
+    made: TestEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, str], runner: str
+) -> None:
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    asked = "from django.conf import settings\n" + CASE.replace("1, 1", "settings.SETTINGS_MODULE, 'shop.settings'")
+    production = (
+        '[app.env]\nrequired = ["KEY"]\n[app.env.values]\nDJANGO_SETTINGS_MODULE = "shop.settings_production"\n'
+    )
+    files = {
+        "ferryman.toml": TOML + production + '[rehearsal.env]\nKEY = "sk_test_0"\n',
+        "Dockerfile": "FROM python:3.11\nENV DJANGO_SETTINGS_MODULE=shop.settings_production\n",
+        "shop/settings_production.py": 'raise RuntimeError("these are of production")\n',
+        "orders/tests.py": asked,
+    }
+    project = Project(made, tmp_path, files | more)
+    project.environment = replace(project.environment, variables=app_variables(project.configuration, {}))
+    state, detail = project.try_units(monkeypatch)["tests"]
+    assert (state, detail.endswith(f"({runner})")) == ("ok", True)
+    assert management_settings(project.environment, project.environment.with_variables({})) == {}
 
 
 def test_a_test_command_of_ones_own_wins(

@@ -13,7 +13,7 @@ from ferryman.trial.environment import TestEnvironment, make_environment
 from ferryman.trial.linters import lint
 from ferryman.trial.linters.baseline import FILE, grown, parse_baseline, read_baseline
 from ferryman.trial.outcomes import Check, CheckFailed, Outcomes
-from ferryman.trial.postgresql import database_variables
+from ferryman.trial.postgresql import database_for_tests
 from ferryman.trial.suite.settings import management_settings
 from ferryman.trial.tools import find_tool, output, run
 
@@ -61,16 +61,15 @@ def _lint(configuration: Configuration, environment: TestEnvironment, base: str,
 
 def _migrations(configuration: Configuration, environment: TestEnvironment, base: str, outcomes: Outcomes) -> None:
     manage = [str(environment.python), "manage.py"]
-    version = configuration.database.version if configuration.database else None
     with outcomes.check("PostgreSQL") as started:
-        with database_variables(configuration.database) as database:
-            variables = environment.with_variables(database)
+        with database_for_tests(configuration.database) as database:
+            variables = environment.with_variables(database.variables)
             variables |= management_settings(environment, variables)
             with outcomes.check("migrations complete"):
                 run([*manage, "makemigrations", "--check", "--dry-run"], folder=environment.folder, variables=variables)
             with outcomes.check("SQL of new migrations") as check:
                 _squawk(configuration, environment, base, variables, check)
-        started.detail = f"version {version}" if database else "the caller's, or none"
+        started.detail = database.told
 
 
 def _squawk(

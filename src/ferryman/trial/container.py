@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 import httpx
 
 from ferryman.config import Configuration
-from ferryman.config.models import Database
+from ferryman.config.models import App, Database
 from ferryman.docker_command import docker_command
+from ferryman.trial.given import agent_variables, release_variables, url_variables
 from ferryman.trial.outcomes import CheckFailed
 from ferryman.trial.postgresql import HERE
 from ferryman.trial.tools import output
@@ -26,6 +27,9 @@ LOAD_SECONDS = 1.0
 TAKEN_SECONDS = 0.7
 JOIN_SECONDS = 90.0
 LOG_LINES = "15"
+HOSTS = ("localhost", "127.0.0.1", "[::1]")
+TMPFS = "{path}:rw,noexec,nosuid,nodev,size={size},mode=1777"
+TMPFS_BYTES = 64 << 20  # of a folder in memory whose size nobody says
 
 
 @dataclass
@@ -177,19 +181,17 @@ class Trial:
         words = ["--network", self.network, "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
         words += ["--memory", str(app.resources.memory), "--pids-limit", str(app.resources.pids)]
         words += ["--read-only"] if app.read_only else []
-        words += [word for path in app.tmpfs for word in ("--tmpfs", f"{path}:rw,noexec,nosuid,nodev,mode=1777")]
+        for path, size in _tmpfs_sizes(app).items():
+            words += ["--tmpfs", TMPFS.format(path=path, size=size)]
         words += [word for path in app.volumes.values() for word in ("--volume", path)]
         return words + [word for name, value in self._variables().items() for word in ("--env", f"{name}={value}")]
 
     def _variables(self) -> dict[str, str]:
-        app = self.configuration.app
-        own = {
-            "SECRET_KEY": "only-for-the-test-" + "0123456789" * 4,
-            "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
-            "PORT": str(app.roles.web.port),
-        }
-        own |= {"DATABASE_URL": self.database_url} if self.database_url else {}
-        return own | dict.fromkeys(app.env.required, "unset") | app.env.values | self.configuration.rehearsal.env
+        app, database = self.configuration.app, self.configuration.database
+        own = agent_variables(app, HOSTS) | release_variables(app)
+        if self.database_url:
+            own |= url_variables(database.variables if database else {}, self.database_url)
+        return dict.fromkeys(app.env.required, "unset") | own | app.env.values | self.configuration.rehearsal.env
 
     def _logs(self) -> str:
         words = [*docker_command(), "logs", "--tail", LOG_LINES, self.name]
@@ -198,3 +200,8 @@ class Trial:
 
     def _docker(self, *words: str) -> str:
         return output([*docker_command(), *words], folder=HERE)
+
+
+def _tmpfs_sizes(app: App) -> dict[str, int]:
+    """Path → bytes."""
+    return dict(app.tmpfs) if isinstance(app.tmpfs, dict) else dict.fromkeys(app.tmpfs, TMPFS_BYTES)

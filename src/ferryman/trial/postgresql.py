@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ferryman.config.models import Database
 from ferryman.docker_command import docker_command
+from ferryman.trial.given import url_variables
 from ferryman.trial.outcomes import CheckFailed
 from ferryman.trial.tools import output
 
@@ -42,20 +43,44 @@ def running_postgresql(version: int, network: str = "") -> Iterator[Postgresql]:
     try:
         _wait_until_ready([*docker, "exec", name, "pg_isready", "--host=127.0.0.1", f"--username={USER}"], name)
         address = output([*docker, "port", name, "5432/tcp"], folder=HERE).split()[0]
-        start = f"postgresql://{USER}:{password}@"
+        start = f"postgres://{USER}:{password}@"
         yield Postgresql(name, f"{start}{address}/{DATABASE}", f"{start}{name}:5432/{DATABASE}")
     finally:
         subprocess.run([*docker, "rm", "--force", "--volumes", name], capture_output=True, check=False)
 
 
+@dataclass(frozen=True)
+class TestDatabase:
+    """The variables that name it, and whose it is."""
+
+    __test__ = False
+
+    variables: Mapping[str, str]
+    told: str
+
+
 @contextmanager
-def database_variables(database: Database | None) -> Iterator[Mapping[str, str]]:
-    """DATABASE_URL of the caller, else of a PostgreSQL that is started; nothing for an app without a database."""
-    if database is None or os.environ.get("DATABASE_URL"):
-        yield {}
+def database_for_tests(database: Database | None) -> Iterator[TestDatabase]:
+    """The one that the caller's variables name, else a PostgreSQL that is started; none for an app without one."""
+    if database is None:
+        yield TestDatabase({}, "the app has none")
+        return
+    callers = _callers_variables(database)
+    if callers is not None:
+        yield TestDatabase(callers, "the caller's")
         return
     with running_postgresql(database.version) as postgresql:
-        yield {"DATABASE_URL": postgresql.url}
+        yield TestDatabase(url_variables(database.variables, postgresql.url), f"version {database.version}")
+
+
+def _callers_variables(database: Database) -> dict[str, str] | None:
+    """What the caller has set, and what follows from a URL among that; None when it says of no database where it is."""
+    named = {name: os.environ[name] for name in ("DATABASE_URL", *database.variables) if os.environ.get(name)}
+    parts = {"DATABASE_URL": "url", **database.variables}
+    url = next((value for name, value in named.items() if parts[name] == "url"), "")
+    if url:
+        return url_variables(database.variables, url) | named
+    return named if any(parts[name] == "host" for name in named) else None
 
 
 def _wait_until_ready(command: list[str], name: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ferryman.config import Configuration
 from ferryman.trial.environment import TestEnvironment, make_environment
 from ferryman.trial.outcomes import Check, CheckFailed, Outcomes
-from ferryman.trial.postgresql import database_variables
+from ferryman.trial.postgresql import database_for_tests
 from ferryman.trial.suite import run_suite
 from ferryman.trial.suite.coverage import least_covered, read_report, reports_folder, share
 from ferryman.trial.tools import run
@@ -23,11 +23,10 @@ def try_units(configuration: Configuration, outcomes: Outcomes) -> None:
         if environment.remark:
             check.warn(environment.remark)
     if environment:
-        version = configuration.database.version if configuration.database else None
         with outcomes.check("PostgreSQL") as started:
-            with database_variables(configuration.database) as database:
-                _run(configuration, environment, environment.with_variables(database), outcomes)
-            started.detail = f"version {version}" if database else "the caller's, or none"
+            with database_for_tests(configuration.database) as database:
+                _run(configuration, environment, environment.with_variables(database.variables), outcomes)
+            started.detail = database.told
     outcomes.finish()
 
 

@@ -16,18 +16,13 @@ from ferryman.project.tree import read_tree
 from ferryman.trial.environment.interpreter import find_interpreter
 from ferryman.trial.environment.placeholders import placeholders, settings_texts
 from ferryman.trial.environment.requirements import Requirements, Tree, find_requirements
+from ferryman.trial.given import agent_variables
 from ferryman.trial.outcomes import CheckFailed
 from ferryman.trial.tools import find_tool, output
 
 FOLDER = Path(".ferryman", "tests")
 SETTINGS = "DJANGO_SETTINGS_MODULE"
-# What the agent gives an app, besides the database. One host: however the settings split it.
-GIVEN = {
-    "SECRET_KEY": "only-for-the-tests-" + "0123456789" * 4,
-    "ALLOWED_HOSTS": "localhost",
-    "CSRF_TRUSTED_ORIGINS": "http://localhost",
-    "PORT": "8000",
-}
+HOSTS = ("localhost",)  # one: however the settings split it
 # What the lock has, for a Python that is older than the lock knows.
 UNLOCKED = ("pytest", "pytest-cov", "pytest-django", "coverage")
 
@@ -51,10 +46,10 @@ class TestEnvironment:
         return self.python.parent
 
     def with_variables(self, more: Mapping[str, str]) -> dict[str, str]:
-        """What a command in it finds in its environment; what the caller has set wins."""
+        """What a command in it finds in its environment: `more` first, then what the caller has set."""
         path = os.pathsep.join((str(self.bin), os.environ.get("PATH", "")))
-        given = {name: os.environ.get(name, value) for name, value in {**self.variables, **more}.items()}
-        return {**given, "PATH": path, "VIRTUAL_ENV": str(self.bin.parent)}
+        given = {name: os.environ.get(name, value) for name, value in self.variables.items()}
+        return {**given, **more, "PATH": path, "VIRTUAL_ENV": str(self.bin.parent)}
 
 
 def source_folder(configuration: Configuration) -> Path:
@@ -93,7 +88,7 @@ def make_environment(configuration: Configuration) -> TestEnvironment:
         requirements: Requirements = find_requirements(configuration, tree, Path(scratch))
         for words in requirements.calls:
             output([*install, *words], folder=configuration.root)
-    variables = _variables(configuration, tree.texts)
+    variables = app_variables(configuration, tree.texts)
     return TestEnvironment(configuration.root, folder, python, variables, requirements.names, interpreter.remark)
 
 
@@ -124,9 +119,11 @@ def _install_runners(install: list[str], root: Path) -> None:
                 raise failure from None
 
 
-def _variables(configuration: Configuration, texts: Mapping[str, str]) -> dict[str, str]:
-    """The app's own; which settings hold is manage.py's matter, or the tests'."""
-    env = configuration.app.env
-    variables = GIVEN | placeholders(env.required, settings_texts(texts)) | env.values
+def app_variables(configuration: Configuration, texts: Mapping[str, str]) -> dict[str, str]:
+    """The app's own, and a stand-in for what is required. Production's settings, though, are not those of the tests."""
+    app, rehearsal = configuration.app, configuration.rehearsal
+    stand_ins = {name: rehearsal.env[name] for name in app.env.required if name in rehearsal.env}
+    required = placeholders(app.env.required, settings_texts(texts)) | stand_ins
+    variables = agent_variables(app, HOSTS) | required | app.env.values
     variables.pop(SETTINGS, None)
     return variables
