@@ -38,7 +38,8 @@ def placeholders(configuration: Configuration) -> dict[str, str]:
     """The app's plain values, and something in the place of what only a server has, under the names that it reads."""
     env, database = configuration.app.env, configuration.database
     named = {name: PARTS[part] for name, part in database.variables.items()} if database else {}
-    return dict.fromkeys(env.required, "unset") | {env.secret_key: PLACEHOLDERS["SECRET_KEY"]} | named | env.values
+    stand_ins = {name: configuration.rehearsal.env.get(name, "unset") for name in env.required}
+    return stand_ins | {env.secret_key: PLACEHOLDERS["SECRET_KEY"]} | named | env.values
 
 
 def read_migrations(
