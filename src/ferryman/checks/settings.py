@@ -10,12 +10,11 @@ from ferryman.checks.dockerfile import debug_on, default_secret_key
 from ferryman.checks.finding import Finding
 from ferryman.checks.project import Project
 from ferryman.errors import UsageError
-from ferryman.image.instructions import instructions, last_stage
+from ferryman.image.instructions import settings_module
 from ferryman.project.detection import detect
 from ferryman.project.health import routes
 from ferryman.project.settings import last_assignments, module_path
 
-NAMED = re.compile(r"\bDJANGO_SETTINGS_MODULE[= ]\s*[\"']?([\w.]+)")
 READERS = re.compile(r"(os\.)?(environ\.get|getenv)|(env|config)(\.\w+)?")
 
 Assigned = Mapping[str, tuple[str, ast.expr]]
@@ -28,18 +27,10 @@ def check_settings(project: Project) -> Iterator[Finding]:
     except UsageError:
         return
     folder = found.manage or ""
-    assigned = last_assignments(project.texts, folder, _deployed(project) or found.settings.module)
+    deployed = settings_module(project.texts.get(project.dockerfile, "")) or found.settings.module
+    assigned = last_assignments(project.texts, folder, deployed)
     yield from _values(assigned)
     yield from _health(project, folder, assigned)
-
-
-def _deployed(project: Project) -> str:
-    """The settings module that the image names."""
-    for instruction in last_stage(instructions(project.texts.get(project.dockerfile, ""))):
-        match = NAMED.search(instruction.rest) if instruction.word == "ENV" else None
-        if match:
-            return match[1]
-    return ""
 
 
 def _values(assigned: Assigned) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 MIGRATE = re.compile(r"\bmanage(\.py)?\b[^&|;\n]*\bmigrate\b|\bdjango-admin\s+migrate\b|\balembic\s+upgrade\b")
+SETTINGS = re.compile(r"\bDJANGO_SETTINGS_MODULE[= ]\s*[\"']?([\w.]+)")
 ROOT = ("root", "0", "")
 
 
@@ -70,3 +71,12 @@ def user(shipped: list[Instruction]) -> str:
     """The user that the image runs as; "" when it says none, which is root."""
     users = [instruction.rest.partition(":")[0].strip() for instruction in shipped if instruction.word == "USER"]
     return users[-1] if users else ""
+
+
+def settings_module(text: str) -> str:
+    """The settings module that the image of a Dockerfile names; "" when it names none."""
+    for instruction in last_stage(instructions(text)):
+        match = SETTINGS.search(instruction.rest) if instruction.word == "ENV" else None
+        if match:
+            return match[1]
+    return ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ferryman.config import Configuration
 from ferryman.git.repository import changed_files, commit_that_added, find_repository, text_before
+from ferryman.image.instructions import settings_module
 from ferryman.trial.environment import TestEnvironment, make_environment
 from ferryman.trial.linters import lint
 from ferryman.trial.linters.baseline import FILE, grown, parse_baseline, read_baseline
@@ -24,9 +25,10 @@ EXCLUDED = (
 )  # fmt: skip
 MARK = "ferryman.migrations="
 SCRIPT = (
-    "import json, sys; from django.db.migrations.loader import MigrationLoader; "
+    "import json, sys; from django.db import connection; from django.db.migrations.loader import MigrationLoader; "
     "known = MigrationLoader(None).disk_migrations; "
-    "print('\\n" + MARK + "' + json.dumps({sys.modules[m.__module__].__file__: key for key, m in known.items()}))"
+    "print('\\n" + MARK + "' + json.dumps({'vendor': connection.vendor, "
+    "'known': {sys.modules[m.__module__].__file__: key for key, m in known.items()}}))"
 )
 
 
@@ -75,10 +77,16 @@ def _migrations(configuration: Configuration, environment: TestEnvironment, base
 def _squawk(
     configuration: Configuration, environment: TestEnvironment, base: str, variables: Mapping[str, str], check: Check
 ) -> None:
-    new = _new_migrations(configuration, environment, base, variables)
+    new, vendor = _new_migrations(configuration, environment, base, variables)
     if not new:
         check.skip("no new migration")
         return
+    if vendor != "postgresql":
+        deployed = deployed_settings(configuration)
+        if not deployed:
+            check.skip(f"the settings use {vendor}, whose SQL says nothing of PostgreSQL")
+            return
+        variables = {**variables, "DJANGO_SETTINGS_MODULE": deployed}
     manage = [str(environment.python), "manage.py"]
     with tempfile.TemporaryDirectory(prefix="ferryman-") as folder:
         paths = []
@@ -92,18 +100,30 @@ def _squawk(
     check.detail = ", ".join(f"{label}.{name}" for label, name in new)
 
 
+def deployed_settings(configuration: Configuration) -> str:
+    """The settings module that production has; "" where it is manage.py's."""
+    app = configuration.app
+    path = configuration.root / app.context / app.dockerfile
+    named = settings_module(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else ""
+    return app.env.values.get("DJANGO_SETTINGS_MODULE", named)
+
+
 def _new_migrations(
     configuration: Configuration, environment: TestEnvironment, base: str, variables: Mapping[str, str]
-) -> list[tuple[str, str]]:
-    """The app and name of each migration whose file the commits since `base` added."""
+) -> tuple[list[tuple[str, str]], str]:
+    """The app and name of each migration whose file the commits since `base` added, and the kind of the database."""
     root = find_repository(configuration.root).root.resolve()
     added = {root / name for name in changed_files(root, _since(configuration, base), "*/migrations/*.py")}
     if not added:
-        return []
+        return [], ""
     command = [str(environment.python), "manage.py", "shell", "-c", SCRIPT]
     told = output(command, folder=environment.folder, variables=variables)
-    known = next((line.removeprefix(MARK) for line in told.splitlines() if line.startswith(MARK)), "{}")
-    return sorted((key[0], key[1]) for path, key in json.loads(known).items() if Path(path).resolve() in added)
+    line = next((line for line in told.splitlines() if line.startswith(MARK)), "")
+    if not line:
+        raise CheckFailed("the project printed no list of migrations")
+    found = json.loads(line.removeprefix(MARK))
+    names = [(key[0], key[1]) for path, key in found["known"].items() if Path(path).resolve() in added]
+    return sorted(names), str(found["vendor"])
 
 
 def _since(configuration: Configuration, base: str) -> str:
