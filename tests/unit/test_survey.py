@@ -101,6 +101,7 @@ def test_a_required_variable_gets_a_stand_in_of_its_form(tmp_path: Path, added: 
     assert found.configuration["app"]["env"]["required"] == [name]
     assert value in found.configuration["rehearsal"]["env"][name]
     assert f"{name}=" in found.planned["Dockerfile"]
+    assert any(f"production needs {name}: set each with `ferryman env set`" in told for told in found.findings.unknown)
 
 
 def test_a_variable_with_a_default_is_not_required(tmp_path: Path) -> None:

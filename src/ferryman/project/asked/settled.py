@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,8 +44,16 @@ def settled(findings: Findings, answers: Answers, lacks: Lacks, copy: Path) -> F
         settings=settings,
         is_run=True,
         needs_whitenoise=is_whitenoise and "whitenoise" not in findings.dependencies.names,
-        unknown=tuple(text for text in findings.unknown if _stays(text)),
+        unknown=(*(text for text in findings.unknown if _stays(text)), *_required(filled)),
     )
+
+
+def _required(filled: Mapping[str, str]) -> tuple[str, ...]:
+    """What a person must set before production."""
+    if not filled:
+        return ()
+    names = ", ".join(filled)
+    return (f"production needs {names}: set each with `ferryman env set`; [rehearsal.env] has stand-ins",)
 
 
 def _below(path: str, manage: Path, copy: Path) -> str:
