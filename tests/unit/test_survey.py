@@ -122,6 +122,19 @@ def test_files_have_a_volume_where_the_settings_put_them(tmp_path: Path) -> None
     assert "FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT" in found.production
 
 
+@pytest.mark.parametrize(
+    ("root", "volumes"),
+    [
+        ('BASE_DIR / "shop" / "media"', {"media": "/app/shop/media"}),
+        ('os.environ.get("MEDIA_ROOT", "/srv/media")', {"media": "/srv/media"}),
+        ("BASE_DIR", {}),
+    ],
+)
+def test_a_place_for_files_is_kept_though_no_model_has_one(tmp_path: Path, root: str, volumes: dict[str, str]) -> None:
+    found = taken(tmp_path, Oddity("media", added=f"\nMEDIA_ROOT = {root}\n"))
+    assert found.configuration["app"].get("volumes", {}) == volumes
+
+
 def test_files_without_a_place_get_one(tmp_path: Path) -> None:
     found = taken(tmp_path, Oddity("media", WITH_CAKES, "", CAKES))
     assert found.configuration["app"]["volumes"] == {"media": "/app/media"}

@@ -23,6 +23,7 @@ def settled(findings: Findings, answers: Answers, lacks: Lacks, copy: Path) -> F
     static = found.get("STATIC_ROOT", "")
     is_whitenoise = any("whitenoise" in name for name in found.get("MIDDLEWARE", []))
     manage = copy / (findings.manage or "")
+    media = _below(found.get("MEDIA_ROOT", ""), manage, copy)
     settings = Settings(
         module=answers.module,
         path=findings.settings.path,
@@ -32,7 +33,7 @@ def settled(findings: Findings, answers: Answers, lacks: Lacks, copy: Path) -> F
         static_root=_below(static, manage, copy),
         sets_static_root=bool(static),
         uses_staticfiles=STATICFILES in found.get("INSTALLED_APPS", []) and bool(static),
-        media_root=_below(found.get("MEDIA_ROOT", ""), manage, copy) if answers.models.get("file_fields") else "",
+        media_root=media if media != "." else "",  # never over the code itself
         reads_database_url=True,
         required=tuple(filled),
         placeholders=filled,
