@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from project import SETTINGS, URLS, Oddity, Taken, take_in
 
 from ferryman.errors import Refused
+from ferryman.project.asked.asking import OlderPython, ask_with
+from ferryman.project.detection import detect
+from ferryman.project.tree import read_tree
+from ferryman.survey import workspace
+from ferryman.survey.survey import Survey
 
 SECRET = 'SECRET_KEY = os.environ["SECRET_KEY"]'
 DEBUG = 'DEBUG = os.environ.get("DEBUG", "") == "1"'
@@ -221,8 +229,25 @@ def test_a_settings_module_that_can_not_be_loaded_is_said_first(tmp_path: Path) 
 
 
 def test_what_the_code_tries_to_reach_is_not_reached(tmp_path: Path) -> None:
-    added = 'import socket\ntry:\n    socket.create_connection(("192.0.2.1", 80), 1)\nexcept OSError:\n    pass\n'
-    assert taken(tmp_path, Oddity("reaches", added=added)).findings.is_run
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        added = f"import socket\ntry:\n    socket.create_connection({address})\nexcept OSError:\n    pass\n"
+        assert taken(tmp_path, Oddity("reaches", added=added)).findings.is_run
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_an_older_python_that_is_not_here_is_asked_for_once(tmp_path: Path) -> None:
+    gone = {"telnetlib.py": 'raise ImportError("gone", name="telnetlib")'}
+    oddity = Oddity("old", added="\nimport telnetlib\n", files=gone)
+    workspace.add(tmp_path, oddity.texts())
+    texts = read_tree(tmp_path)
+    survey = Survey(tmp_path, tmp_path, Path(sys.executable), "3.13")
+    with pytest.raises(OlderPython) as older:
+        ask_with(survey, detect(texts, "shop"), texts)
+    assert older.value.python == "3.12"
+    assert not ask_with(survey, replace(detect(texts, "shop"), python="3.12"), texts).is_run
 
 
 def test_one_variable_that_must_be_an_address_does_not_hide_where_the_others_lead(tmp_path: Path) -> None:

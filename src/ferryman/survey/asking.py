@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ferryman.survey.answers import Answers, Failure, parse_answers
+from ferryman.survey.answers import Answers, parse_answers
 from ferryman.survey.inside.main import MARK
 from ferryman.survey.inside.recording import placeholder
 
@@ -167,8 +167,3 @@ def zipped() -> bytes:
                 archive.writestr(f"ferryman/survey/inside/{module.name}", module.read_bytes())
         archive.writestr("__main__.py", "from ferryman.survey.inside.main import main\n\nmain()\n")
     return packed.getvalue()
-
-
-def no_answer(error: NoAnswer) -> Failure:
-    """The same as a failure."""
-    return Failure("NoAnswer", str(error))

@@ -20,7 +20,6 @@ from ferryman.packaging.stated import Dependencies, Packaging
 
 CACHE = Path(".ferryman", "survey")
 TIMEOUT_SECONDS = 600.0
-KEPT_LINES = 8
 
 
 class NoEnvironment(Exception):

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from ferryman.survey import workspace
@@ -138,6 +139,7 @@ def surveyed(subject: Subject) -> Iterator[Survey]:
         yield Survey(copy, copy / subject.manage, python, version)
 
 
+@cache
 def _closed_network() -> tuple[str, ...]:
     """A network namespace of its own, where this user may have one."""
     unshare = shutil.which("unshare")

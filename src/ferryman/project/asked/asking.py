@@ -73,19 +73,19 @@ def _run(folder: Path, findings: Findings, texts: Mapping[str, str]) -> Findings
         findings.dependencies,
         findings.python,
         find_bounds(texts, (manage, findings.dependencies.folder)),
-        (*(NEWEST[name] for name in findings.lacking), "whitenoise>=6"),
+        (*(NEWEST[name] for name in findings.lacking), NEWEST["whitenoise"]),
     )
     with surveyed(Subject(folder, manage, wanted)) as survey:
         return ask_with(survey, findings, texts)
 
 
 def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Findings:
-    """The same with a survey that has begun. Raises Refused, OlderPython."""
+    """The same with a survey that has begun. Raises Refused, OlderPython, DevelopmentNeeded."""
     chosen = survey.choose(find_candidates(texts, findings))
     if chosen is None:
         for failure in survey.failures.values():
             older = older_python(failure.module, survey.python)
-            if older:
+            if older and older != findings.python:  # where there is none here, the newer one is asked again in vain
                 raise OlderPython(failure.module, older)
         _check_groups(findings, survey.failures.values(), texts)
         why = why_not_loaded(survey.failures.values())

@@ -11,8 +11,7 @@ from ferryman.survey.inside.health import NAMED
 def choose_health(called: Sequence[Called]) -> tuple[str, str]:
     """The path and the reason; ("", "") when none fits.
 
-    1. Named for it, and it fails without a database. 2. Named for it. 3. Any that answers with a database and not
-    without. 4. The front page. 5. Any that answers.
+    1. Named for it, and it fails without a database. 2. Named for it. 3. The front page. 4. Any that answers.
     """
     good = [path for path in called if is_good(path.up)]
     named = [path for path in good if NAMED.search(path.path)]
