@@ -30,11 +30,7 @@ from ferryman_agent.transaction.transaction import Transaction
 
 @dataclass(frozen=True)
 class Story:
-    """The steps of one kind of transaction.
-
-    Nobody waits for those of `rest`: what they leave is put right later, and changes nothing for those who asked.
-    `end` is called when all are done or left, in the place of an outcome.
-    """
+    """The steps of one kind of transaction; nobody waits for `rest`. `end` is called last, in an outcome's place."""
 
     before: tuple[Step, ...]
     commit: Step
