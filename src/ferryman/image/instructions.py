@@ -9,6 +9,7 @@ from dataclasses import dataclass
 MIGRATE = re.compile(r"\bmanage(\.py)?\b[^&|;\n]*\bmigrate\b|\bdjango-admin\s+migrate\b|\balembic\s+upgrade\b")
 SETTINGS = re.compile(r"\bDJANGO_SETTINGS_MODULE[= ]\s*[\"']?([\w.]+)")
 ROOT = ("root", "0", "")
+VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,26 @@ def instructions(text: str) -> list[Instruction]:
             found.append(Instruction(begun, word.upper(), rest.strip()))
             parts = []
     return found
+
+
+def base_images(text: str) -> list[str]:
+    """The images that a Dockerfile starts from or copies from, without digests; a variable has its default."""
+    values: dict[str, str] = {}
+    stages: set[str] = {"scratch"}
+    named: list[str] = []
+    for instruction in instructions(text):
+        words = [VARIABLE.sub(lambda found: values.get(found[1], ""), word) for word in instruction.rest.split()]
+        plain = [word for word in words if not word.startswith("--")]
+        if instruction.word == "ARG" and "=" in instruction.rest:
+            name, _, value = instruction.rest.partition("=")
+            values[name.strip()] = value.strip().strip("\"'")
+        elif instruction.word == "FROM" and plain:
+            named += [] if plain[0].lower() in stages else [plain[0]]
+            stages |= {plain[2].lower()} if len(plain) > 2 else set()
+        elif instruction.word == "COPY":
+            sources = [word.removeprefix("--from=") for word in words if word.startswith("--from=")]
+            named += [source for source in sources if source.lower() not in stages and not source.isdigit()]
+    return list(dict.fromkeys(name.partition("@")[0] for name in named))
 
 
 def last_stage(found: list[Instruction]) -> list[Instruction]:

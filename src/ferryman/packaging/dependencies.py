@@ -26,15 +26,65 @@ REQUIREMENTS = (
     "requirements/requirements.txt",
 )
 
+# Packages that lie in the repository: a path of requirements.txt, or one in a lock.
+LOCAL = re.compile(
+    r"""^\s*(-e\s*|--editable[ =])?["']?\.{1,2}(/|\[|["']?\s*(\#.*)?$)|^\s*\S+\s*@\s*file:"""
+    r"""|^type = "directory"$|"path": "\.""",
+    re.MULTILINE,
+)
+FROM_GIT = re.compile(r"""\bgit\+(https?|ssh|git)\b|source = \{ git =|^type = "git"$|^\s+"git": """, re.MULTILINE)
+
 
 def find_dependencies(texts: Mapping[str, str], folders: Iterable[str]) -> Dependencies:
     """Look into the folders in turn; a lock file wins over what it was made from."""
-    for folder in folders:
-        here = {posixpath.relpath(path, folder or "."): text for path, text in texts.items() if _is_in(path, folder)}
+    folders = list(folders)
+    for place, folder in enumerate(folders):
+        here = _below(texts, folder)
         found = _find(here)
+        if found and found.packaging is Packaging.PYPROJECT:
+            found, folder = _of_workspace(texts, folders[place:]) or (found, folder)  # noqa: PLW2901 - the lock's
         if found:
-            return replace(found, folder=folder, names=frozenset(normal(name) for name in found.names))
+            here = _below(texts, folder)
+            return replace(
+                found,
+                folder=folder,
+                names=frozenset(normal(name) for name in found.names),
+                is_local=_is_local(found, here),
+                needs_git=any(FROM_GIT.search(here.get(name, "")) for name in found.files),
+            )
     return Dependencies()
+
+
+def _is_local(found: Dependencies, here: Mapping[str, str]) -> bool:
+    """Whether packages beside the project's own are code of the repository."""
+    if found.packaging is not Packaging.UV:
+        return any(LOCAL.search(here.get(name, "")) for name in found.files)
+    own = found.member or str(read_toml(here.get("pyproject.toml", "")).get("project", {}).get("name", ""))
+    items = read_toml(here["uv.lock"]).get("package", [])
+    names = {normal(name) for name in found.names} - {normal(own)}
+    return any(
+        normal(str(item["name"])) in names and {"editable", "directory"} & set(item["source"])
+        for item in items
+        if "source" in item
+    )
+
+
+def _below(texts: Mapping[str, str], folder: str) -> dict[str, str]:
+    return {posixpath.relpath(path, folder or "."): text for path, text in texts.items() if _is_in(path, folder)}
+
+
+def _of_workspace(texts: Mapping[str, str], folders: list[str]) -> tuple[Dependencies, str] | None:
+    """The first folder's project as a member of a uv workspace around it, and the folder of that."""
+    project = read_toml(texts.get(posixpath.join(folders[0], "pyproject.toml"), ""))
+    name = str(project.get("project", {}).get("name", ""))
+    for folder in folders[1:]:
+        lock = texts.get(posixpath.join(folder, "uv.lock"), "")
+        if any(normal(str(item.get("name", ""))) == normal(name) for item in read_toml(lock).get("package", [])):
+            extras, groups = _for_production(project)
+            names = frozenset(uv_names(lock, name, extras, groups)) - {name}
+            files = ("pyproject.toml", "uv.lock")
+            return Dependencies(Packaging.UV, "", files, names, extras, groups, member=name), folder
+    return None
 
 
 def _is_in(path: str, folder: str) -> bool:

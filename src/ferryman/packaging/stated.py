@@ -25,6 +25,7 @@ class Dependencies:
     """The files to install from, relative to their folder, and the names of the packages (normal form).
 
     `extras` and `groups` are those of the pyproject.toml that production needs beside the project's own dependencies.
+    `member`: the package of a workspace that is installed. `local`: some are code of the repository itself, by a path.
     """
 
     packaging: Packaging = Packaging.NONE
@@ -33,6 +34,9 @@ class Dependencies:
     names: frozenset[str] = frozenset()
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    member: str = ""
+    is_local: bool = False
+    needs_git: bool = False
 
 
 def normal(name: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ferryman.errors import UsageError
 from ferryman.packaging.dependencies import find_dependencies
+from ferryman.packaging.node import find_assets
 from ferryman.packaging.pythons import PREFERRED_PYTHON, find_python
 from ferryman.packaging.stated import Dependencies, Packaging
 from ferryman.project.asked.present import why_not_kept
@@ -35,10 +36,9 @@ def detect(texts: Mapping[str, str], folder_name: str) -> Findings:
     settings = _settings(texts, manage, questions)
     parents = _parents(manage)
     dependencies = find_dependencies(texts, parents)
-    docker_folder = next((folder for folder in parents if posixpath.join(folder, "Dockerfile") in texts), None)
-    context = dependencies.folder if docker_folder is None else docker_folder
-    if dependencies.packaging is Packaging.NONE and docker_folder is None:
-        context = manage
+    own = next((path for folder in parents if (path := posixpath.join(folder, "Dockerfile")) in texts), "")
+    unfit = why_not_kept(texts[own], texts) if own else ""
+    context = _context(manage, dependencies, posixpath.dirname(own) if own and not unfit else None)
     name, image = _names(texts, folder_name, questions)
     health = _health(texts, manage, settings, questions)
     application, is_asgi = _application(texts, manage, settings, dependencies, questions)
@@ -54,7 +54,9 @@ def detect(texts: Mapping[str, str], folder_name: str) -> Findings:
         python=find_python(texts, parents),
         health=health,
         gitignore=texts.get(".gitignore", ""),
-        unfit_dockerfile=_unfit(texts, posixpath.join(context, "Dockerfile")),
+        own_dockerfile=own,
+        unfit_dockerfile=unfit,
+        assets=find_assets(texts, (), (), context) if unfit or not own else None,
         branch=_branch(texts),
         existing=frozenset(texts),
     )
@@ -154,8 +156,11 @@ def _has(texts: Mapping[str, str], manage: str, package: str, kind: str) -> bool
     return bool(module_path(texts, manage, f"{package}.{kind}"))
 
 
-def _unfit(texts: Mapping[str, str], dockerfile: str) -> str:
-    return why_not_kept(texts[dockerfile], texts) if dockerfile in texts else ""
+def _context(manage: str, dependencies: Dependencies, kept: str | None) -> str:
+    """The folder of the build: that of the Dockerfile that is kept, else the one that has the packages and the code."""
+    if kept is not None:
+        return kept
+    return manage if dependencies.packaging is Packaging.NONE else dependencies.folder
 
 
 def _branch(texts: Mapping[str, str]) -> str:
@@ -168,11 +173,11 @@ def _branch(texts: Mapping[str, str]) -> str:
 
 def _about_files(findings: Findings) -> list[str]:
     questions = []
-    dockerfile = posixpath.join(findings.context, "Dockerfile")
+    dockerfile = findings.own_dockerfile
     if findings.unfit_dockerfile:
-        told = f"{dockerfile} is not used, since {findings.unfit_dockerfile}; {findings.dockerfile} takes its place"
-        return [told]
-    if dockerfile in findings.existing:
+        ours = posixpath.join(findings.context, findings.dockerfile)
+        return [f"{dockerfile} is not used, since {findings.unfit_dockerfile}; {ours} takes its place"]
+    if findings.keeps_dockerfile:
         questions.append(
             f"{dockerfile} was there and is kept: does its server listen on port 8000? ([app.roles.web] port)"
         )

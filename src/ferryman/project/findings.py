@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ferryman.packaging.node import Assets
 from ferryman.packaging.stated import Dependencies
 
 OURS = "Dockerfile.ferryman"
@@ -66,9 +66,10 @@ class Schedule:
 class Findings:
     """A project as `init` sees it: paths are relative to the project's folder, "" is the folder itself.
 
-    `unfit_dockerfile`: why its own is not used. `is_run`: its code was asked, not only its texts read.
-    `production`: texts of the modules that it gets for production, by path. `values`: plain variables.
-    `roles` are those beside web. `notes` say what was found, `unknown` what is to be checked.
+    `own_dockerfile`: the one that it has; `unfit_dockerfile`: why that is not used. `is_run`: its code was asked, not
+    only its texts read. `production`: texts of the modules that it gets for production, by path. `values`: plain
+    variables. `roles` are those beside web. `apps` are Django's, `compiled` packages that had no wheel. `notes` say
+    what was found, `unknown` what is to be checked.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Findings:
     python: str = "3.13"
     health: str = "/"
     gitignore: str = ""
+    own_dockerfile: str = ""
     unfit_dockerfile: str = ""
     branch: str = "main"
     existing: frozenset[str] = frozenset()
@@ -94,12 +96,16 @@ class Findings:
     roles: Mapping[str, Role] = field(default_factory=dict)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     accessories: Mapping[str, Accessory] = field(default_factory=dict)
+    apps: frozenset[str] = frozenset()
+    compiled: frozenset[str] = frozenset()
+    assets: Assets | None = None
+    compiles_messages: bool = False
     notes: tuple[str, ...] = ()
 
     @property
     def keeps_dockerfile(self) -> bool:
         """Whether the project's own Dockerfile is used."""
-        return posixpath.join(self.context, "Dockerfile") in self.existing and not self.unfit_dockerfile
+        return bool(self.own_dockerfile) and not self.unfit_dockerfile
 
     @property
     def dockerfile(self) -> str:

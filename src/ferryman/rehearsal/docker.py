@@ -74,11 +74,20 @@ class Docker:
                 archive.addfile(entry, io.BytesIO(content))
         self.run(["cp", "-", f"{container}:/"], stdin=packed.getvalue())
 
-    def build(self, context: Path, tag: str, *, labels: Mapping[str, str], target: str = "") -> None:
+    def build(
+        self,
+        context: Path,
+        tag: str,
+        *,
+        labels: Mapping[str, str],
+        target: str = "",
+        arguments: Mapping[str, str] | None = None,
+    ) -> None:
         """Build the folder `context` as `tag` with BuildKit, never asking a registry for a newer base."""
         command, variables = build_command()
         args = ["build", "--progress=plain", "--tag", tag, *(["--target", target] if target else [])]
         args += [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
+        args += [word for name, value in (arguments or {}).items() for word in ("--build-arg", f"{name}={value}")]
         process = subprocess.Popen(
             [*command, *args, str(context)],
             env={**os.environ, **variables},

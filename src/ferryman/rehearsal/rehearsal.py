@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ferryman.config import load_configuration
+from ferryman.config import Configuration, load_configuration
 from ferryman.destination import REHEARSAL, Destination
 from ferryman.errors import DeployFailed
 from ferryman.events import OnEvent, step
+from ferryman.git.repository import find_repository
+from ferryman.image.instructions import base_images
 from ferryman.rehearsal.destination import rehearsal_destination, rehearsal_server, server_target
 from ferryman.rehearsal.engine import ensure_engine
 from ferryman.rehearsal.ground import Ground, ground_name
 from ferryman.rehearsal.polling import wait_until
-from ferryman.rehearsal.stand_ins import PYTHON, hub_is_reachable
+from ferryman.rehearsal.stand_ins import has_stand_in, hub_is_reachable
 from ferryman.rehearsal.state import MachineState, StateFile
 from ferryman.server import SetupRequest, setup_server
 from ferryman.shipping.options import DeployOptions
@@ -60,7 +62,7 @@ def _rehearse(path: Path, options: DeployOptions, variables: Mapping[str, str], 
     with step("ground", on_event) as made:
         is_cut_off = not hub_is_reachable(tuple(ground.docker.command))
         if is_cut_off:
-            ground.images.ensure(PYTHON)
+            _ensure_bases(configuration, ground)
         state = ground.up()
         if is_cut_off and state.registry:
             ground.publish((found.image for found in configuration.accessories.values()), state.registry)
@@ -75,6 +77,16 @@ def _rehearse(path: Path, options: DeployOptions, variables: Mapping[str, str], 
         with step("reports", on_event) as reports:
             reports.detail = connect_harbour(destination, configuration.reports.token_command, machine.container)
     return Rehearsed(f"http://127.0.0.1:{machine.app_port}", result)
+
+
+def _ensure_bases(configuration: Configuration, ground: Ground) -> None:
+    """Have the images that the Dockerfile starts from, as far as something can stand in for them."""
+    repository = find_repository(configuration.root)
+    path = repository.root / repository.context(configuration.app.context) / configuration.app.dockerfile
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for name in base_images(text):
+        if has_stand_in(name):
+            ground.images.ensure(name)
 
 
 def down(path: Path, log: Callable[[str], None], *, images: bool = False) -> int:

@@ -83,7 +83,22 @@ def ask(question: Question, run: Run) -> Answers:
             break
         tried |= {**answers.filled, **{name: placeholder(name, form) for name, form in missing.items()}}
         answers = _once(replace(question, fill=tried), run)
-    return answers
+    return _without_optional(question, answers, run) if tried else answers
+
+
+def _without_optional(question: Question, answers: Answers, run: Run) -> Answers:
+    """The same with no more variables filled than the settings require: one too many changes what they say."""
+    needed = {
+        name: value for name, value in answers.filled.items() if _is_needed(answers, name) or name in question.fill
+    }
+    if answers.failure or needed == answers.filled:
+        return answers
+    again = _once(replace(question, fill=needed), run)
+    return answers if again.failure else again
+
+
+def _is_needed(answers: Answers, name: str) -> bool:
+    return name in answers.variables and answers.variables[name].is_required
 
 
 def ask_for_sources(question: Question, answers: Answers, run: Run) -> Answers | None:

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from ferryman.packaging.locks import requirement_words
 from ferryman.packaging.pythons import fitting_pythons
-from ferryman.packaging.stated import Dependencies, Packaging
+from ferryman.packaging.stated import Dependencies, Packaging, normal
 
 CACHE = Path(".ferryman", "survey")
 TIMEOUT_SECONDS = 600.0
+COMPILED = re.compile(r"^Tag: \S+-linux_\w+$", re.MULTILINE)  # a wheel that was made to be carried has "manylinux"
 
 
 class NoEnvironment(Exception):
@@ -47,7 +48,8 @@ def make(folder: Path, copy: Path, wanted: Wanted) -> tuple[Path, str]:
     mark = home / "ferryman-survey.json"
     found = wanted.dependencies
     stated = json.dumps([wanted.python, _digest(copy, wanted), wanted.extra, found.extras, found.groups])
-    if python.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == stated:
+    is_kept = python.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == stated
+    if is_kept and not found.is_local:  # code of the project's own may have changed
         return python, _version(python)
     home.parent.mkdir(parents=True, exist_ok=True)
     _fill(uv, home, copy, wanted)
@@ -58,6 +60,13 @@ def make(folder: Path, copy: Path, wanted: Wanted) -> tuple[Path, str]:
 def install(python: Path, words: Sequence[str], copy: Path) -> None:
     """Add packages to an environment; NoEnvironment when they can't be installed."""
     _run([find_uv(), "pip", "install", "--quiet", "--python", str(python), *words], copy)
+
+
+def compiled(python: Path) -> frozenset[str]:
+    """The packages of an environment that were compiled on this machine, since no wheel fits: their tag says so."""
+    wheels = python.parent.parent.glob("lib/python*/site-packages/*.dist-info/WHEEL")
+    made = (path for path in wheels if COMPILED.search(path.read_text(encoding="utf-8", errors="replace")))
+    return frozenset(normal(path.parent.name.partition("-")[0]) for path in made)
 
 
 def find_uv() -> str:
@@ -119,6 +128,8 @@ def _install(uv: str, python: Path, copy: Path, wanted: Wanted) -> None:
 
 def _options(found: Dependencies) -> list[str]:
     extras = [word for extra in found.extras for word in ("--extra", extra)]
+    extras += ["--no-editable"] if found.is_local else []
+    extras += ["--package", found.member, "--no-install-package", found.member] if found.member else []
     return [*extras, *(word for group in found.groups for word in ("--group", group))]
 
 

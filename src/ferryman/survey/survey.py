@@ -13,7 +13,7 @@ from pathlib import Path
 from ferryman.survey import workspace
 from ferryman.survey.answers import Answers, Failure
 from ferryman.survey.asking import GIVEN, NoAnswer, Question, Run, ask, ask_for_engine, ask_for_sources, in_python
-from ferryman.survey.environment import NoEnvironment, Wanted, install, make
+from ferryman.survey.environment import NoEnvironment, Wanted, compiled, install, make
 
 POSTGRESQL = "django.db.backends.postgresql"
 DEBUG_OFF = ("False", "0", "")
@@ -74,8 +74,9 @@ class Survey:
 
     def _on_postgresql(self, answers: Answers, values: dict[str, str]) -> tuple[Answers, dict[str, str]]:
         """What the settings say when the variable that names their engine, if one does, names PostgreSQL."""
-        if "postg" in answers.database().get("ENGINE", ""):
-            return answers, values
+        engine = answers.database().get("ENGINE", "")
+        if "postg" in engine:
+            return answers, {**values, **{name: value for name, value in answers.filled.items() if value == engine}}
         try:
             name = ask_for_engine(self._question(answers.module), answers, self._run({**GIVEN, **values}))
         except NoAnswer:
@@ -118,6 +119,10 @@ class Survey:
     def install(self, words: Sequence[str]) -> None:
         """Add packages to its environment; NoEnvironment when they can't be installed."""
         install(self.interpreter, words, self.copy)
+
+    def compiled(self) -> frozenset[str]:
+        """The packages that had to be compiled here."""
+        return compiled(self.interpreter)
 
     def add(self, texts: Mapping[str, str]) -> None:
         """Put planned files into the copy, to try them."""

@@ -13,6 +13,7 @@ from ferryman.packaging.pythons import find_bounds
 from ferryman.packaging.removed import older_python
 from ferryman.packaging.stated import Packaging, read_toml
 from ferryman.project.asked.candidates import find_candidates
+from ferryman.project.asked.files import with_files
 from ferryman.project.asked.health import choose_health
 from ferryman.project.asked.lacks import Lacks, find_lacks, needs_psycopg2
 from ferryman.project.asked.production import HEALTH_CHECK, health_beside, module_beside, production_settings
@@ -102,7 +103,8 @@ def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Fi
         survey.install([NEWEST["psycopg2"]])
     lacks = find_lacks(answers, survey.sources(answers))
     notes = (*findings.notes, f"the settings are {candidate.module}: {candidate.reason}")
-    asked = replace(findings, values=chosen.values, notes=notes)
+    asked = replace(findings, values=chosen.values, compiled=survey.compiled(), notes=notes)
+    asked = with_files(asked, answers, texts, survey.copy)
     asked, lacks = _with_background(survey, asked, answers, lacks)
     if findings.keeps_dockerfile and "whitenoise" not in findings.dependencies.names:
         lacks = replace(lacks, static_served=False)

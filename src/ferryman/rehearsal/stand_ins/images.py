@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -25,6 +26,7 @@ HAPROXY = "haproxy:3.0"
 REGISTRY = "registry:2"
 STAND_INS = {DEBIAN: "debian", PYTHON: "python", POSTGRES: "postgres", HAPROXY: "haproxy", REGISTRY: "registry"}
 ACCESSORIES = ("redis", "memcached", "rabbitmq")  # official repositories, which have a stand-in whatever their tag
+NODE = re.compile(r"node:(?!.*alpine)[\w.-]+")  # a stand-in is Debian's, and has the packages that such images have
 
 _STAND_IN_LABEL = "ferryman.stand-in"
 _RECIPE_LABEL = "ferryman.recipe"
@@ -67,7 +69,7 @@ class Images:
         if hub_is_reachable(tuple(self.docker.command)) and self._pull(name):
             return Origin.REAL
         if not has_stand_in(name):
-            others = ", ".join([*sorted(STAND_INS), *ACCESSORIES])
+            others = ", ".join([*sorted(STAND_INS), *ACCESSORIES, "node"])
             raise UsageError(
                 "image-unreachable",
                 f"the image {name} can't be pulled, and nothing stands in for it",
@@ -115,15 +117,23 @@ class Images:
             ensure_base_image(self.docker, self.report)
         else:
             self._ensure(DEBIAN)
-        self.report(f"{name} can't be pulled here: building a stand-in of Debian's packages (once per machine)")
-        self._build_context(_folder(name), name, {_STAND_IN_LABEL: "true", _RECIPE_LABEL: recipe})
+        self.report(f"{name} can't be pulled here: building a stand-in (once per machine)")
+        arguments = {"TAG": name.partition(":")[2]} if NODE.fullmatch(name) else {}
+        self._build_context(_folder(name), name, {_STAND_IN_LABEL: "true", _RECIPE_LABEL: recipe}, arguments=arguments)
 
-    def _build_context(self, folder: str, tag: str, labels: dict[str, str], target: str = "") -> None:
+    def _build_context(
+        self,
+        folder: str,
+        tag: str,
+        labels: dict[str, str],
+        target: str = "",
+        arguments: Mapping[str, str] | None = None,
+    ) -> None:
         with tempfile.TemporaryDirectory(prefix="ferryman-build-") as scratch:
             context = Path(scratch) / folder
             shutil.copytree(_files() / folder, context)
             (context / "host-ca.crt").write_bytes(authority_bundle())
-            self.docker.build(context, tag, labels=labels, target=target)
+            self.docker.build(context, tag, labels=labels, target=target, arguments=arguments)
 
     def _pull(self, name: str) -> bool:
         self.report(f"pulling {name}")
@@ -160,7 +170,8 @@ def hub_is_reachable(command: tuple[str, ...]) -> bool:
 def has_stand_in(name: str) -> bool:
     """Whether an image, `repository:tag`, can be made here of Debian's packages."""
     repository, _, tag = name.partition(":")
-    return name in STAND_INS or (repository in ACCESSORIES and bool(tag) and "@" not in name)
+    is_like = repository in ACCESSORIES or NODE.fullmatch(name)
+    return name in STAND_INS or bool(is_like and tag and "@" not in name)
 
 
 def _folder(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -51,7 +52,26 @@ def settings() -> dict[str, Any]:
     told["DEFAULT_FILE_STORAGE"] = _text(getattr(found, "DEFAULT_FILE_STORAGE", None))
     told["logs_to_console"] = _logs_to_console(getattr(found, "LOGGING", None))
     told["log_files"] = _log_files(getattr(found, "LOGGING", None))
+    told["paths"] = _paths(found)
     return told
+
+
+def _paths(found: Any) -> list[list[str]]:
+    """Each absolute path that a setting has somewhere inside, with the name of the setting."""
+    told: list[list[str]] = []
+    for name in sorted(name for name in dir(found) if name.isupper()):
+        _gather(getattr(found, name, None), name, told, 0)
+    return told[:LARGEST]
+
+
+def _gather(value: Any, name: str, told: list[list[str]], depth: int) -> None:
+    if isinstance(value, (str, os.PathLike)):
+        path = str(value)
+        if path.startswith("/") and 1 < len(path) <= LARGEST:
+            told.append([name, path])
+    elif isinstance(value, (dict, list, tuple, set)) and depth < 6 and len(told) < LARGEST:
+        for item in list(value.values() if isinstance(value, dict) else value)[:LARGEST]:
+            _gather(item, name, told, depth + 1)
 
 
 def _text(value: Any) -> str:

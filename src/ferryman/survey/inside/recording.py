@@ -33,7 +33,13 @@ def placeholder(name: str, form: str = "") -> str:
         return "{}"
     if words[-1] in ("URL", "URI", "DSN") or form == "url":
         return _address(words, name)
-    if "EMAIL" in words[-1:] or words[-2:] == ["FROM", "EMAIL"]:
+    return _text(words, name)
+
+
+def _text(words: list[str], name: str) -> str:
+    if words[-1] == "ENGINE" and {"DB", "DATABASE", "SQL", "POSTGRES"} & set(words):
+        return "django.db.backends.postgresql"
+    if words[-1] == "EMAIL":
         return "somebody@example.invalid"
     return "placeholder-" + name.lower().replace("_", "-") + "-0123456789" * 4
 
