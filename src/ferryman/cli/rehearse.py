@@ -29,6 +29,8 @@ def _rehearse(
 
     with Steps(messages, is_verbose=verbose) as steps:
         rehearsed = run(config, DeployOptions(allow_dirty=allow_dirty), os.environ, steps.show)
+    for line in rehearsed.notes:
+        messages.print(f"check: {line}")
     messages.print("ship again: ferryman deploy --to rehearsal; remove it all: ferryman rehearse down")
     typer.echo(rehearsed.url)
 

@@ -32,6 +32,7 @@ LOCAL = re.compile(
     r"""|^type = "directory"$|"path": "\.""",
     re.MULTILINE,
 )
+QUOTED = re.compile(r"""^\s*(-e|--editable)[ =]\s*["']""", re.MULTILINE)  # pip reads it as a shell would
 FROM_GIT = re.compile(r"""\bgit\+(https?|ssh|git)\b|source = \{ git =|^type = "git"$|^\s+"git": """, re.MULTILINE)
 
 
@@ -50,6 +51,7 @@ def find_dependencies(texts: Mapping[str, str], folders: Iterable[str]) -> Depen
                 folder=folder,
                 names=frozenset(normal(name) for name in found.names),
                 is_local=_is_local(found, here),
+                needs_pip=any(QUOTED.search(here.get(name, "")) for name in found.files),
                 needs_git=any(FROM_GIT.search(here.get(name, "")) for name in found.files),
             )
     return Dependencies()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ferryman.packaging.stated import Dependencies, Packaging, normal, read_toml
+
+INCLUDE = re.compile(r"\s*(-r|-c|--requirement|--constraint)[ =]?\s*\S")
 
 
 def requirement_words(folder: Path, found: Dependencies, target: Path) -> list[str]:
@@ -20,6 +23,23 @@ def requirement_words(folder: Path, found: Dependencies, target: Path) -> list[s
         words = ["--requirement", str(folder / found.files[0])]
         return [*words, *(word for extra in found.extras for word in ("--extra", extra))]
     return ["--requirement", str(target)]
+
+
+def loosened(text: str) -> str:
+    """pip's requirements with the index's package in the place of one from Git, without includes and quoted words."""
+    lines = [line for line in re.sub(r"\\\r?\n", " ", text).splitlines() if not INCLUDE.match(line)]
+    return "".join(f"{_loose(line.strip())}\n" for line in lines)
+
+
+def _loose(line: str) -> str:
+    named = re.match(r"([A-Za-z0-9._-]+(?:\[[^\]]*\])?)\s*@\s*git\+\S+(\s*;.*)?", line)
+    egg = re.search(r"git\+\S+[#&]egg=([A-Za-z0-9._-]+)", line)
+    if named:
+        return named[1] + (named[2] or "")
+    if egg:
+        return egg[1]
+    line = re.sub(r"\s--hash=\S+", "", line)
+    return re.sub(r"""^(-e|--editable)[ =]\s*["']([^"']+)["']""", r"\1 \2", line)
 
 
 def from_pipfile(text: str, sections: Iterable[str]) -> str:

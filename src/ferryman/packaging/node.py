@@ -22,6 +22,8 @@ LOCKS = {
     "yarn.lock": "yarn",
 }
 BESIDE = (*LOCKS, ".npmrc", ".yarnrc", ".yarnrc.yml", "pnpm-workspace.yaml")
+# Programs that are packages of the same name.
+GLOBAL = frozenset({"sass", "esbuild", "parcel", "rollup", "vite", "gulp", "grunt"})
 BUNDLERS = frozenset({"webpack_loader", "django_vite", "pipeline", "webpack_boilerplate", "manifest_loader"})
 NEEDS_TOOLS = re.compile(r"\bnode-sass\b|\bgit\+(ssh|https)\b|\bnode-gyp\b")
 OLD_WEBPACK = re.compile(
@@ -39,6 +41,7 @@ class Package:
     files: tuple[str, ...]
     install: tuple[str, ...]
     build: tuple[str, ...]
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,9 @@ class Assets:
         parts = [
             f"{package.folder or '.'}: {' && '.join(package.build) or 'packages alone'}" for package in self.packages
         ]
-        return f"Node {self.node} builds the web assets ({'; '.join(parts)})"
+        lacking = sorted({name for package in self.packages for name in package.lacking})
+        newest = f"; package.json lacks {', '.join(lacking)}: the newest is installed" if lacking else ""
+        return f"Node {self.node} builds the web assets ({'; '.join(parts)}{newest})"
 
 
 def find_assets(texts: Mapping[str, str], missing: Iterable[str], apps: Iterable[str], context: str) -> Assets | None:
@@ -148,13 +153,27 @@ def _package(texts: Mapping[str, str], folder: str, found: Mapping[str, Any], me
     lock = next((name for name in LOCKS if name in here and LOCKS[name] == manager), "")
     inner = [posixpath.join(posixpath.relpath(member, folder or "."), "package.json") for member in members]
     files = ("package.json", *sorted(name for name in here if name not in LOCKS or name == lock), *inner)
+    missing = _missing_programs(found, _read(texts.get(posixpath.join(folder, lock), "")))
     is_berry = manager == "yarn" and "__metadata:" in texts.get(posixpath.join(folder, lock), "")
-    return Package(
-        folder,
-        files,
-        _install(manager, found, has_lock=bool(lock), is_berry=is_berry),
-        tuple(f"{manager} run {name}" for name in _build(found)),
-    )
+    install = _install(manager, found, has_lock=bool(lock), is_berry=is_berry)
+    more = tuple(f"npm install --global {name}" for name in missing)
+    return Package(folder, files, (*install, *more), tuple(f"{manager} run {name}" for name in _build(found)), missing)
+
+
+def _missing_programs(found: Mapping[str, Any], lock: Mapping[str, Any]) -> tuple[str, ...]:
+    """Programs that a build starts and no package of npm's lock brings; some people have them installed globally."""
+    packages = lock.get("packages", {})
+    if not packages:
+        return ()
+    brought = {name for item in packages.values() for name in _programs(item)}
+    scripts = [_scripts(found)[name] for name in _build(found)]
+    started = {part.split()[0] for script in scripts for part in re.split(r"&&|\|\||;|\|", script) if part.split()}
+    return tuple(sorted(name for name in started & GLOBAL if name not in brought))
+
+
+def _programs(item: Mapping[str, Any]) -> Iterable[str]:
+    found = item.get("bin", {})
+    return found if isinstance(found, dict) else ()
 
 
 def _manager(here: Iterable[str], found: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 
+from ferryman.image.instructions import base_images
 from ferryman.packaging.stated import read_toml
 
 PREFERRED_PYTHON = "3.13"
@@ -23,9 +24,18 @@ def find_python(texts: Mapping[str, str], folders: Iterable[str]) -> str:
         if "python_version" in pipfile:
             return str(pipfile["python_version"])
         bounds = _bounds(texts, folder)
+        image = _of_dockerfile(texts.get(posixpath.join(folder, "Dockerfile"), ""))
+        if image and _fits(image, bounds):
+            return image
         if bounds:
             return next(iter(_fitting(bounds)), PREFERRED_PYTHON)
     return PREFERRED_PYTHON
+
+
+def _of_dockerfile(text: str) -> str:
+    """The Python that a project's own Dockerfile starts from; "" for none."""
+    found = (re.match(r"(?:.*/)?python:(3\.\d+)", image) for image in base_images(text))
+    return next((match[1] for match in found if match), "")
 
 
 def find_bounds(texts: Mapping[str, str], folders: Iterable[str]) -> str:

@@ -25,7 +25,8 @@ class Dependencies:
     """The files to install from, relative to their folder, and the names of the packages (normal form).
 
     `extras` and `groups` are those of the pyproject.toml that production needs beside the project's own dependencies.
-    `member`: the package of a workspace that is installed. `local`: some are code of the repository itself, by a path.
+    `member`: the package of a workspace that is installed. `is_local`: some are code of the repository itself, by a
+    path. `needs_git`: some come from Git. `needs_pip`: uv can't read the requirements.
     """
 
     packaging: Packaging = Packaging.NONE
@@ -37,6 +38,7 @@ class Dependencies:
     member: str = ""
     is_local: bool = False
     needs_git: bool = False
+    needs_pip: bool = False
 
 
 def normal(name: str) -> str:

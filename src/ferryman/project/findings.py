@@ -91,6 +91,7 @@ class Findings:
     is_run: bool = False
     needs_whitenoise: bool = False
     needs_psycopg2: bool = False
+    needs_setuptools: bool = False
     production: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[str, Role] = field(default_factory=dict)
@@ -128,4 +129,6 @@ class Findings:
             lacking.append("psycopg2" if self.needs_psycopg2 else "psycopg")
         if self.needs_whitenoise:
             lacking.append("whitenoise")
+        if self.needs_setuptools:
+            lacking.append("setuptools")
         return tuple(lacking)

@@ -18,6 +18,7 @@ from ferryman.image.instructions import base_images
 from ferryman.rehearsal.destination import rehearsal_destination, rehearsal_server, server_target
 from ferryman.rehearsal.engine import ensure_engine
 from ferryman.rehearsal.ground import Ground, ground_name
+from ferryman.rehearsal.looking import look
 from ferryman.rehearsal.polling import wait_until
 from ferryman.rehearsal.stand_ins import has_stand_in, hub_is_reachable
 from ferryman.rehearsal.state import MachineState, StateFile
@@ -33,10 +34,11 @@ OUTBOX_SECONDS = 60
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """What a rehearsal left running."""
+    """What a rehearsal left running; `notes` say what is to be checked of its pages."""
 
     url: str
     result: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def rehearse(path: Path, options: DeployOptions, variables: Mapping[str, str], on_event: OnEvent) -> Rehearsed:
@@ -76,7 +78,11 @@ def _rehearse(path: Path, options: DeployOptions, variables: Mapping[str, str], 
     if configuration.reports and configuration.reports.token_command:
         with step("reports", on_event) as reports:
             reports.detail = connect_harbour(destination, configuration.reports.token_command, machine.container)
-    return Rehearsed(f"http://127.0.0.1:{machine.app_port}", result)
+    url = f"http://127.0.0.1:{machine.app_port}"
+    with step("pages", on_event) as pages:
+        notes = look(url, configuration.app.roles.web.health)
+        pages.detail = f"{len(notes)} to check" if notes else "they answer, with their files"
+    return Rehearsed(url, result, tuple(notes))
 
 
 def _ensure_bases(configuration: Configuration, ground: Ground) -> None:

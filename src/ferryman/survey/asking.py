@@ -128,9 +128,10 @@ def ask_for_engine(question: Question, answers: Answers, run: Run) -> str:
 def _missing(answers: Answers, tried: Mapping[str, str], *, is_last: bool) -> dict[str, str]:
     """The variables that the failure names, else the last one that was read without a default; `is_last`: all."""
     assert answers.failure is not None  # noqa: S101 - the caller looked
-    empty = [v for v in answers.variables.values() if v.default is None and v.name not in {**tried, **answers.filled}]
+    unset = [v for v in answers.variables.values() if v.name not in {**tried, **answers.filled}]
     named = set(re.findall(r"[A-Za-z][A-Za-z0-9_]+", answers.failure.message))
-    found = [variable for variable in empty if variable.name in named]
+    found = [variable for variable in unset if variable.name in named]
+    empty = [variable for variable in unset if variable.default is None]
     if not found and answers.failure.kind not in NO_VARIABLE:
         found = empty if is_last else empty[-1:]
     return {variable.name: variable.forms[0] if variable.forms else "" for variable in found}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -11,14 +12,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ferryman.packaging.locks import requirement_words
+from ferryman.packaging.locks import loosened, requirement_words
 from ferryman.packaging.pythons import fitting_pythons
-from ferryman.packaging.stated import Dependencies, Packaging, normal
+from ferryman.packaging.stated import Dependencies, Packaging, normal, read_toml
 
 CACHE = Path(".ferryman", "survey")
+LOOSE = ".ferryman-loose.txt"
+NEAR = ("3.14", "3.13", "3.12", "3.11", "3.10", "3.9", "3.8")
 TIMEOUT_SECONDS = 600.0
 COMPILED = re.compile(r"^Tag: \S+-linux_\w+$", re.MULTILINE)  # a wheel that was made to be carried has "manylinux"
 
@@ -78,30 +81,53 @@ def find_uv() -> str:
 
 
 def _fill(uv: str, home: Path, copy: Path, wanted: Wanted) -> None:
-    """With the first Python in which the packages can be installed."""
+    """With the first Python in which the packages can be installed; at last loosely, with any Python that is here."""
     why: list[str] = []
     for asked in _pythons(uv, wanted, copy):
-        shutil.rmtree(home, ignore_errors=True)
         try:
-            _run([uv, "venv", "--quiet", "--no-project", "--python", asked, str(home)], copy)
-            _install(uv, home / "bin" / "python", copy, wanted)
+            _make(uv, home, copy, wanted, asked)
             return
         except NoEnvironment as error:
             why.append(str(error))
+    for asked in _others(uv, wanted, copy):
+        with contextlib.suppress(NoEnvironment):
+            _make(uv, home, copy, _loosened(uv, copy, wanted), asked)
+            return
     shutil.rmtree(home, ignore_errors=True)
     raise NoEnvironment(why[0])
 
 
+def _make(uv: str, home: Path, copy: Path, wanted: Wanted, asked: str) -> None:
+    shutil.rmtree(home, ignore_errors=True)
+    _run([uv, "venv", "--quiet", "--no-project", "--python", asked, str(home)], copy)
+    _install(uv, home / "bin" / "python", copy, wanted)
+
+
+def _others(uv: str, wanted: Wanted, folder: Path) -> Iterator[str]:
+    """The two nearest Pythons of this machine, whatever the project allows: its settings mostly load there, too."""
+    near = sorted(NEAR, key=lambda version: (abs(_minor(version) - _minor(wanted.python)), -_minor(version)))
+    found = (_here(uv, version, folder) for version in near)
+    yield from itertools.islice((python for python in found if python), 2)
+
+
+def _minor(version: str) -> int:
+    return int(version.split(".")[1]) if "." in version else 0
+
+
 def _pythons(uv: str, wanted: Wanted, folder: Path) -> Iterator[str]:
     """The image's Python where this machine has it, then others that the project allows, then the image's from afar."""
-    for version in fitting_pythons(wanted.python, wanted.bounds):
-        found = _of_pyenv(version)
-        if not found:
-            with contextlib.suppress(NoEnvironment):
-                found = _run([uv, "python", "find", "--no-python-downloads", "--no-project", version], folder).strip()
-        if found:
-            yield found
+    found = (_here(uv, version, folder) for version in fitting_pythons(wanted.python, wanted.bounds))
+    yield from (python for python in found if python)
     yield wanted.python
+
+
+def _here(uv: str, version: str, folder: Path) -> str:
+    """The Python of a version that this machine has; "" for none."""
+    found = _of_pyenv(version)
+    if not found:
+        with contextlib.suppress(NoEnvironment):
+            found = _run([uv, "python", "find", "--no-python-downloads", "--no-project", version], folder).strip()
+    return found
 
 
 def _of_pyenv(version: str) -> str:
@@ -124,6 +150,30 @@ def _install(uv: str, python: Path, copy: Path, wanted: Wanted) -> None:
         _run([*install, *requirement_words(folder, found, python.parent.parent / "locked.txt")], folder)
     if wanted.extra:
         _run([*install, *wanted.extra], folder)
+
+
+def _loosened(uv: str, copy: Path, wanted: Wanted) -> Wanted:
+    """The same as requirements in a file, where a package from Git is the index's of that name."""
+    found, folder = wanted.dependencies, copy / wanted.dependencies.folder
+    path = folder / LOOSE
+    path.write_text(loosened(_requirements(uv, folder, found, path)), encoding="utf-8")
+    return replace(wanted, dependencies=replace(found, packaging=Packaging.REQUIREMENTS, files=(LOOSE,), extras=()))
+
+
+def _requirements(uv: str, folder: Path, found: Dependencies, target: Path) -> str:
+    """What is to be installed, as one text in pip's form."""
+    if found.packaging is Packaging.NONE:
+        return "django>=5.2\n"
+    if found.packaging is Packaging.UV:
+        words = ["export", "--quiet", "--frozen", "--no-default-groups", "--no-emit-project", "--no-hashes"]
+        return _run([uv, *words, *_options(found)], folder)
+    if found.packaging is Packaging.PYPROJECT:
+        stated = read_toml((folder / "pyproject.toml").read_text(encoding="utf-8", errors="replace"))["project"]
+        optional = [item for extra in found.extras for item in stated["optional-dependencies"][extra]]
+        return "\n".join([*stated["dependencies"], *optional])
+    words = requirement_words(folder, found, target)
+    files = [target] if str(target) in words else [folder / name for name in found.files]
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files)
 
 
 def _options(found: Dependencies) -> list[str]:

@@ -83,6 +83,9 @@ def _run(folder: Path, findings: Findings, texts: Mapping[str, str]) -> Findings
 def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Findings:
     """The same with a survey that has begun. Raises Refused, OlderPython, DevelopmentNeeded."""
     chosen = survey.choose(find_candidates(texts, findings))
+    if chosen is None and not findings.needs_setuptools and _lacks_setuptools(survey.failures.values()):
+        survey.install([NEWEST["setuptools"]])
+        return ask_with(survey, replace(findings, needs_setuptools=True), texts)
     if chosen is None:
         for failure in survey.failures.values():
             older = older_python(failure.module, survey.python)
@@ -102,7 +105,8 @@ def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Fi
         findings = replace(findings, needs_psycopg2=True)
         survey.install([NEWEST["psycopg2"]])
     lacks = find_lacks(answers, survey.sources(answers))
-    notes = (*findings.notes, f"the settings are {candidate.module}: {candidate.reason}")
+    notes = (*findings.notes, *_about_python(survey, findings))
+    notes = (*notes, f"the settings are {candidate.module}: {candidate.reason}")
     asked = replace(findings, values=chosen.values, compiled=survey.compiled(), notes=notes)
     asked = with_files(asked, answers, texts, survey.copy)
     asked, lacks = _with_background(survey, asked, answers, lacks)
@@ -111,6 +115,18 @@ def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Fi
     if not lacks.is_any and choose_health(answers.health)[0]:
         return _with_health(settled(asked, answers, lacks, survey.copy), answers)
     return _with_production(survey, asked, answers, lacks, _path_of(answers.module, texts, findings.manage or ""))
+
+
+def _lacks_setuptools(failures: Iterable[Failure]) -> bool:
+    """Whether a module is missing that came with each environment until Python 3.12."""
+    return any(failure.module.partition(".")[0] in ("pkg_resources", "setuptools") for failure in failures)
+
+
+def _about_python(survey: Survey, findings: Findings) -> list[str]:
+    here = ".".join(survey.python.split(".")[:2])
+    if here == findings.python:
+        return []
+    return [f"the project was asked with Python {here}, since {findings.python} can't be had here; the image has it"]
 
 
 def _check_groups(findings: Findings, failures: Iterable[Failure], texts: Mapping[str, str]) -> None:

@@ -76,4 +76,7 @@ def _install(found: Dependencies) -> list[str]:
         ]
     if found.packaging is Packaging.NONE:
         return [UV, f'{PIP} "django>=5.2"']
+    if found.needs_pip:
+        pip = "pip --python /venv/bin/python install --no-cache-dir"
+        return [UV, f"{pip} --requirement {found.files[0]}"]
     return [UV, f"{PIP} --requirement {found.files[0]}{extras}"]

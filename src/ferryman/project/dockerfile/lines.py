@@ -7,6 +7,7 @@ from collections.abc import Iterable
 NEWEST = {
     "gunicorn": "gunicorn>=23", "psycopg": "psycopg[binary]>=3.2", "uvicorn": "uvicorn[standard]>=0.34",
     "psycopg2": "psycopg2-binary>=2.9", "whitenoise": "whitenoise>=6",
+    "setuptools": "setuptools<81",  # the last one with pkg_resources
 }  # fmt: skip
 # The images are the same from build to build only if their files have the same times.
 TOUCH = "find {} -exec touch --no-dereference --date=@0 {{}} +"
