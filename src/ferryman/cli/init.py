@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 CheckOnly = Annotated[bool, typer.Option("--check", help="Write nothing; fail when the workflows differ.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Also over workflows that somebody changed.")]
+Generate = Annotated[
+    bool, typer.Option("--generate-dockerfile", help="Write Dockerfile.ferryman, though the project has a Dockerfile.")
+]
 Quick = Annotated[bool, typer.Option("--quick", help="Read the project's files alone; run nothing of it.")]
 
 
@@ -24,6 +27,7 @@ def init(
     check: CheckOnly = False,
     overwrite: Overwrite = False,
     quick: Quick = False,
+    generate_dockerfile: Generate = False,
 ) -> None:
     """Take a Django project in: write what is missing of ferryman.toml, Dockerfile, .dockerignore and the workflows."""
     from ferryman.project.writing import write_project
@@ -31,7 +35,13 @@ def init(
     if check:
         _check(folder)
         return
-    report = write_project(folder, _ask if sys.stdin.isatty() else None, overwrite=overwrite, is_quick=quick)
+    report = write_project(
+        folder,
+        _ask if sys.stdin.isatty() else None,
+        overwrite=overwrite,
+        is_quick=quick,
+        keeps_dockerfile=not generate_dockerfile,
+    )
     for word, paths in (("written", report.written), ("kept", report.kept), ("removed", report.removed)):
         for path in paths:
             typer.echo(f"{word:<8} {path}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from ferryman.docker_command import build_command, docker_command
 from ferryman.errors import DeployFailed, Refused, UsageError
 from ferryman.git.export import export_tree, export_working_tree
 from ferryman.git.repository import commit_time, dirty_files, find_repository, resolve_revision
-from ferryman.image.dockerfile import without_pins
+from ferryman.image.dockerfile import GENERATED, without_pins
 from ferryman.image.migrations import Migrations, placeholders, read_migrations
 from ferryman.process import OnLine, answer, watch
 
@@ -200,9 +201,16 @@ class _Build:
                 "build-failed",
                 f"the image was not built; the build's last lines:\n{_indented(finished.lines)}",
                 state="no server was touched",
-                hint=f"the Dockerfile is {self.request.context}/{self.request.dockerfile}",
+                hint=self._hint(),
                 details={"log": list(finished.lines), "exit_code": finished.status},
             )
+
+    def _hint(self) -> str:
+        place = posixpath.normpath(posixpath.join(self.request.context, self.request.dockerfile))
+        text = (self.tree / self.request.dockerfile).read_text(encoding="utf-8", errors="replace")
+        if text.startswith(GENERATED):
+            return f"the Dockerfile is {place}"
+        return f"the Dockerfile is {place}, the project's own; `ferryman init --generate-dockerfile` writes another"
 
 
 def require_engine(docker: Sequence[str]) -> None:

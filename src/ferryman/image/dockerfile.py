@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 
+# The line that a Dockerfile written by `init` begins with.
+GENERATED = "# Layers from the most to the least lasting, so that a change of the code pushes only the last one.\n"
 PINNED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._/:-]*)@sha256:[0-9a-f]{64}")
 NAMES_IMAGE = re.compile(r"^\s*(FROM|ARG|COPY\s+.*--from=|RUN\s+.*--mount=)", re.IGNORECASE)
 

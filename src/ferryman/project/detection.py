@@ -22,6 +22,7 @@ from ferryman.project.tree import read_tree
 DEVELOPMENT = re.compile(r"\b(dev|develop|development|local|test)\b")
 PRODUCTION_NAMES = ("production", "prod", "deploy", "live")
 LONGEST_NAME = 31
+UNWANTED = "another was asked for"
 
 
 def inspect_project(folder: Path) -> Findings:
@@ -29,15 +30,15 @@ def inspect_project(folder: Path) -> Findings:
     return detect(read_tree(folder), folder.resolve().name)
 
 
-def detect(texts: Mapping[str, str], folder_name: str) -> Findings:
-    """Return the findings for files given by their paths and texts."""
+def detect(texts: Mapping[str, str], folder_name: str, *, keeps_dockerfile: bool = True) -> Findings:
+    """Return the findings for files given by their paths and texts. `keeps_dockerfile`: its own, if it is fit."""
     questions: list[str] = []
     manage = _manage_folder(texts, questions)
     settings = _settings(texts, manage, questions)
     parents = _parents(manage)
     dependencies = find_dependencies(texts, parents)
     own = next((path for folder in parents if (path := posixpath.join(folder, "Dockerfile")) in texts), "")
-    unfit = why_not_kept(texts[own], texts) if own else ""
+    unfit = (why_not_kept(texts[own], texts) or ("" if keeps_dockerfile else UNWANTED)) if own else ""
     context = _context(manage, dependencies, posixpath.dirname(own) if own and not unfit else None)
     name, image = _names(texts, folder_name, questions)
     health = _health(texts, manage, settings, questions)

@@ -47,8 +47,9 @@ def planned_files(findings: Findings) -> Mapping[str, str]:
 
 
 def ignored_by(findings: Findings) -> str:
-    """The name of what is left out of the build; beside another Dockerfile it is for ours alone."""
-    return f"{findings.dockerfile}.dockerignore" if findings.unfit_dockerfile else ".dockerignore"
+    """The name of what is left out of the build; where the project has one, made for another build, ours is for us."""
+    is_taken = posixpath.join(findings.context, ".dockerignore") in findings.existing
+    return f"{findings.dockerfile}.dockerignore" if findings.unfit_dockerfile or is_taken else ".dockerignore"
 
 
 def configuration(findings: Findings) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -50,14 +50,14 @@ class Plan:
     files: tuple[PlannedFile, ...]
 
 
-def plan_project(folder: Path, *, is_quick: bool = False) -> Plan:
+def plan_project(folder: Path, *, is_quick: bool = False, keeps_dockerfile: bool = True) -> Plan:
     """Plan all that a project lacks: ferryman.toml, Dockerfile, .dockerignore, a line in .gitignore, the workflows.
 
     The project's code is run for it, unless `is_quick`, or its files tell that it was taken in before. The
     workflows go by the ferryman.toml that is there, else by the planned one; nothing is written here.
     """
     texts = read_tree(folder)
-    findings = detect(texts, folder.resolve().name)
+    findings = detect(texts, folder.resolve().name, keeps_dockerfile=keeps_dockerfile)
     has_dockerfile = findings.keeps_dockerfile or posixpath.join(findings.context, OURS) in findings.existing
     is_new = not (folder / "ferryman.toml").exists() or not has_dockerfile
     if is_new:
@@ -67,7 +67,20 @@ def plan_project(folder: Path, *, is_quick: bool = False) -> Plan:
     files = [PlannedFile(folder, path, text.encode(), rules.get(path, Rule.ONCE)) for path, text in planned.items()]
     path = folder / "ferryman.toml"
     configuration = load_configuration(path) if path.exists() else parse_configuration(planned["ferryman.toml"], path)
+    findings = replace(findings, notes=(*findings.notes, *_about_dockerfile(findings, configuration)))
     return Plan(findings, (*files, *plan_workflows(configuration)))
+
+
+def _about_dockerfile(findings: Findings, configuration: Configuration) -> list[str]:
+    """A ferryman.toml that was there before may lead to another one."""
+    app = configuration.app
+    if not findings.unfit_dockerfile or (app.context.strip("./"), app.dockerfile) == (
+        findings.context,
+        findings.dockerfile,
+    ):
+        return []
+    context = f'context = "{findings.context or "."}", ' if app.context.strip("./") != findings.context else ""
+    return [f'ferryman.toml was there: set {context}dockerfile = "{findings.dockerfile}" in its [app]']
 
 
 def plan_workflows(configuration: Configuration) -> tuple[PlannedFile, ...]:

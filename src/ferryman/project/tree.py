@@ -15,7 +15,7 @@ SKIPPED_FOLDERS = frozenset(
 TELLING = re.compile(
     r"(manage|urls|wsgi|asgi|__init__)\.py|[\w.-]*requirements[\w.-]*\.(txt|in)|pyproject\.toml|uv\.lock|poetry\.lock"
     r"|package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-(lock|workspace)\.yaml|\.(npm|yarn)rc(\.yml)?|\.nvmrc|\.node-version"
-    r"|Pipfile(\.lock)?|Procfile|[\w.-]+\.sh|[\w-]*entrypoint[\w.-]*|Dockerfile(\.ferryman)?|\.dockerignore|\.gitignore|\.python-version|runtime\.txt|ferryman\.toml"
+    r"|Pipfile(\.lock)?|Procfile|[\w.-]+\.sh|[\w-]*entrypoint[\w.-]*|Dockerfile(\.ferryman)?|(Dockerfile)?\.dockerignore|\.gitignore|\.python-version|runtime\.txt|ferryman\.toml"
 )
 
 

@@ -25,13 +25,18 @@ class InitReport:
 
 
 def write_project(
-    folder: Path, ask: Ask | None = None, *, overwrite: bool = False, is_quick: bool = False
+    folder: Path,
+    ask: Ask | None = None,
+    *,
+    overwrite: bool = False,
+    is_quick: bool = False,
+    keeps_dockerfile: bool = True,
 ) -> InitReport:
     """Take a project in: inspect it, plan its files, and write what it lacks.
 
     Raises what `write_files` raises.
     """
-    plan = plan_project(folder, is_quick=is_quick)
+    plan = plan_project(folder, is_quick=is_quick, keeps_dockerfile=keeps_dockerfile)
     drifted = write_files(plan.files, ask, overwrite=overwrite)
     removed = {drift.path for drift in drifted if drift.is_left_over}
     written = {drift.path for drift in drifted} - removed

@@ -15,13 +15,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ferryman.survey.answers import Answers, parse_answers
+from ferryman.survey.answers import Answers, Variable, parse_answers
 from ferryman.survey.inside.main import MARK
 from ferryman.survey.inside.recording import placeholder
+from ferryman.survey.keys import PEM, private_key
 
 TIMEOUT_SECONDS = 60.0
 TRIES = 12
-SINGLE_TRIES = 3  # then all are filled at once
+SINGLE_GUESSES = 3  # then all are filled at once
 NO_VARIABLE = frozenset({"ModuleNotFoundError", "ImportError", "SyntaxError", "MemoryError", "TimeoutError"})
 LARGEST_ANSWER_BYTES = 8 << 20
 SECRET = "survey-secret-key-" + "0123456789" * 5
@@ -37,6 +38,7 @@ GIVEN = {
     "FERRYMAN_SCHEME": "http",
 }
 WORTH_FILLING = re.compile(r"SECRET|KEY|DATABASE|(^|_)DB(_|$)|POSTGRES|(^|_)PG|SQL|HOSTS?($|_)|DOMAIN|URL$")
+SETTINGS_ALONE = ("connections",)
 ADDRESSES = ("URL", "URI", "DSN")
 
 Run = Callable[[str], tuple[int, str, str]]
@@ -44,7 +46,10 @@ Run = Callable[[str], tuple[int, str, str]]
 
 @dataclass(frozen=True)
 class Question:
-    """Which settings module is asked for; `modules` may make a Celery app. `given` is the app's environment."""
+    """Which settings module is asked for; `modules` may make a Celery app. `given` is the app's environment.
+
+    `parts` of Django that are asked beside the settings; () for all.
+    """
 
     settings: str
     configuration: str = ""
@@ -52,6 +57,7 @@ class Question:
     modules: tuple[str, ...] = ()
     given: Mapping[str, str] = field(default_factory=lambda: GIVEN)
     fill: Mapping[str, str] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """As the program inside reads it."""
@@ -61,6 +67,7 @@ class Question:
             "host": self.host,
             "modules": list(self.modules),
             "fill": dict(self.fill),
+            "parts": list(self.parts),
         }
 
 
@@ -71,19 +78,27 @@ class NoAnswer(Exception):
 def ask(question: Question, run: Run) -> Answers:
     """Ask, and fill one more variable each time that the settings fail for want of one.
 
-    The answers have a `failure` when Django does not start. Raises NoAnswer.
+    What the failure names is filled; where it names nothing, the variable that was read last, and it is left again if
+    that changes nothing; at last all at once. The answers have a `failure` when Django does not start. Raises NoAnswer.
     """
-    tried: dict[str, str] = dict(question.fill)
+    fill, seen, guesses = dict(question.fill), set(question.fill), 0
     answers = _once(question, run)
-    for attempt in range(TRIES):
+    for _ in range(TRIES):
         if answers.failure is None:
             break
-        missing = _missing(answers, tried, is_last=attempt >= SINGLE_TRIES)
+        named = _named(answers, seen) or _as_key(answers)
+        if not named:
+            guesses += 1
+        missing = named or _guessed(answers, seen, takes_all=guesses > SINGLE_GUESSES)
         if not missing:
             break
-        tried |= {**answers.filled, **{name: placeholder(name, form) for name, form in missing.items()}}
-        answers = _once(replace(question, fill=tried), run)
-    return _without_optional(question, answers, run) if tried else answers
+        seen |= set(missing)
+        more = {**fill, **answers.filled, **missing}
+        again = _once(replace(question, fill=more), run)
+        is_better = again.failure is None or str(again.failure) != str(answers.failure)
+        if named or (is_better and guesses <= SINGLE_GUESSES) or again.failure is None:
+            answers, fill = again, more
+    return _without_optional(question, answers, run) if fill != dict(question.fill) else answers
 
 
 def _without_optional(question: Question, answers: Answers, run: Run) -> Answers:
@@ -111,7 +126,7 @@ def ask_for_sources(question: Question, answers: Answers, run: Run) -> Answers |
     plain = [name for name in names if not name.endswith(ADDRESSES)]
     for filled in (names, plain) if plain != names else (names,):
         fill = {name: f"survey-{name.lower().replace('_', '-')}-value" for name in filled}
-        again = _once(replace(question, fill={**answers.filled, **fill}), run)
+        again = _once(replace(question, fill={**answers.filled, **fill}, parts=SETTINGS_ALONE), run)
         if again.failure is None:
             return again
     return None
@@ -121,20 +136,40 @@ def ask_for_engine(question: Question, answers: Answers, run: Run) -> str:
     """The variable that the engine of the default database comes from; "" when it comes from none."""
     names = [name for name in answers.variables if name not in question.given and "ENGINE" in name.upper()]
     fill = {name: f"survey-{name.lower().replace('_', '-')}-value" for name in names}
-    again = _once(replace(question, fill={**answers.filled, **fill}), run) if names else answers
+    asked = replace(question, fill={**answers.filled, **fill}, parts=SETTINGS_ALONE)
+    again = _once(asked, run) if names else answers
     return next((name for name in again.readers_of(again.database().get("ENGINE", "")) if name in fill), "")
 
 
-def _missing(answers: Answers, tried: Mapping[str, str], *, is_last: bool) -> dict[str, str]:
-    """The variables that the failure names, else the last one that was read without a default; `is_last`: all."""
+def _named(answers: Answers, seen: set[str]) -> dict[str, str]:
+    """Placeholders for the variables that the failure names."""
     assert answers.failure is not None  # noqa: S101 - the caller looked
-    unset = [v for v in answers.variables.values() if v.name not in {**tried, **answers.filled}]
     named = set(re.findall(r"[A-Za-z][A-Za-z0-9_]+", answers.failure.message))
-    found = [variable for variable in unset if variable.name in named]
-    empty = [variable for variable in unset if variable.default is None]
-    if not found and answers.failure.kind not in NO_VARIABLE:
-        found = empty if is_last else empty[-1:]
-    return {variable.name: variable.forms[0] if variable.forms else "" for variable in found}
+    found = [v for v in answers.variables.values() if v.name in named and v.name not in {*seen, *answers.filled}]
+    return {variable.name: _placeholder(variable) for variable in found}
+
+
+def _as_key(answers: Answers) -> dict[str, str]:
+    """A private key for a variable that was to have one, as the failure says."""
+    assert answers.failure is not None  # noqa: S101 - the caller looked
+    if not re.search(r"\bPEM\b|private key", answers.failure.message):
+        return {}
+    names = [name for name, value in answers.filled.items() if "KEY" in name and not value.startswith(PEM)]
+    made = private_key() if names else ""
+    return {name: made for name in names if made}
+
+
+def _guessed(answers: Answers, seen: set[str], *, takes_all: bool) -> dict[str, str]:
+    """Placeholders for what has no default: the variable that was read last, or all."""
+    assert answers.failure is not None  # noqa: S101 - the caller looked
+    if answers.failure.kind in NO_VARIABLE:
+        return {}
+    empty = [v for v in answers.variables.values() if v.default is None and v.name not in {*seen, *answers.filled}]
+    return {variable.name: _placeholder(variable) for variable in (empty if takes_all else empty[-1:])}
+
+
+def _placeholder(variable: Variable) -> str:
+    return placeholder(variable.name, variable.forms[0] if variable.forms else "")
 
 
 def _once(question: Question, run: Run) -> Answers:
@@ -146,7 +181,9 @@ def _once(question: Question, run: Run) -> Answers:
     return parse_answers(question.settings, question.given, json.loads(line.removeprefix(MARK)))
 
 
-def in_python(python: Path, folder: Path, given: Mapping[str, str], prefix: Sequence[str] = ()) -> Run:
+def in_python(
+    python: Path, folder: Path, given: Mapping[str, str], prefix: Sequence[str] = (), seconds: float = TIMEOUT_SECONDS
+) -> Run:
     """Run it with this Python in this folder, the project's; `prefix` fences the command in."""
 
     def run(asked: str) -> tuple[int, str, str]:
@@ -161,11 +198,11 @@ def in_python(python: Path, folder: Path, given: Mapping[str, str], prefix: Sequ
                     env={**variables, **given},
                     input=asked.encode(),
                     capture_output=True,
-                    timeout=TIMEOUT_SECONDS,
+                    timeout=seconds,
                     check=False,
                 )
             except subprocess.TimeoutExpired:
-                raise NoAnswer(f"it did not answer within {TIMEOUT_SECONDS:.0f} s") from None
+                raise NoAnswer(f"it did not answer within {seconds:.0f} s") from None
         output = done.stdout[-LARGEST_ANSWER_BYTES:].decode(errors="replace")
         return done.returncode, output, done.stderr[-LARGEST_ANSWER_BYTES:].decode(errors="replace")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,11 +13,22 @@ from pathlib import Path
 
 from ferryman.survey import workspace
 from ferryman.survey.answers import Answers, Failure
-from ferryman.survey.asking import GIVEN, NoAnswer, Question, Run, ask, ask_for_engine, ask_for_sources, in_python
+from ferryman.survey.asking import (
+    GIVEN,
+    TIMEOUT_SECONDS,
+    NoAnswer,
+    Question,
+    Run,
+    ask,
+    ask_for_engine,
+    ask_for_sources,
+    in_python,
+)
 from ferryman.survey.environment import NoEnvironment, Wanted, compiled, install, make
 
 POSTGRESQL = "django.db.backends.postgresql"
 DEBUG_OFF = ("False", "0", "")
+LONGEST_SECONDS = 240.0  # of all questions to one project
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,7 @@ class Survey:
     interpreter: Path
     python: str
     failures: dict[str, Failure] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
 
     def choose(self, candidates: Sequence[Candidate]) -> Choice | None:
         """The first candidate whose settings are loaded and are not for development, else the first that is loaded.
@@ -94,6 +107,8 @@ class Survey:
                 found = self.ask(module, {name: value})
                 if found and not found.failure and not found.settings.get("DEBUG"):
                     return found, {name: value}
+                if found and found.failure and not _is_about(found.failure, name):
+                    break  # another way to say it changes nothing
         return answers, {}
 
     def ask(self, module: str, values: Mapping[str, str] | None = None) -> Answers | None:
@@ -133,7 +148,15 @@ class Survey:
         return Question(module, modules=(f"{package}.celery", package, f"{package}.celery_app", "config.celery_app"))
 
     def _run(self, given: Mapping[str, str]) -> Run:
-        return in_python(self.interpreter, self.manage, given, _closed_network())
+        left = LONGEST_SECONDS - (time.monotonic() - self.began)
+        if left <= 0:
+            raise NoAnswer(f"its settings took more than {LONGEST_SECONDS:.0f} s to be asked")
+        return in_python(self.interpreter, self.manage, given, _closed_network(), min(TIMEOUT_SECONDS, left))
+
+
+def _is_about(failure: Failure, name: str) -> bool:
+    """Whether it may be the value of this variable that makes the settings fail."""
+    return failure.kind in ("ValueError", "JSONDecodeError") or name in failure.message
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 
+from ferryman.image.dockerfile import GENERATED
 from ferryman.project.dockerfile.assets import assets_stage
 from ferryman.project.dockerfile.dependencies import dependencies_stage, system_packages
 from ferryman.project.dockerfile.layout import in_image, manage_folder, static_folder
@@ -32,8 +33,7 @@ def dockerfile(findings: Findings) -> str:
 def _base(findings: Findings) -> str:
     image = PINNED.get(findings.python, f"python:{findings.python}-slim-trixie")
     return (
-        "# Layers from the most to the least lasting, so that a change of the code pushes only the last one.\n"
-        f"FROM {image} AS base\n"
+        f"{GENERATED}FROM {image} AS base\n"
         "ENV PATH=/venv/bin:$PATH \\\n"
         "    PYTHONUNBUFFERED=1 \\\n"
         "    PYTHONDONTWRITEBYTECODE=1 \\\n"
