@@ -59,13 +59,17 @@ class Subject:
 
 @dataclass
 class Survey:
-    """A project that can be asked. `python` is the version that it runs with here."""
+    """A project that can be asked. `python` is the version that it runs with here.
+
+    `known`: placeholders with which the settings were loaded before, so that they need not be found again.
+    """
 
     copy: Path
     manage: Path
     interpreter: Path
     python: str
     failures: dict[str, Failure] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
     def choose(self, candidates: Sequence[Candidate]) -> Choice | None:
@@ -75,14 +79,17 @@ class Survey:
         """
         loaded: list[Choice] = []
         for candidate in candidates:
+            self.known = {}
             answers, values = self._without_debug(candidate.module)
             if answers and answers.settings:
                 answers, values = self._on_postgresql(answers, values)
             if answers is None or answers.failure:
                 continue
+            self.known = dict(answers.filled)
             loaded.append(Choice(candidate, answers, values))
             if not answers.settings.get("DEBUG"):
                 return loaded[-1]
+        self.known = dict(loaded[0].answers.filled) if loaded else {}
         return loaded[0] if loaded else None
 
     def _on_postgresql(self, answers: Answers, values: dict[str, str]) -> tuple[Answers, dict[str, str]]:
@@ -111,11 +118,15 @@ class Survey:
                     break  # another way to say it changes nothing
         return answers, {}
 
-    def ask(self, module: str, values: Mapping[str, str] | None = None) -> Answers | None:
-        """What the project says with these settings and more of the environment; None when it gives no answer."""
+    def ask(self, module: str, values: Mapping[str, str] | None = None, parts: tuple[str, ...] = ()) -> Answers | None:
+        """What the project says with these settings and more of the environment; None when it gives no answer.
+
+        `parts` of Django that are asked, () for all.
+        """
         given = {**GIVEN, **(values or {})}
+        fill = {name: value for name, value in self.known.items() if name not in given}
         try:
-            answers = ask(replace(self._question(module), given=given), self._run(given))
+            answers = ask(replace(self._question(module), given=given, fill=fill, parts=parts), self._run(given))
         except NoAnswer as error:
             self.failures[module] = Failure("NoAnswer", str(error))
             return None

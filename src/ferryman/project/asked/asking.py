@@ -144,7 +144,8 @@ def _check_groups(findings: Findings, failures: Iterable[Failure], texts: Mappin
 def _with_background(survey: Survey, findings: Findings, answers: Answers, lacks: Lacks) -> tuple[Findings, Lacks]:
     """Roles, accessories and schedules; settings that lead to this machine are led to accessories."""
     telling = telling_values(answers)
-    told = survey.ask(answers.module, {**findings.values, **telling}) if telling else None
+    asked = {**findings.values, **telling}
+    told = survey.ask(answers.module, asked, ("setup", "background")) if telling else None
     made, lines = with_background(findings, answers, None if told is None or told.failure else told)
     reasons = {**lacks.reasons, **{f"services {line}": reason for line, reason in lines.items()}}
     return made, replace(lacks, services=tuple(lines), reasons=reasons)

@@ -190,8 +190,12 @@ def _worker_timeout(_: str, __: Manifest) -> str:
 
 CLUES: tuple[tuple[re.Pattern[str], Callable[[str, Manifest], str]], ...] = (
     (re.compile(r"\[Errno 30\] Read-only file system: '([^'\n]{1,200})'"), _read_only),
+    (re.compile(r"(?:cannot|can't) [a-z ]{1,40} '?(/[^':\n]{1,200})'?: Read-only file system"), _read_only),
+    (re.compile(r": (/[^:\n]{1,200}): Read-only file system"), _read_only),
     (re.compile(r"\[Errno 28\] No space left on device(?:: '([^'\n]{1,200})')?"), _full),
     (re.compile(r"\[Errno 13\] Permission denied: '([^'\n]{1,200})'"), _forbidden),
+    (re.compile(r"(?:cannot|can't) [a-z ]{1,40} '?(/[^':\n]{1,200})'?: Permission denied"), _forbidden),
+    (re.compile(r": (/[^:\n]{1,200}): Permission denied"), _forbidden),
     (re.compile(r"ModuleNotFoundError: No module named '([^'\n]{1,200})'"), _module),
     (re.compile(r"ImportError: (lib[\w.+-]{1,60}\.so[\w.]{0,20}): cannot open shared object file"), _library),
     (re.compile(r"ImproperlyConfigured: Set the (\w{1,100}) environment variable"), _variable),
