@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ferryman.packaging.locks import poetry_names, uv_names
-from ferryman.packaging.stated import Dependencies, Packaging, normal, read_toml
+from ferryman.packaging.stated import BOM, Dependencies, Packaging, normal, read_toml
 
 PRODUCTION = frozenset(
     {"prod", "production", "deploy", "deployment", "live", "server", "serve", "wsgi", "asgi", "web"}
@@ -24,6 +24,8 @@ REQUIREMENTS = (
     "requirements-prod.txt",
     "requirements/base.txt",
     "requirements/requirements.txt",
+    "requirements.in",
+    "requirements/base.in",
 )
 
 # Packages that lie in the repository: a path of requirements.txt, or one in a lock.
@@ -32,7 +34,8 @@ LOCAL = re.compile(
     r"""|^type = "directory"$|"path": "\.""",
     re.MULTILINE,
 )
-QUOTED = re.compile(r"""^\s*(-e|--editable)[ =]\s*["']""", re.MULTILINE)  # pip reads it as a shell would
+# Quotes, which pip reads as a shell would, and byte order marks.
+PIP_ALONE = re.compile(rf"""^\s*(-e|--editable)[ =]\s*["']|\A{BOM}""", re.MULTILINE)
 FROM_GIT = re.compile(r"""\bgit\+(https?|ssh|git)\b|source = \{ git =|^type = "git"$|^\s+"git": """, re.MULTILINE)
 
 
@@ -51,7 +54,7 @@ def find_dependencies(texts: Mapping[str, str], folders: Iterable[str]) -> Depen
                 folder=folder,
                 names=frozenset(normal(name) for name in found.names),
                 is_local=_is_local(found, here),
-                needs_pip=any(QUOTED.search(here.get(name, "")) for name in found.files),
+                needs_pip=any(PIP_ALONE.search(here.get(name, "")) for name in found.files),
                 needs_git=any(FROM_GIT.search(here.get(name, "")) for name in found.files),
             )
     return Dependencies()
@@ -59,6 +62,8 @@ def find_dependencies(texts: Mapping[str, str], folders: Iterable[str]) -> Depen
 
 def _is_local(found: Dependencies, here: Mapping[str, str]) -> bool:
     """Whether packages beside the project's own are code of the repository."""
+    if found.files[:1] in (("setup.py",), ("setup.cfg",)):
+        return True  # it reads other files, such as a README
     if found.packaging is not Packaging.UV:
         return any(LOCAL.search(here.get(name, "")) for name in found.files)
     own = found.member or str(read_toml(here.get("pyproject.toml", "")).get("project", {}).get("name", ""))
@@ -119,7 +124,18 @@ def _find_unlocked(here: Mapping[str, str], project: dict[str, Any], extras: tup
         more = [item for extra in extras for item in stated["optional-dependencies"][extra]]
         names = [name for item in (*stated["dependencies"], *more) for name in _names(item)]
         return Dependencies(Packaging.PYPROJECT, "", ("pyproject.toml",), frozenset(names), extras)
-    return None
+    return _of_setup(here)
+
+
+def _of_setup(here: Mapping[str, str]) -> Dependencies | None:
+    """What setup.py or setup.cfg requires; the names are read where they are plain."""
+    texts = [here.get(name, "") for name in ("setup.py", "setup.cfg")]
+    found = re.search(r"install_requires\s*=\s*(\[[^\]]*\]|(?:\n[ \t]+\S.*)+)", "\n".join(texts))
+    if not found:
+        return None
+    names = [name for word in re.findall(r"[\"'\s]([A-Za-z][\w.-]*(?:\[[^\]]*\])?)", found[1]) for name in _names(word)]
+    first = "setup.py" if "setup.py" in here else "setup.cfg"
+    return Dependencies(Packaging.PYPROJECT, "", (first,), frozenset(names))
 
 
 def _for_production(project: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -150,7 +166,7 @@ def _included(here: Mapping[str, str], name: str) -> list[str]:
 
 
 def _required(text: str) -> list[str]:
-    lines = (line.strip() for line in text.splitlines())
+    lines = (line.strip() for line in text.removeprefix(BOM).splitlines())
     return [name for line in lines if line and line[0].isalnum() for name in _names(line)]
 
 

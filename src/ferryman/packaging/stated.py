@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+BOM = "\ufeff"
 
 
 class Packaging(Enum):
@@ -41,6 +44,13 @@ class Dependencies:
     needs_pip: bool = False
 
 
+def decoded(content: bytes) -> str:
+    """A file's text; one with a byte order mark keeps that as its first character."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return BOM + content.decode("utf-16", errors="replace")
+    return content.decode("utf-8", errors="replace")
+
+
 def normal(name: str) -> str:
     """A package's name in its normal form."""
     return re.sub(r"[-_.]+", "-", name).lower()
@@ -49,6 +59,6 @@ def normal(name: str) -> str:
 def read_toml(text: str) -> dict[str, Any]:
     """A TOML file's values; {} for one that is none."""
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.removeprefix(BOM))
     except tomllib.TOMLDecodeError:
         return {}

@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from ferryman.packaging.stated import decoded
+
 DEEPEST = 4
 LARGEST_BYTES = 4 * 1024 * 1024
 SKIPPED_FOLDERS = frozenset(
     {"__pycache__", "build", "dist", "env", "htmlcov", "media", "node_modules", "site-packages", "static", "venv"}
 )
 TELLING = re.compile(
-    r"(manage|urls|wsgi|asgi|__init__)\.py|[\w.-]*requirements[\w.-]*\.(txt|in)|pyproject\.toml|uv\.lock|poetry\.lock"
+    r"(manage|urls|wsgi|asgi|__init__)\.py|[\w.-]*requirements[\w.-]*\.(txt|in)|pyproject\.toml|setup\.(py|cfg)|uv\.lock|poetry\.lock"
     r"|package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-(lock|workspace)\.yaml|\.(npm|yarn)rc(\.yml)?|\.nvmrc|\.node-version"
     r"|Pipfile(\.lock)?|Procfile|[\w.-]+\.sh|[\w-]*entrypoint[\w.-]*|Dockerfile(\.ferryman)?|(Dockerfile)?\.dockerignore|\.gitignore|\.python-version|runtime\.txt|ferryman\.toml"
 )
@@ -25,7 +27,7 @@ def read_tree(folder: Path) -> Mapping[str, str]:
     for path in _walk(folder):
         name = path.relative_to(folder).as_posix()
         if _is_telling(PurePosixPath(name)) and path.stat().st_size <= LARGEST_BYTES:
-            texts[name] = path.read_text(encoding="utf-8", errors="replace")
+            texts[name] = decoded(path.read_bytes())
     for name in (".git/config", ".git/HEAD", ".git/refs/remotes/origin/HEAD"):
         if (folder / name).is_file():
             texts[name] = (folder / name).read_text(encoding="utf-8", errors="replace")

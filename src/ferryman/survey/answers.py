@@ -9,13 +9,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable that the settings read. `forms`: how its value is ("int", "bool", "list ,", "blank", "json" …)."""
+    """A variable that the settings read. `forms`: how its value is ("int", "bool", "list ,", "blank", "json" …).
+
+    `compared`: words that its value is compared with.
+    """
 
     name: str
     is_required: bool = False
     has_default: bool = False
     default: str | None = None
     forms: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,12 @@ def parse_answers(module: str, given: Mapping[str, str], told: Mapping[str, Any]
 
 def _variable(told: Mapping[str, Any]) -> Variable:
     return Variable(
-        told["name"], bool(told["required"]), bool(told["has_default"]), told["default"], tuple(told["forms"])
+        name=told["name"],
+        is_required=bool(told["required"]),
+        has_default=bool(told["has_default"]),
+        default=told["default"],
+        forms=tuple(told["forms"]),
+        compared=tuple(told["compared"]),
     )
 
 

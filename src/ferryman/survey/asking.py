@@ -86,7 +86,7 @@ def ask(question: Question, run: Run) -> Answers:
     for _ in range(TRIES):
         if answers.failure is None:
             break
-        named = _named(answers, seen) or _as_key(answers)
+        named = _named(answers, seen) or _as_key(answers) or _as_database(answers)
         if not named:
             guesses += 1
         missing = named or _guessed(answers, seen, takes_all=guesses > SINGLE_GUESSES)
@@ -157,6 +157,15 @@ def _as_key(answers: Answers) -> dict[str, str]:
     names = [name for name, value in answers.filled.items() if "KEY" in name and not value.startswith(PEM)]
     made = private_key() if names else ""
     return {name: made for name in names if made}
+
+
+def _as_database(answers: Answers) -> dict[str, str]:
+    """A database's address for a variable that was to have one, as the failure says."""
+    assert answers.failure is not None  # noqa: S101 - the caller looked
+    if not re.search(r"isn't an available database backend|Scheme .* is unknown", answers.failure.message):
+        return {}
+    names = [name for name, value in answers.filled.items() if value.startswith("https://")]
+    return {name: placeholder(f"DATABASE_{name}") for name in names}
 
 
 def _guessed(answers: Answers, seen: set[str], *, takes_all: bool) -> dict[str, str]:

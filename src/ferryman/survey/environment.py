@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ferryman.packaging.locks import loosened, requirement_words
 from ferryman.packaging.pythons import fitting_pythons
-from ferryman.packaging.stated import Dependencies, Packaging, normal, read_toml
+from ferryman.packaging.stated import BOM, Dependencies, Packaging, decoded, normal, read_toml
 
 CACHE = Path(".ferryman", "survey")
 LOOSE = ".ferryman-loose.txt"
@@ -173,7 +173,7 @@ def _requirements(uv: str, folder: Path, found: Dependencies, target: Path) -> s
         return "\n".join([*stated["dependencies"], *optional])
     words = requirement_words(folder, found, target)
     files = [target] if str(target) in words else [folder / name for name in found.files]
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files)
+    return "\n".join(decoded(path.read_bytes()).removeprefix(BOM) for path in files)
 
 
 def _options(found: Dependencies) -> list[str]:

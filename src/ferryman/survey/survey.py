@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
@@ -28,6 +29,7 @@ from ferryman.survey.environment import NoEnvironment, Wanted, compiled, install
 
 POSTGRESQL = "django.db.backends.postgresql"
 DEBUG_OFF = ("False", "0", "")
+PRODUCTION = re.compile(r"(production|prod|live|deploy)", re.IGNORECASE)
 LONGEST_SECONDS = 240.0  # of all questions to one project
 
 
@@ -109,8 +111,8 @@ class Survey:
         answers = self.ask(module)
         if answers is None or not (answers.failure or answers.settings.get("DEBUG")):
             return answers, {}
-        for name in (name for name in answers.variables if "DEBUG" in name.upper()):
-            for value in DEBUG_OFF:
+        for name, words in _switches(answers):
+            for value in words:
                 found = self.ask(module, {name: value})
                 if found and not found.failure and not found.settings.get("DEBUG"):
                     return found, {name: value}
@@ -163,6 +165,15 @@ class Survey:
         if left <= 0:
             raise NoAnswer(f"its settings took more than {LONGEST_SECONDS:.0f} s to be asked")
         return in_python(self.interpreter, self.manage, given, _closed_network(), min(TIMEOUT_SECONDS, left))
+
+
+def _switches(answers: Answers) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Variables that may switch DEBUG off, and how: by their name, or by a word that the settings compare them with."""
+    yield from ((name, DEBUG_OFF) for name in answers.variables if "DEBUG" in name.upper())
+    for name, variable in answers.variables.items():
+        words = tuple(word for word in variable.compared if PRODUCTION.match(word))
+        if words:
+            yield name, words
 
 
 def _is_about(failure: Failure, name: str) -> bool:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ferryman.errors import Refused
 from ferryman.project.asked.asking import ask_with
 from ferryman.project.detection import detect
 from ferryman.project.files import planned_files
@@ -168,3 +171,54 @@ def take_in(oddity: Oddity, folder: Path, interpreter: Path = Path(sys.executabl
     survey = Survey(folder, folder / (findings.manage or ""), interpreter, ".".join(map(str, sys.version_info[:2])))
     asked = ask_with(survey, findings, texts)
     return Taken(asked, planned_files(asked))
+
+
+@dataclass(frozen=True)
+class Case:
+    """An oddity, and what `init` is to make of it.
+
+    `production`: texts in production's settings module; None: there is none, since nothing is lacking. `lines`: values
+    of ferryman.toml by their dotted path, None: absent. `image`: texts in the Dockerfile. `said`: texts in what is told.
+    `refused`: the code of the refusal.
+    """
+
+    oddity: Oddity
+    production: tuple[str, ...] | None = ()
+    lines: Mapping[str, Any] = field(default_factory=dict)
+    image: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    refused: str = ""
+    is_run: bool = True
+
+
+def judge(case: Case, folder: Path, interpreter: Path = Path(sys.executable)) -> None:
+    """Take the case in, and compare."""
+    if case.refused:
+        with pytest.raises(Refused) as caught:
+            take_in(case.oddity, folder, interpreter)
+        assert caught.value.code == case.refused
+        assert caught.value.hint
+        return
+    taken = take_in(case.oddity, folder, interpreter)
+    told = "\n".join([*taken.findings.notes, *taken.findings.unknown])
+    assert taken.findings.is_run is case.is_run, told
+    if case.production is None:
+        assert taken.production == "", told
+    for text in case.production or ():
+        assert text in taken.production, told
+    for path, value in case.lines.items():
+        assert _line(taken.configuration, path) == value, taken.planned["ferryman.toml"]
+    dockerfile = next(
+        (text for name, text in taken.planned.items() if "Dockerfile" in name and "ignore" not in name), ""
+    )
+    for text in case.image:
+        assert text in dockerfile, dockerfile
+    for text in case.said:
+        assert text in told
+
+
+def _line(configuration: dict[str, Any], path: str) -> Any:
+    found: Any = configuration
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found

@@ -17,6 +17,7 @@ LOCAL_STATIC = (
     "django.contrib.staticfiles.storage.StaticFilesStorage",
     "django.contrib.staticfiles.storage.ManifestStaticFilesStorage",
 )
+TLS = ("require", "verify-ca", "verify-full")
 PARTS = {"HOST": "host", "PORT": "port", "NAME": "name", "USER": "user", "PASSWORD": "password"}
 
 
@@ -56,8 +57,11 @@ def find_lacks(answers: Answers, sources: Answers | None) -> Lacks:
     if secret is None:
         reasons["secret_key"] = "SECRET_KEY does not come from the environment"  # noqa: S105 - a reason
     database = _database_variables(answers, sources)
+    mode = answers.database().get("SSLMODE", "")
     if database is None:
         reasons["database"] = f"DATABASES is {_shown(answers)} whatever DATABASE_URL says"
+    elif mode in TLS:
+        reasons["database"] = f"DATABASES demands TLS (sslmode {mode}), which PostgreSQL beside the app does not have"
     if answers.settings.get("DEBUG"):
         reasons["debug"] = "DEBUG is on"
     if not takes(answers.settings.get("ALLOWED_HOSTS", []), HOST):

@@ -38,7 +38,10 @@ def settings() -> dict[str, Any]:
     told["SECRET_KEY"] = str(getattr(found, "SECRET_KEY", ""))
     told["SECURE_PROXY_SSL_HEADER"] = _list(getattr(found, "SECURE_PROXY_SSL_HEADER", None))
     told["DATABASES"] = {
-        str(alias): {key: _text(value.get(key)) for key in ("ENGINE", "NAME", "HOST", "PORT", "USER", "PASSWORD")}
+        str(alias): {
+            **{key: _text(value.get(key)) for key in ("ENGINE", "NAME", "HOST", "PORT", "USER", "PASSWORD")},
+            "SSLMODE": _text(dict(value.get("OPTIONS") or {}).get("sslmode")),
+        }
         for alias, value in dict(getattr(found, "DATABASES", {})).items()
     }
     told["CACHES"] = {

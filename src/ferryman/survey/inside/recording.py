@@ -19,6 +19,7 @@ HERE = str(Path.cwd()) + os.sep
 READERS_FILES = ("/os.py", "/_collections_abc.py", "/decouple.py", "/dj_database_url.py", "/getconf.py")
 READERS_FOLDERS = ("/survey/inside/", "/environ/", "/environs/", "/marshmallow/", "/pydantic", "/dj_database_url/",
                    "/configurations/", "/dynaconf/", "/django_environ/", "/prettyconf/")  # fmt: skip
+LONGEST_WORD, MOST_WORDS = 40, 20
 BOOLEAN = frozenset({"true", "1", "yes", "on", "y", "t", "ok", "false", "0", "no", "off", "n", "f"})
 
 
@@ -64,6 +65,12 @@ class Variable:
         self.has_default = False
         self.default: str | None = None
         self.forms: list[str] = []
+        self.compared: list[str] = []
+
+    def compared_with(self, word: str) -> None:
+        """Note a word that the value is compared with."""
+        if word and len(word) < LONGEST_WORD and word not in self.compared and len(self.compared) < MOST_WORDS:
+            self.compared.append(word)
 
     def read_as(self, form: str) -> None:
         """Note the form in which the value is read."""
@@ -78,6 +85,7 @@ class Variable:
             "has_default": self.has_default,
             "default": self.default,
             "forms": self.forms,
+            "compared": self.compared,
         }
 
 
@@ -104,6 +112,8 @@ class Traced(str):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, str) and other.lower() in BOOLEAN:
             self.variable.read_as("bool")
+        elif isinstance(other, str):
+            self.variable.compared_with(str(other))
         return str.__eq__(self, other)
 
     def __ne__(self, other: object) -> bool:
@@ -171,6 +181,8 @@ class Recording(MutableMapping):  # type: ignore[type-arg]
             variable.default = repr(default)
             _note_default(variable, default)
         found = self._present(name)
+        if found is None and type(default) is str:
+            return traced(default, variable, is_filled=False)
         return default if found is None else traced(found, variable, is_filled=name in self._fill)
 
     def __contains__(self, name: object) -> bool:

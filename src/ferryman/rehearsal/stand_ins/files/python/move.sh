@@ -14,6 +14,10 @@ dpkg -x libpython3.13-dev_*.deb headers
 cp -a headers/usr/include/python3.13 "$root/include/"
 cp headers/usr/include/*/python3.13/pyconfig.h "$root/include/python3.13/"
 
+# What embeds Python links with it
+cp /usr/lib/*/libpython3.13.so.1.0 "$root/lib/"
+ln -s libpython3.13.so.1.0 "$root/lib/libpython3.13.so"
+
 # Debian's patches send packages to dist-packages and pip to apt: undo both. The module site is frozen into the
 # interpreter and looks for dist-packages, which therefore is another name of site-packages
 rm -f "$lib/EXTERNALLY-MANAGED" "$lib/sitecustomize.py"
