@@ -63,11 +63,26 @@ CASES = {
     ),
     "logs to a file": Case(
         Oddity("logfile", {STREAM: '"logging.FileHandler", "filename": BASE_DIR / "shop.log"'}),
-        production=("LOGGING = {",), said=("no logger writes to the console",),
+        production=("LOGGING = {",), said=("no logger writes tracebacks to the console",),
     ),
     "logs to a folder that is missing": Case(
-        Oddity("logfolder", {STREAM: '"logging.FileHandler", "filename": "/var/log/shop/shop.log"'}), is_run=False,
-        said=("/var/log/shop/shop.log",),
+        Oddity("logfolder", {STREAM: '"logging.FileHandler", "filename": "/var/log/shop/shop.log"'}),
+        production=("LOGGING = {",),
+    ),
+    "a log without tracebacks": Case(
+        Oddity("terse", {
+            STREAM: STREAM + ', "formatter": "terse"',
+            '"handlers": {"console"': '"formatters": {"terse": {"()": "shop.terse.Terse"}},\n    "handlers": {"console"',
+        }, files={"shop/terse.py": "import logging\n\n\nclass Terse(logging.Formatter):\n"
+                                   "    def format(self, record):\n        return record.getMessage()\n"}),
+        production=("LOGGING = {",), said=("no logger writes tracebacks to the console",),
+    ),
+    "a log for debugging alone": Case(
+        Oddity("debuglog", {
+            STREAM: STREAM + ', "filters": ["debug"]',
+            '"handlers": {"console"': '"filters": {"debug": {"()": "django.utils.log.RequireDebugTrue"}},\n    "handlers": {"console"',
+        }),
+        production=("LOGGING = {",),
     ),
     "settings that print": Case(Oddity("prints", added='\nprint("loading", flush=True)\n'), production=None),
     "settings that exit": Case(

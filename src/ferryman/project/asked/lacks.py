@@ -68,7 +68,7 @@ def find_lacks(answers: Answers, sources: Answers | None) -> Lacks:
         reasons["hosts"] = "ALLOWED_HOSTS does not take the host that is served"
     reasons |= _files(answers)
     if not answers.settings.get("logs_to_console"):
-        reasons["logging"] = "no logger writes to the console, so that a traceback is lost"
+        reasons["logging"] = "no logger writes tracebacks to the console, so that they are lost"
     found: dict[str, Any] = dict.fromkeys(reasons, True)
     return Lacks(
         **found,

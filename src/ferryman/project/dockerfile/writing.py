@@ -70,13 +70,21 @@ def _static(findings: Findings) -> list[str]:
     if not settings.uses_staticfiles:
         return []
     given = {name: settings.placeholders.get(name, "unset") for name in settings.required}
-    required = "".join(f"{name}={shlex.quote(value)} " for name, value in {**findings.values, **given}.items())
+    required = "".join(f"{name}={_word(value)} " for name, value in {**findings.values, **given}.items())
     collect = "python manage.py collectstatic --noinput" if settings.sets_static_root else COLLECT_IF_SET
     command = f"{required}{BUILD_VARIABLES} {collect}"
     folder = static_folder(findings)
     if not folder:
         return [command]
     return [f"mkdir --parents {folder}", command, f"mv {folder} /static", TOUCH.format("/static")]
+
+
+def _word(value: str) -> str:
+    """A value for the shell, on one line as an instruction must be."""
+    if "\n" not in value:
+        return shlex.quote(value)
+    escaped = value.replace("\\", "\\\\").replace("%", "%%").replace("\n", "\\n")
+    return f'"$(printf {shlex.quote(escaped)})"'
 
 
 def _final(findings: Findings) -> str:

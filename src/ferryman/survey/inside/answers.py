@@ -53,7 +53,7 @@ def settings() -> dict[str, Any]:
     }
     told["STATICFILES_STORAGE"] = _text(getattr(found, "STATICFILES_STORAGE", None))
     told["DEFAULT_FILE_STORAGE"] = _text(getattr(found, "DEFAULT_FILE_STORAGE", None))
-    told["logs_to_console"] = _logs_to_console(getattr(found, "LOGGING", None))
+    told["logs_to_console"] = False  # until Django has set its loggers up
     told["log_files"] = _log_files(getattr(found, "LOGGING", None))
     told["paths"] = _paths(found)
     return told
@@ -97,8 +97,45 @@ def _handlers(logging: Any) -> list[dict[str, Any]]:
     return [handler for handler in handlers.values() if isinstance(handler, dict)]
 
 
-def _logs_to_console(logging: Any) -> bool:
-    return any("StreamHandler" in str(handler.get("class")) for handler in _handlers(logging))
+def without_logging() -> None:
+    """Let Django start although its loggers can't be set up, such as for a folder that is missing."""
+    from django.conf import settings as found
+
+    found.LOGGING_CONFIG = None
+
+
+def tells_tracebacks() -> bool:
+    """Whether what Django logs of a view that raises comes to the console, with its traceback."""
+    import logging
+    import sys
+
+    try:
+        raise ArithmeticError
+    except ArithmeticError:
+        about = sys.exc_info()
+    logger: Any = logging.getLogger("django.request")
+    record = logging.LogRecord(logger.name, logging.ERROR, "views.py", 1, "Internal Server Error: /", (), about)
+    record.status_code, record.request = 500, None
+    while logger is not None and not logger.disabled:
+        if any(_shows(handler, record) for handler in logger.handlers):
+            return True
+        logger = logger.parent if logger.propagate else None
+    return False
+
+
+def _shows(handler: Any, record: Any) -> bool:
+    import copy
+    import logging
+
+    if not isinstance(handler, logging.StreamHandler) or isinstance(handler, logging.FileHandler):
+        return False
+    own = copy.copy(record)  # a formatter keeps what it made of the traceback
+    try:
+        return bool(
+            own.levelno >= handler.level and handler.filter(own) and ArithmeticError.__name__ in handler.format(own)
+        )
+    except Exception:  # noqa: BLE001 - a formatter of the project's that fails shows nothing
+        return False
 
 
 def _log_files(logging: Any) -> list[str]:

@@ -55,11 +55,22 @@ def _answers(asked: dict[str, Any]) -> dict[str, Any]:
         importlib.import_module("configurations").setup()
     import django
 
+    def setup() -> None:
+        try:
+            django.setup()
+        except ValueError as error:
+            if "Unable to configure" not in str(error):
+                raise
+            answers.without_logging()
+            django.setup()
+        else:
+            told["settings"]["logs_to_console"] = answers.tells_tracebacks()
+
     told: dict[str, Any] = {"django": django.get_version(), "settings": answers.settings()}
     told["packages"] = answers.packages()
     health.without_manifest()
     parts: dict[str, Callable[[], Any]] = {
-        "setup": django.setup,
+        "setup": setup,
         "connections": answers.connections,
         "models": answers.models,
         "routes": answers.routes,
@@ -90,7 +101,7 @@ def _error(error: BaseException) -> dict[str, Any]:
     return {
         "kind": type(error).__name__,
         "module": getattr(error, "name", "") or "" if isinstance(error, ImportError) else "",
-        "message": str(error)[:2000],
+        "message": (str(error) + (f": {error.__cause__}" if error.__cause__ else ""))[:2000],
         "file": last.filename[len(here) :] if last else "",
         "line": last.lineno if last else None,
         "trace": traceback.format_exception(type(error), error, error.__traceback__)[-DEEPEST:],
