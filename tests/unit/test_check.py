@@ -85,7 +85,7 @@ BAD = {
     "port past it in a workflow": (
         ".github/workflows/tests.yml",
         "docker run --rm",
-        "docker run -p 8000:8000",
+        "ssh deploy@shop.example.com docker run -p 8000:8000",
         "port-bypasses-firewall",
     ),
     "no host key pinned": ("ferryman.toml", f'host_key = "{HOST_KEY}"\n', "", "unpinned-host-key"),
@@ -184,6 +184,32 @@ BAD = {
         'os.environ.get("SECRET_KEY", "changeme")',
         "default-secret-key",
     ),
+    "a development server": (
+        "Dockerfile",
+        'CMD ["gunicorn", "--bind=0.0.0.0:8000", "shop.wsgi"]',
+        'CMD ["python", "manage.py", "runserver", "0.0.0.0:8000"]',
+        "development-server",
+    ),
+    "gunicorn on loopback": ("Dockerfile", "--bind=0.0.0.0:8000", "--bind=127.0.0.1:8000", "loopback-bind"),
+    "uvicorn on loopback by default": (
+        "Dockerfile",
+        'CMD ["gunicorn", "--bind=0.0.0.0:8000", "shop.wsgi"]',
+        'CMD ["uvicorn", "shop.asgi:application", "--port=8000"]',
+        "loopback-bind",
+    ),
+    "another port": ("Dockerfile", "0.0.0.0:8000", "0.0.0.0:8080", "other-port"),
+    "another port of a role's command": (
+        "ferryman.toml",
+        'health = "/health/"\n',
+        'command = ["gunicorn", "-b", ":9000", "shop.wsgi"]\nhealth = "/health/"\n',
+        "other-port",
+    ),
+    "settings that can't be parsed": (
+        "shop/settings.py",
+        'ROOT_URLCONF = "shop.urls"',
+        "ROOT_URLCONF = (",
+        "settings-broken",
+    ),
     "SECRET_KEY in the image": ("Dockerfile", "USER 10001", "ENV SECRET_KEY=abc\nUSER 10001", "default-secret-key"),
 }
 RIGHT = {
@@ -196,6 +222,37 @@ RIGHT = {
         "Dockerfile",
         'CMD ["gunicorn", "--bind=0.0.0.0:8000", "shop.wsgi"]',
         'CMD ["sh", "-c", "exec gunicorn shop.wsgi"]',
+    ),
+    "exec in shell form": (
+        "Dockerfile",
+        'CMD ["gunicorn", "--bind=0.0.0.0:8000", "shop.wsgi"]',
+        "CMD exec gunicorn --bind=0.0.0.0:$PORT shop.wsgi",
+    ),
+    "a shell below dumb-init": (
+        "Dockerfile",
+        'CMD ["gunicorn", "--bind=0.0.0.0:8000", "shop.wsgi"]',
+        'ENTRYPOINT ["dumb-init", "--"]\nCMD ["sh", "-c", "gunicorn shop.wsgi"]',
+    ),
+    "a command that replaces CMD": (
+        "ferryman.toml",
+        'health = "/health/"\n',
+        'command = ["gunicorn", "shop.wsgi"]\nhealth = "/health/"\n',
+    ),
+    "a Compose file that builds": (
+        "compose.yaml",
+        "    image: acme/shop:1.2\n",
+        "    build: .\n    environment: [DEBUG=1]\n",
+    ),
+    "the key of a Git host": ("deploy.sh", "ssh deploy@", "ssh-keyscan -t rsa github.com >> known_hosts; ssh deploy@"),
+    "the key of a Git host in a workflow": (
+        ".github/workflows/tests.yml",
+        "docker run --rm acme/shop:1.2",
+        "ssh-keyscan -H gitlab.com >> ~/.ssh/known_hosts",
+    ),
+    "a container of a job": (
+        ".github/workflows/tests.yml",
+        "docker run --rm acme/shop:1.2",
+        "docker run -p 5432:5432 postgres:latest",
     ),
     "https behind a proxy": (
         "shop/settings.py",
@@ -277,6 +334,49 @@ def test_an_entrypoint_script_that_migrates_is_found_in_the_script(tmp_path: Pat
     write(tmp_path, {**GOOD, "Dockerfile": docker, "start.sh": '#!/bin/sh\npython manage.py migrate\nexec "$@"\n'})
     assert [(finding.path, finding.line, finding.code) for finding in found_in(tmp_path)] == [
         ("start.sh", 2, "migrate-at-start")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("#!/bin/sh\ngunicorn \\\n  shop.wsgi\n", [(2, "no-signal-handling")]),
+        (
+            '#!/bin/sh\necho "starting gunicorn"\npython -m uvicorn shop.asgi --host 0.0.0.0\n',
+            [(3, "no-signal-handling")],
+        ),
+        ('#!/bin/sh\n"$@"\n', [(2, "no-signal-handling")]),
+        ("#!/bin/sh\r\nexec gunicorn shop.wsgi\r\n", [(1, "crlf-script")]),
+        ("#!/bin/sh\nexec gunicorn -b 0.0.0.0:80 shop.wsgi\n", [(2, "other-port")]),
+        ("#!/bin/sh\nPORT=8000 exec gunicorn shop.wsgi\n", []),
+        ("#!/bin/sh\n[ $1 = dev ] && exec ./manage.py runserver\nexec gunicorn shop.wsgi\n", []),
+        ("#!/bin/sh\n# gunicorn shop.wsgi\nexec ./manage.py runserver\n", [(3, "development-server")]),
+    ],
+)
+def test_an_entry_script_is_judged_line_by_line(tmp_path: Path, script: str, found: list[tuple[int, str]]) -> None:
+    docker = GOOD["Dockerfile"].replace('CMD ["gunicorn", "--bind=0.0.0.0:8000", "shop.wsgi"]', 'CMD ["/app/start.sh"]')
+    write(tmp_path, {**GOOD, "Dockerfile": docker})
+    (tmp_path / "start.sh").write_bytes(script.encode())
+    shown = [(finding.line, finding.code) for finding in found_in(tmp_path) if finding.path == "start.sh"]
+    assert shown == found
+    assert len(found_in(tmp_path)) == len(found)
+
+
+def test_lines_that_git_ends_with_lf_are_right(tmp_path: Path) -> None:
+    docker = GOOD["Dockerfile"].replace("USER 10001", 'USER 10001\nENTRYPOINT ["/app/start.sh"]')
+    write(tmp_path, {**GOOD, "Dockerfile": docker, ".gitattributes": "*.sh text eol=lf\n"})
+    (tmp_path / "start.sh").write_bytes(b'#!/bin/sh\r\nexec "$@"\r\n')
+    for words in (["init", "--quiet"], ["add", "."]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True, capture_output=True)
+    assert found_in(tmp_path) == []
+
+
+def test_the_file_of_gunicorn_is_judged(tmp_path: Path) -> None:
+    docker = GOOD["Dockerfile"].replace(', "--bind=0.0.0.0:8000", "shop.wsgi"', "")
+    write(tmp_path, {**GOOD, "Dockerfile": docker, "gunicorn.conf.py": 'workers = 2\nbind = "127.0.0.1:9000"\n'})
+    assert [(f.path, f.line, f.code) for f in found_in(tmp_path)] == [
+        ("gunicorn.conf.py", 2, "loopback-bind"),
+        ("gunicorn.conf.py", 2, "other-port"),
     ]
 
 
