@@ -286,7 +286,9 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def found_in(folder: Path, drifted: list[Drift] | None = None) -> list[Finding]:
-    return lint_project(read_project(load_configuration(folder / "ferryman.toml"), folder), drifted or [])
+    return lint_project(
+        read_project(load_configuration(folder / "ferryman.toml"), folder), drifted or [], is_quick=True
+    )
 
 
 def test_what_is_right_has_no_finding(tmp_path: Path) -> None:
@@ -403,14 +405,14 @@ def test_the_command_tells_each_finding_and_fails(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     runner = CliRunner()
-    shown = runner.invoke(app, ["check"])
+    shown = runner.invoke(app, ["check", "--quick"])
     assert isinstance(shown.exception, FerrymanError)
     assert (shown.exception.code, shown.exception.exit_status) == ("deploy-mistakes", 1)
     assert "deploy.sh:1: error: acme/shop:latest is another image from day to day" in shown.stdout
-    github = runner.invoke(app, ["check", "--format", "github"]).stdout.splitlines()
+    github = runner.invoke(app, ["check", "--quick", "--format", "github"]).stdout.splitlines()
     assert [
         line for line in github if line.startswith("::error file=deploy.sh,line=1,title=latest-deployed::acme/shop")
     ]
-    listed = json.loads(runner.invoke(app, ["check", "--json"]).stdout)["findings"]
+    listed = json.loads(runner.invoke(app, ["check", "--quick", "--json"]).stdout)["findings"]
     assert {"code": "latest-deployed", "level": "error", "path": "deploy.sh", "line": 1}.items() <= listed[-1].items()
     assert "| latest-deployed | deploy.sh:1 |" in (tmp_path / "summary.md").read_text()
