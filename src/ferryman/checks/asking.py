@@ -34,18 +34,14 @@ def ask_settings(project: Project) -> list[Finding]:
     """All findings of the settings: of what they resolve to, else of their text, with the reason as a first finding."""
     texts = _texts(project)
     try:
-        found = detect(texts, project.configuration.app.name)
+        found = find_subject(project, texts)
     except UsageError as error:
         return [not_run(project.toml, 1, str(error))]
-    pipeline = project.configuration.pipeline
-    if pipeline.requirements:
-        found = replace(found, dependencies=Dependencies(Packaging.REQUIREMENTS, "", pipeline.requirements))
-    found = replace(found, python=pipeline.python or found.python)
     reason = "its packages can't be installed here"
     for _ in range(TRIES):
         try:
             with surveyed(Subject(project.configuration.root, found.manage or "", wanted_for(found, texts))) as survey:
-                return list(_asked(project, survey, found, texts))
+                return list(ask_with(project, survey, found, texts))
         except NoEnvironment as error:
             reason = f"its packages can't be installed here: {error}"
             break
@@ -81,7 +77,16 @@ def _texts(project: Project) -> dict[str, str]:
     }
 
 
-def _asked(project: Project, survey: Survey, found: Findings, texts: Mapping[str, str]) -> Iterator[Finding]:
+def find_subject(project: Project, texts: Mapping[str, str]) -> Findings:
+    """What is to be run, as ferryman.toml and the files say it. UsageError where there is no manage.py."""
+    found, pipeline = detect(texts, project.configuration.app.name), project.configuration.pipeline
+    if pipeline.requirements:
+        found = replace(found, dependencies=Dependencies(Packaging.REQUIREMENTS, "", pipeline.requirements))
+    return replace(found, python=pipeline.python or found.python)
+
+
+def ask_with(project: Project, survey: Survey, found: Findings, texts: Mapping[str, str]) -> Iterator[Finding]:
+    """The same with a survey that has begun. Raises OlderPython, DevelopmentNeeded."""
     values = _values(project)
     module = values.get("DJANGO_SETTINGS_MODULE") or _of_server(found, texts)
     required = {name: placeholder(name, "") for name in project.configuration.app.env.required}

@@ -30,6 +30,7 @@ DEVELOPMENT = re.compile(r"(^|[/._-])(dev|devel|develop|development|local|tests?
 PRODUCTION = re.compile(r"(^|[/._-])(prod|production|live|deploy|deployment)(?=[/._-])")
 REACHES_A_SERVER = re.compile(r"\bssh\b|ssh-action|scp-action")
 SSH_ACTION = re.compile(r"uses:\s*[\"']?appleboy/(ssh|scp)-action@")
+DEFAULT = re.compile(r"\$\{\w+:?-(?P<text>[^}]*)\}")
 LOOPBACK = ("127.0.0.1:", "[::1]:", "localhost:")
 
 
@@ -120,7 +121,7 @@ def _is_deployed(path: str, text: str, image: str) -> bool:
 
 def _service(path: str, service: Service) -> Iterator[Finding]:
     for number, port in service.ports():
-        if not port.startswith(LOOPBACK):
+        if not DEFAULT.sub(r"\g<text>", port).startswith(LOOPBACK):
             yield published(path, number, port, is_database=service.is_database)
     for number, line in service.lines:
         if re.match(r"\s*(command|entrypoint):", line) and MIGRATE.search(line):
