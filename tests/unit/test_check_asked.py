@@ -144,7 +144,7 @@ WRONG: dict[str, tuple[Oddity, tuple[str, str], str]] = {
         "DATABASES =",
     ),
     "settings that can't be parsed": (
-        Oddity("", added="ROOT_URLCONF = (\n"),
+        Oddity("", added="ROOT_URLCONF = (\n", files={".python-version": ".".join(map(str, sys.version_info[:2]))}),
         ("settings-broken", "error"),
         "ROOT_URLCONF = (",
     ),

@@ -17,9 +17,9 @@ from ferryman.project.asked.asking import DevelopmentNeeded, OlderPython, raise_
 from ferryman.project.asked.lacks import find_lacks
 from ferryman.project.asked.refusals import why_not_loaded, why_refused
 from ferryman.project.detection import detect
+from ferryman.project.dockerfile import NEWEST
 from ferryman.project.findings import Findings
 from ferryman.project.settings import module_path, settings_module
-from ferryman.survey.answers import Failure
 from ferryman.survey.asking import DATABASE_HOST, DATABASE_PASSWORD, SECRET
 from ferryman.survey.inside.recording import placeholder
 from ferryman.survey.survey import NoEnvironment, Subject, Survey, surveyed
@@ -93,10 +93,13 @@ def ask_with(project: Project, survey: Survey, found: Findings, texts: Mapping[s
     answers = survey.ask(module, {**required, **values})
     if required and (answers is None or answers.failure):
         answers = survey.ask(module, values)
+    if answers and answers.failure and "psycopg2" in answers.failure.message and "psycopg" in found.lacking:
+        survey.install([NEWEST["psycopg2"]])  # as the image of a Django before 4.2 gets it
+        answers = survey.ask(module, values)
     path = module_path(texts, found.manage or "", module) or project.toml
     if answers is None or answers.failure:
         raise_if_more_is_needed(survey, found, texts)
-        yield from _not_loaded(project, found, survey.failures[module], path)
+        yield from _not_loaded(project, found, survey, path)
         return
     why = why_refused(answers, survey.copy)
     if why and not (why.code == "extension-missing" and project.configuration.database is None):
@@ -105,13 +108,16 @@ def ask_with(project: Project, survey: Survey, found: Findings, texts: Mapping[s
     yield from check_resolved(resolved, survey.copy, why)
 
 
-def _not_loaded(project: Project, found: Findings, failure: Failure, path: str) -> Iterator[Finding]:
+def _not_loaded(project: Project, found: Findings, survey: Survey, path: str) -> Iterator[Finding]:
+    (failure,) = survey.failures.values()
+    is_its_python = f"{survey.python}.".startswith(f"{found.python}.")  # another one may not know its syntax
     place = posixpath.join(found.manage or "", failure.file) if failure.file else path
     why = why_not_loaded([failure])
     if why:
         yield refused(why, place, failure.line or 1)
     elif failure.kind in ("SyntaxError", "IndentationError", "TabError"):
-        yield settings_broken(place, failure.line or 1, str(failure))
+        told = settings_broken(place, failure.line or 1, f"Python {survey.python}: {failure}")
+        yield told if is_its_python else replace(told, level="warning")
     else:
         yield not_run(place, failure.line or 1, f"they can't be loaded: {failure}")
         yield from check_settings(project)

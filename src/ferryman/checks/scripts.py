@@ -95,7 +95,7 @@ def check_scripts(project: Project) -> Iterator[Finding]:
         if path.endswith(".sh") and not DEVELOPMENT.search(path):
             yield from _published(path, text)
             yield from _host_keys(path, text)
-            yield from _latest(path, text)
+            yield from _latest(path, text, image)
     for path, text in project.workflows.items():
         yield from _host_keys(path, text)
         if REACHES_A_SERVER.search(text):  # a job's own containers end with it
@@ -185,7 +185,7 @@ def published(path: str, line: int, port: str, *, is_database: bool) -> Finding:
 
 
 def _latest(path: str, text: str, image: str = "") -> Iterator[Finding]:
-    """Of a workflow only the app's own `image`: what tools a job runs is not deployed."""
+    """Of a script or workflow only the app's own `image`: the tools that it runs are not deployed."""
     for number, line in _commands(text):
         match = LATEST.search(line)
         named = (match["image"] or match["named"]) if match else ""

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from ferryman.checks.dockerfile import debug_on, default_secret_key, image_of
 from ferryman.checks.finding import Finding
@@ -29,13 +30,21 @@ def check_settings(project: Project) -> Iterator[Finding]:
     folder = found.manage or ""
     values = image_of(project).values
     deployed = values.get("DJANGO_SETTINGS_MODULE") or found.settings.module
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"  # another Python may know more syntax
     broken = list(_broken(project, folder, deployed))
+    if parts(found.python) > parts(here):
+        broken = [replace(finding, level="warning") for finding in broken]
     if broken:
         yield from broken
         return
     assigned = last_assignments(project.texts, folder, deployed)
     yield from _values(assigned, values)
     yield from _health(project, folder, assigned)
+
+
+def parts(version: str) -> tuple[int, ...]:
+    """A version's numbers, to be compared."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
 def _broken(project: Project, folder: str, module: str) -> Iterator[Finding]:
