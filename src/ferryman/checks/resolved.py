@@ -33,10 +33,10 @@ class Resolved:
     path: str
     manage: str
 
-    def told(self, setting: str, code: str, why: str, fix: str, level: Level = "error") -> Finding:
+    def told(self, setting: str, kind: str, why: str, fix: str, level: Level = "error") -> Finding:
         """A finding where a setting is set, or in the settings module where that is not seen in its text."""
         path, line = self.place(setting)
-        return Finding(path, line, code, why, fix, level)
+        return Finding(path, line, kind, why, fix, level)
 
     def place(self, setting: str) -> tuple[str, int]:
         """The file and line of a setting."""
