@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_check import GOOD, found_in, write
+from checked import GOOD, found_in, write
 
 
 @pytest.mark.parametrize(
