@@ -5,70 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from checked import GOOD, HOST_KEY, found_in, write
 from typer.testing import CliRunner
 
-from ferryman.checks.finding import Finding
-from ferryman.checks.linter import lint_project
-from ferryman.checks.project import read_project
 from ferryman.cli.app import app
-from ferryman.config import load_configuration
 from ferryman.project.drift import Drift, State
 from ferryman.project.writing import write_project
 
-HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
-GOOD: Mapping[str, str] = {
-    "ferryman.toml": f"""\
-[app]
-name = "shop"
-image = "acme/shop"
-[app.roles.web]
-health = "/health/"
-stop_grace = "35s"
-[app.env.values]
-LOG_LEVEL = "info"
-[database]
-migrate = ["python", "manage.py", "migrate"]
-[environments.production]
-host = "shop.example.com"
-domain = "shop.example.com"
-host_key = "{HOST_KEY}"
-""",
-    "Dockerfile": """\
-FROM python:3.13-slim AS base
-RUN pip install gunicorn
-FROM base
-ENV DJANGO_SETTINGS_MODULE=shop.settings
-USER 10001
-CMD ["gunicorn", "--bind=0.0.0.0:8000", "shop.wsgi"]
-""",
-    "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n',
-    "shop/settings.py": """\
-import os
-SECRET_KEY = os.environ["SECRET_KEY"]
-DEBUG = os.environ.get("DEBUG", "") == "1"
-ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost").split(",")
-ROOT_URLCONF = "shop.urls"
-""",
-    "shop/urls.py": 'from django.urls import path\nurlpatterns = [path("health/", health)]\n',
-    "compose.yaml": """\
-services:
-  web:
-    image: acme/shop:1.2
-    command: gunicorn shop.wsgi
-    ports:
-      - "127.0.0.1:8000:8000"
-  db:
-    image: postgres:17
-    environment:
-      POSTGRES_DB: shop
-""",
-    "deploy.sh": "ssh deploy@shop.example.com true\ndocker run -p 127.0.0.1:8000:8000 acme/shop:1.2\n",
-    ".github/workflows/tests.yml": "jobs:\n  tests:\n    steps:\n      - run: docker run --rm acme/shop:1.2\n",
-}
 # file, what stands there, what stands there instead, the code, where it is found (line 0: at the replaced text)
 BAD = {
     "database port": ("compose.yaml", "    environment:\n", '    ports: ["5432:5432"]\n', "database-published"),
@@ -85,7 +31,7 @@ BAD = {
     "port past it in a workflow": (
         ".github/workflows/tests.yml",
         "docker run --rm",
-        "docker run -p 8000:8000",
+        "ssh deploy@shop.example.com docker run -p 8000:8000",
         "port-bypasses-firewall",
     ),
     "no host key pinned": ("ferryman.toml", f'host_key = "{HOST_KEY}"\n', "", "unpinned-host-key"),
@@ -184,6 +130,32 @@ BAD = {
         'os.environ.get("SECRET_KEY", "changeme")',
         "default-secret-key",
     ),
+    "a development server": (
+        "Dockerfile",
+        'CMD ["gunicorn", "--bind=0.0.0.0:8000", "shop.wsgi"]',
+        'CMD ["python", "manage.py", "runserver", "0.0.0.0:8000"]',
+        "development-server",
+    ),
+    "gunicorn on loopback": ("Dockerfile", "--bind=0.0.0.0:8000", "--bind=127.0.0.1:8000", "loopback-bind"),
+    "uvicorn on loopback by default": (
+        "Dockerfile",
+        'CMD ["gunicorn", "--bind=0.0.0.0:8000", "shop.wsgi"]',
+        'CMD ["uvicorn", "shop.asgi:application", "--port=8000"]',
+        "loopback-bind",
+    ),
+    "another port": ("Dockerfile", "0.0.0.0:8000", "0.0.0.0:8080", "other-port"),
+    "another port of a role's command": (
+        "ferryman.toml",
+        'health = "/health/"\n',
+        'command = ["gunicorn", "-b", ":9000", "shop.wsgi"]\nhealth = "/health/"\n',
+        "other-port",
+    ),
+    "settings that can't be parsed": (
+        "shop/settings.py",
+        'ROOT_URLCONF = "shop.urls"',
+        "ROOT_URLCONF = (",
+        "settings-broken",
+    ),
     "SECRET_KEY in the image": ("Dockerfile", "USER 10001", "ENV SECRET_KEY=abc\nUSER 10001", "default-secret-key"),
 }
 RIGHT = {
@@ -196,6 +168,37 @@ RIGHT = {
         "Dockerfile",
         'CMD ["gunicorn", "--bind=0.0.0.0:8000", "shop.wsgi"]',
         'CMD ["sh", "-c", "exec gunicorn shop.wsgi"]',
+    ),
+    "exec in shell form": (
+        "Dockerfile",
+        'CMD ["gunicorn", "--bind=0.0.0.0:8000", "shop.wsgi"]',
+        "CMD exec gunicorn --bind=0.0.0.0:$PORT shop.wsgi",
+    ),
+    "a shell below dumb-init": (
+        "Dockerfile",
+        'CMD ["gunicorn", "--bind=0.0.0.0:8000", "shop.wsgi"]',
+        'ENTRYPOINT ["dumb-init", "--"]\nCMD ["sh", "-c", "gunicorn shop.wsgi"]',
+    ),
+    "a command that replaces CMD": (
+        "ferryman.toml",
+        'health = "/health/"\n',
+        'command = ["gunicorn", "shop.wsgi"]\nhealth = "/health/"\n',
+    ),
+    "a Compose file that builds": (
+        "compose.yaml",
+        "    image: acme/shop:1.2\n",
+        "    build: .\n    environment: [DEBUG=1]\n",
+    ),
+    "the key of a Git host": ("deploy.sh", "ssh deploy@", "ssh-keyscan -t rsa github.com >> known_hosts; ssh deploy@"),
+    "the key of a Git host in a workflow": (
+        ".github/workflows/tests.yml",
+        "docker run --rm acme/shop:1.2",
+        "ssh-keyscan -H gitlab.com >> ~/.ssh/known_hosts",
+    ),
+    "a container of a job": (
+        ".github/workflows/tests.yml",
+        "docker run --rm acme/shop:1.2",
+        "docker run -p 5432:5432 postgres:latest",
     ),
     "https behind a proxy": (
         "shop/settings.py",
@@ -220,16 +223,6 @@ RIGHT = {
         "# ferryman: ignore[latest-deployed] a test\ndocker pull acme/shop:latest\nssh deploy",
     ),
 }
-
-
-def write(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-
-
-def found_in(folder: Path, drifted: list[Drift] | None = None) -> list[Finding]:
-    return lint_project(read_project(load_configuration(folder / "ferryman.toml"), folder), drifted or [])
 
 
 def test_what_is_right_has_no_finding(tmp_path: Path) -> None:
@@ -303,14 +296,14 @@ def test_the_command_tells_each_finding_and_fails(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     runner = CliRunner()
-    shown = runner.invoke(app, ["check"])
+    shown = runner.invoke(app, ["check", "--quick"])
     assert isinstance(shown.exception, FerrymanError)
     assert (shown.exception.code, shown.exception.exit_status) == ("deploy-mistakes", 1)
     assert "deploy.sh:1: error: acme/shop:latest is another image from day to day" in shown.stdout
-    github = runner.invoke(app, ["check", "--format", "github"]).stdout.splitlines()
+    github = runner.invoke(app, ["check", "--quick", "--format", "github"]).stdout.splitlines()
     assert [
         line for line in github if line.startswith("::error file=deploy.sh,line=1,title=latest-deployed::acme/shop")
     ]
-    listed = json.loads(runner.invoke(app, ["check", "--json"]).stdout)["findings"]
+    listed = json.loads(runner.invoke(app, ["check", "--quick", "--json"]).stdout)["findings"]
     assert {"code": "latest-deployed", "level": "error", "path": "deploy.sh", "line": 1}.items() <= listed[-1].items()
     assert "| latest-deployed | deploy.sh:1 |" in (tmp_path / "summary.md").read_text()

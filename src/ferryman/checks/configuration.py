@@ -20,9 +20,8 @@ def check_configuration(project: Project) -> Iterator[Finding]:
     for name in ("DEBUG", "DJANGO_DEBUG"):
         if app.env.values.get(name, "").lower() in TRUE:
             yield debug_on(project.toml, project.line("app", "env", "values", name))
-    commands = {"web": app.roles.web.command} | {name: role.command for name, role in app.roles.others.items()}
-    for name, command in commands.items():
-        if MIGRATE.search(" ".join(command)):
+    for name, role in app.roles.others.items():  # web's is judged with the image
+        if MIGRATE.search(" ".join(role.command)):
             yield migrates_at_start(project.toml, project.line("app", "roles", name, "command"))
 
 
@@ -41,7 +40,7 @@ def _host_keys(project: Project) -> Iterator[Finding]:
 
 def _stop(project: Project) -> Iterator[Finding]:
     web = project.configuration.app.roles.web
-    seconds = graceful_seconds(project, web.command)
+    seconds = graceful_seconds(project)
     if seconds is not None and web.stop_grace < seconds:
         yield Finding(
             project.toml,

@@ -1,4 +1,4 @@
-"""Mistakes in the Dockerfile: root, a process 1 that gets no signal, migrations at the start, secrets and DEBUG."""
+"""Mistakes in the Dockerfile and in how the container starts: user, signals, address, migrations, secrets, DEBUG."""
 
 from __future__ import annotations
 
@@ -8,66 +8,105 @@ from collections.abc import Iterator
 
 from ferryman.checks.finding import Finding
 from ferryman.checks.project import SERVER_SETTINGS, Project
-from ferryman.image.instructions import MIGRATE, Instruction, instructions, last_stage, started
+from ferryman.image.instructions import instructions, last_stage, variables
+from ferryman.image.judgement import Fault, Image, faults, port_faults, servers, signal_faults
 
-SHELLS = re.compile(r"(/\w+)*/?(sh|bash|dash|ash)")
 DEBUG = re.compile(r"\b(DJANGO_)?DEBUG[= ]\s*[\"']?(1|true|on|yes)\b", re.IGNORECASE)
-SECRET = re.compile(r"\b(DJANGO_)?SECRET_KEY[= ]\s*[\"']?[^\s\"'$]")
+DEBUG_NAMES = ("DEBUG", "DJANGO_DEBUG")
+TRUE = ("1", "true", "on", "yes")
+BIND = re.compile(r"^bind\s*=\s*f?[\"'](?P<host>[^\"'{]*):(?P<port>\d+)[\"']", re.MULTILINE)
+EXEC = 'write it as a list, such as `CMD ["gunicorn", "shop.wsgi"]`, or put `exec` before the server'
+TOLD = {
+    "development-server": (
+        "it starts Django's development server, which is neither safe nor fast enough for production",
+        'start gunicorn or uvicorn: `CMD ["gunicorn", "--bind=0.0.0.0:8000", "shop.wsgi"]`',
+    ),
+    "loopback-bind": (
+        "the server listens on the container's loopback alone, where no request arrives",
+        "have it listen on every address: `--bind 0.0.0.0:8000` (gunicorn), `--host 0.0.0.0` (uvicorn)",
+    ),
+    "root-user": (
+        "the image runs as root, so a hole in the app is a hole in the container's walls",
+        "end the Dockerfile with a USER other than root, such as `USER 10001:10001`",
+    ),
+}
 GUNICORN_SECONDS = 30.0
 
 
 def check_dockerfile(project: Project) -> Iterator[Finding]:
-    """All findings of the Dockerfile."""
-    text = project.texts.get(project.dockerfile)
-    if text is None:
+    """All findings of the Dockerfile, and of how the container is started."""
+    if project.dockerfile not in project.texts:
         return
-    shipped = last_stage(instructions(text))
-    yield from _user(project, shipped)
-    yield from _start(project)
-    yield from _values(project, shipped)
-
-
-def _user(project: Project, shipped: list[Instruction]) -> Iterator[Finding]:
-    users = [instruction for instruction in shipped if instruction.word == "USER"]
-    if not users or users[-1].rest.partition(":")[0].strip() in ("root", "0", ""):
-        line = users[-1].line if users else next((i.line for i in shipped if i.word == "FROM"), 1)
+    image = image_of(project)
+    for fault in faults(image):
+        yield _told(fault)
+    for fault in signal_faults(image):
         yield Finding(
-            project.dockerfile,
-            line,
-            "root-user",
-            "the image runs as root, so a hole in the app is a hole in the container's walls",
-            "end the Dockerfile with a USER other than root, such as `USER 10001:10001`",
+            fault.path, fault.line, fault.code, f"{fault.reason}, which passes no SIGTERM on: each stop is a kill", EXEC
         )
+    port = project.configuration.app.roles.web.port
+    for fault in port_faults(image, port):
+        yield other_port(fault.path, fault.line, fault.reason, port)
+    yield from _server_settings(project, image, port)
+    yield from _line_ends(project, image)
+    yield from _values(project, image)
 
 
-def start_commands(project: Project) -> list[Instruction]:
-    """ENTRYPOINT and CMD of the image that is shipped."""
-    return started(last_stage(instructions(project.texts.get(project.dockerfile, ""))))
+def image_of(project: Project) -> Image:
+    """The image that is shipped, with what ferryman.toml and the agent give it."""
+    app = project.configuration.app
+    text = project.texts.get(project.dockerfile, "")
+    values = variables(last_stage(instructions(text))) | app.env.values | {"PORT": str(app.roles.web.port)}
+    place = (project.toml, project.line("app", "roles", "web", "command"))
+    scripts = {path: text for path, text in project.texts.items() if path != project.dockerfile}
+    return Image(project.dockerfile, text, scripts, values, app.roles.web.command, place)
 
 
-def _start(project: Project) -> Iterator[Finding]:
-    for instruction in start_commands(project):
-        words = instruction.words
-        command = " ".join(words) if words else instruction.rest
-        if words is None or (SHELLS.fullmatch((words or [""])[0]) and "-c" in words and "exec " not in command):
-            yield Finding(
-                project.dockerfile,
-                instruction.line,
-                "no-signal-handling",
-                f"{instruction.word} runs in a shell as process 1, which passes no SIGTERM on: each stop is a kill",
-                f'write it as a list, such as `{instruction.word} ["gunicorn", "shop.wsgi"]`, or `exec` the server',
-            )
-        yield from _migrates(project, instruction, command)
+def _told(fault: Fault) -> Finding:
+    if fault.code == "migrate-at-start":
+        return migrates_at_start(fault.path, fault.line)
+    why, fix = TOLD[fault.code]
+    return Finding(fault.path, fault.line, fault.code, why, fix)
 
 
-def _migrates(project: Project, instruction: Instruction, command: str) -> Iterator[Finding]:
-    places = [(project.dockerfile, instruction.line, command)]
-    for path, text in project.texts.items():
-        if path.endswith(".sh") and posixpath.basename(path) in command:
-            places += [(path, number, line) for number, line in enumerate(text.splitlines(), start=1)]
-    for path, line, written in places:
-        if MIGRATE.search(written) and not written.lstrip().startswith("#"):
-            yield migrates_at_start(path, line)
+def other_port(path: str, line: int, found: str, port: int) -> Finding:
+    """The finding for a server that listens where nobody asks."""
+    return Finding(
+        path,
+        line,
+        "other-port",
+        f"the server listens on port {found}, and ferryman.toml says {port}: no health check reaches it",
+        f"set [app.roles.web] port = {found}, or have the server listen on {port}",
+    )
+
+
+def _server_settings(project: Project, image: Image, port: int) -> Iterator[Finding]:
+    """The same of the file that gunicorn reads."""
+    options = [options for name, options in servers(image) if name == "gunicorn" and "bind" not in options]
+    for path, text in project.files(SERVER_SETTINGS).items():
+        name = posixpath.basename(path)
+        if not any(name in told or (name == "gunicorn.conf.py" and " -c" not in told) for told in options):
+            continue
+        found = BIND.search(text)
+        line = text[: found.start()].count("\n") + 1 if found else 1
+        if found and found["host"] in ("127.0.0.1", "localhost"):
+            yield _told(Fault(path, line, "loopback-bind", ""))
+        if found and int(found["port"]) != port:
+            yield other_port(path, line, found["port"], port)
+
+
+def _line_ends(project: Project, image: Image) -> Iterator[Finding]:
+    started = {line.path for line in image.lines() if line.is_script}
+    for path in sorted(started & project.crlf):
+        if re.search(r"dos2unix|\\r", image.text):
+            continue
+        yield Finding(
+            path,
+            1,
+            "crlf-script",
+            "its lines end with CR LF: Linux looks for a shell whose name ends with CR, and finds none",
+            "`*.sh text eol=lf` in .gitattributes, then `git add --renormalize .` and commit",
+        )
 
 
 def migrates_at_start(path: str, line: int) -> Finding:
@@ -81,14 +120,15 @@ def migrates_at_start(path: str, line: int) -> Finding:
     )
 
 
-def _values(project: Project, shipped: list[Instruction]) -> Iterator[Finding]:
-    for instruction in shipped:
-        if instruction.word not in ("ENV", "ARG"):
+def _values(project: Project, image: Image) -> Iterator[Finding]:
+    for instruction in image.shipped:
+        if instruction.word != "ENV":
             continue
-        if instruction.word == "ENV" and DEBUG.search(instruction.rest):
-            yield debug_on(project.dockerfile, instruction.line)
-        if SECRET.search(instruction.rest):
-            yield default_secret_key(project.dockerfile, instruction.line)
+        for name, value in variables([instruction]).items():
+            if name in DEBUG_NAMES and value.lower() in TRUE and name not in project.configuration.app.env.values:
+                yield debug_on(project.dockerfile, instruction.line)
+            if name in ("SECRET_KEY", "DJANGO_SECRET_KEY") and value:
+                yield default_secret_key(project.dockerfile, instruction.line)
 
 
 def debug_on(path: str, line: int) -> Finding:
@@ -113,17 +153,15 @@ def default_secret_key(path: str, line: int) -> Finding:
     )
 
 
-def graceful_seconds(project: Project, command: tuple[str, ...]) -> float | None:
+def graceful_seconds(project: Project) -> float | None:
     """How long the server of `web` waits for its requests at a stop; None for a server that is not known."""
-    words = list(command)
-    for instruction in start_commands(project) if not words else []:
-        words += instruction.words or instruction.rest.split()
-    text = " ".join(words)
-    if "gunicorn" in text:
-        found = re.search(r"--graceful-timeout[= ](\d+)", text)
-        return float(found[1]) if found else _configured(project)
-    found = re.search(r"--timeout-graceful-shutdown[= ](\d+)", text)
-    return float(found[1]) if found else None
+    found = dict(servers(image_of(project)))
+    text = found.get("gunicorn")
+    if text is not None:
+        match = re.search(r"--graceful-timeout[= ](\d+)", text)
+        return float(match[1]) if match else _configured(project)
+    match = re.search(r"--timeout-graceful-shutdown[= ](\d+)", " ".join(found.values()))
+    return float(match[1]) if match else None
 
 
 def _configured(project: Project) -> float:

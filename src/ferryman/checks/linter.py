@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from ferryman.checks.asking import ask_settings
 from ferryman.checks.configuration import check_configuration
 from ferryman.checks.dockerfile import check_dockerfile
 from ferryman.checks.finding import Finding
@@ -18,16 +19,20 @@ IGNORED = re.compile(r"ferryman: ignore\[([a-z-]+)\]")
 CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     check_configuration,
     check_dockerfile,
-    check_settings,
     check_scripts,
 )
 
 
-def lint_project(project: Project, drifted: list[Drift]) -> list[Finding]:
-    """All findings, in the order of files and lines."""
+def lint_project(project: Project, drifted: list[Drift], *, is_quick: bool = False) -> list[Finding]:
+    """All findings, in the order of files and lines; that the project could not be run comes first.
+
+    Its settings are asked for what they resolve to, unless `is_quick`: then nothing of the project is run.
+    """
     found = {finding for check in CHECKS for finding in check(project)}
+    found |= set(check_settings(project) if is_quick else ask_settings(project))
     found |= {_drift(drift) for drift in drifted}
-    return sorted(finding for finding in found if not _is_ignored(project, finding))
+    told = [finding for finding in found if not _is_ignored(project, finding)]
+    return sorted(told, key=lambda finding: (finding.code != "not-run", finding))
 
 
 def _drift(drift: Drift) -> Finding:

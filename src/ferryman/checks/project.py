@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Mapping
+import shutil
+import subprocess
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -21,12 +23,16 @@ WORKFLOWS = ".github/workflows"
 
 @dataclass(frozen=True)
 class Project:
-    """Texts by their paths below the project's folder; `workflows` by theirs below the repository's root."""
+    """Texts by their paths below the project's folder; `workflows` by theirs below the repository's root.
+
+    `crlf` are the texts whose lines end with CR LF.
+    """
 
     configuration: Configuration
     texts: Mapping[str, str]
     workflows: Mapping[str, str] = field(default_factory=dict)
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
+    crlf: frozenset[str] = frozenset()
 
     @property
     def dockerfile(self) -> str:
@@ -52,9 +58,23 @@ def read_project(configuration: Configuration, repository: Path) -> Project:
     """Read what the linter looks at; `repository` is the root of the Git repository."""
     texts = dict(read_tree(configuration.root))
     texts |= _read(configuration.root, _more(configuration.root))
+    named = configuration.root / configuration.app.context / configuration.app.dockerfile
+    if named.is_file():
+        texts[Project(configuration, {}).dockerfile] = named.read_text(encoding="utf-8", errors="replace")
     folder = repository / WORKFLOWS
     found = [path for path in sorted(folder.glob("*.y*ml")) if path.is_file()] if folder.is_dir() else []
-    return Project(configuration, texts, _read(repository, found), configuration.key_lines)
+    crlf = frozenset(path for path in texts if b"\r\n" in (configuration.root / path).read_bytes())
+    crlf -= _committed_with_lf(configuration.root, crlf)
+    return Project(configuration, texts, _read(repository, found), configuration.key_lines, crlf)
+
+
+def _committed_with_lf(root: Path, paths: Set[str]) -> set[str]:
+    """Those that only the work tree has with CR LF, as on Windows: the image is built from the commit."""
+    if not paths or not (git := shutil.which("git")):
+        return set()
+    words = [git, "ls-files", "--eol", "-z", "--", *sorted(paths)]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+    return {entry.partition("\t")[2] for entry in done.stdout.split("\0") if entry.startswith("i/lf")}
 
 
 def _more(root: Path) -> list[Path]:

@@ -19,9 +19,18 @@ LATEST = re.compile(
     r"|^\s*image:\s*[\"']?(?P<named>[\w./${}-]+:latest)\b"
 )
 UNCHECKED = re.compile(
-    r"StrictHostKeyChecking[= ]+(no|off|accept-new)\b|UserKnownHostsFile[= ]+/dev/null|ssh-keyscan\b", re.IGNORECASE
+    r"StrictHostKeyChecking[= ]+(no|off|accept-new)\b|UserKnownHostsFile[= ]+/dev/null", re.IGNORECASE
 )
+SCANNED = re.compile(r"\bssh-keyscan\b(?P<words>[^>|;&]*)")
+# Where code is fetched from; nothing is deployed there.
+GIT_HOST = re.compile(
+    r"(.*\.)?(github|gitlab|bitbucket|codeberg|gitea|dev\.azure|visualstudio|sr)\.(com|org|ht)|(git|github|gitlab)\..+"
+)
+DEVELOPMENT = re.compile(r"(^|[/._-])(dev|devel|develop|development|local|tests?|testing|ci|override|debug)(?=[/._-])")
+PRODUCTION = re.compile(r"(^|[/._-])(prod|production|live|deploy|deployment)(?=[/._-])")
+REACHES_A_SERVER = re.compile(r"\bssh\b|ssh-action|scp-action")
 SSH_ACTION = re.compile(r"uses:\s*[\"']?appleboy/(ssh|scp)-action@")
+DEFAULT = re.compile(r"\$\{\w+:?-(?P<text>[^}]*)\}")
 LOOPBACK = ("127.0.0.1:", "[::1]:", "localhost:")
 
 
@@ -75,19 +84,44 @@ def services(text: str) -> list[Service]:
 
 def check_scripts(project: Project) -> Iterator[Finding]:
     """All findings of files that start containers or log in to servers."""
+    image = project.configuration.app.image
     for path, text in project.files(COMPOSE).items():
+        if not _is_deployed(path, text, image):
+            continue
         for service in services(text):
             yield from _service(path, service)
         yield from _latest(path, text)
-    scripts = {path: text for path, text in project.texts.items() if path.endswith(".sh")}
-    for path, text in {**scripts, **project.workflows}.items():
-        yield from _lines(path, text)
-        yield from _latest(path, text)
+    for path, text in project.texts.items():
+        if path.endswith(".sh") and not DEVELOPMENT.search(path):
+            yield from _published(path, text)
+            yield from _host_keys(path, text)
+            yield from _latest(path, text, image)
+    for path, text in project.workflows.items():
+        yield from _host_keys(path, text)
+        if REACHES_A_SERVER.search(text):  # a job's own containers end with it
+            yield from _published(path, text)
+        yield from _latest(path, text, image)
+
+
+def _is_deployed(path: str, text: str, image: str) -> bool:
+    """Whether a Compose file is production's: by its name, or because it runs the app's image as it was pushed."""
+    if DEVELOPMENT.search(path):
+        return False
+    if PRODUCTION.search(path):
+        return True
+    return any(
+        line.partition("image:")[2].strip().strip("\"'").rpartition("/")[2].partition(":")[0]
+        == image.rpartition("/")[2]
+        and not any(other.strip().startswith("build:") for _, other in service.lines)
+        for service in services(text)
+        for _, line in service.lines
+        if line.strip().startswith("image:")
+    )
 
 
 def _service(path: str, service: Service) -> Iterator[Finding]:
     for number, port in service.ports():
-        if not port.startswith(LOOPBACK):
+        if not DEFAULT.sub(r"\g<text>", port).startswith(LOOPBACK):
             yield published(path, number, port, is_database=service.is_database)
     for number, line in service.lines:
         if re.match(r"\s*(command|entrypoint):", line) and MIGRATE.search(line):
@@ -96,16 +130,18 @@ def _service(path: str, service: Service) -> Iterator[Finding]:
             yield debug_on(path, number)
 
 
-def _lines(path: str, text: str) -> Iterator[Finding]:
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.lstrip().startswith("#"):
-            continue
+def _published(path: str, text: str) -> Iterator[Finding]:
+    for number, line in _commands(text):
         if "docker" in line or "podman" in line:
             for match in PUBLISH.finditer(line):
                 if ":" in match["port"] and not match["port"].startswith(LOOPBACK):
                     is_database = match["port"].rsplit(":", 1)[-1].partition("/")[0] in DATABASE_PORTS
                     yield published(path, number, match["port"], is_database=is_database)
-        if UNCHECKED.search(line) or (SSH_ACTION.search(line) and "fingerprint:" not in text):
+
+
+def _host_keys(path: str, text: str) -> Iterator[Finding]:
+    for number, line in _commands(text):
+        if _is_unchecked(line) or (SSH_ACTION.search(line) and "fingerprint:" not in text):
             yield Finding(
                 path,
                 number,
@@ -113,6 +149,20 @@ def _lines(path: str, text: str) -> Iterator[Finding]:
                 "whoever answers at the server's address is believed, and is handed the commands and secrets",
                 "pin the server's key: `ferryman server setup` writes it as host_key into ferryman.toml",
             )
+
+
+def _is_unchecked(line: str) -> bool:
+    scanned = SCANNED.search(line)
+    if not scanned:
+        return UNCHECKED.search(line) is not None
+    hosts = [word for word in scanned["words"].split() if "." in word and not word.startswith("-")]
+    return not hosts or not all(GIT_HOST.fullmatch(host.strip("\"'")) for host in hosts)
+
+
+def _commands(text: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.lstrip().startswith("#"):
+            yield number, line
 
 
 def published(path: str, line: int, port: str, *, is_database: bool) -> Finding:
@@ -134,14 +184,16 @@ def published(path: str, line: int, port: str, *, is_database: bool) -> Finding:
     )
 
 
-def _latest(path: str, text: str) -> Iterator[Finding]:
-    for number, line in enumerate(text.splitlines(), start=1):
-        match = LATEST.search(line) if not line.lstrip().startswith("#") else None
-        if match:
+def _latest(path: str, text: str, image: str = "") -> Iterator[Finding]:
+    """Of a script or workflow only the app's own `image`: the tools that it runs are not deployed."""
+    for number, line in _commands(text):
+        match = LATEST.search(line)
+        named = (match["image"] or match["named"]) if match else ""
+        if named and (not image or "$" in named or named.removesuffix(":latest").endswith(image)):
             yield Finding(
                 path,
                 number,
                 "latest-deployed",
-                f"{match['image'] or match['named']} is another image from day to day, and nobody can go back to it",
+                f"{named} is another image from day to day, and nobody can go back to it",
                 "name the image by its digest or its revision; `ferryman deploy` does",
             )

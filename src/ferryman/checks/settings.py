@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from ferryman.checks.dockerfile import debug_on, default_secret_key
+from ferryman.checks.dockerfile import debug_on, default_secret_key, image_of
 from ferryman.checks.finding import Finding
 from ferryman.checks.project import Project
 from ferryman.errors import UsageError
-from ferryman.image.instructions import settings_module
 from ferryman.project.detection import detect
 from ferryman.project.health import routes
 from ferryman.project.settings import last_assignments, module_path
@@ -27,19 +28,57 @@ def check_settings(project: Project) -> Iterator[Finding]:
     except UsageError:
         return
     folder = found.manage or ""
-    deployed = settings_module(project.texts.get(project.dockerfile, "")) or found.settings.module
+    values = image_of(project).values
+    deployed = values.get("DJANGO_SETTINGS_MODULE") or found.settings.module
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"  # another Python may know more syntax
+    broken = list(_broken(project, folder, deployed))
+    if parts(found.python) > parts(here):
+        broken = [replace(finding, level="warning") for finding in broken]
+    if broken:
+        yield from broken
+        return
     assigned = last_assignments(project.texts, folder, deployed)
-    yield from _values(assigned)
+    yield from _values(assigned, values)
     yield from _health(project, folder, assigned)
 
 
-def _values(assigned: Assigned) -> Iterator[Finding]:
-    if "DEBUG" in assigned and _default(assigned["DEBUG"][1]) is True:
+def parts(version: str) -> tuple[int, ...]:
+    """A version's numbers, to be compared."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+
+
+def _broken(project: Project, folder: str, module: str) -> Iterator[Finding]:
+    path = module_path(project.texts, folder, module)
+    try:
+        ast.parse(project.texts.get(path, ""))
+    except (SyntaxError, ValueError) as error:
+        line = (error.lineno if isinstance(error, SyntaxError) else None) or 1
+        yield settings_broken(path, line, f"Python {sys.version_info[0]}.{sys.version_info[1]}: {error}")
+
+
+def settings_broken(path: str, line: int, reason: str) -> Finding:
+    """The finding for settings with which Django does not start."""
+    return Finding(
+        path,
+        line,
+        "settings-broken",
+        f"the settings can't be read: {reason}",
+        "put the line right; `python manage.py check` with production's settings shows the same",
+    )
+
+
+def _values(assigned: Assigned, values: Mapping[str, str]) -> Iterator[Finding]:
+    if "DEBUG" in assigned and not _is_given(assigned["DEBUG"][1], values) and _default(assigned["DEBUG"][1]) is True:
         path, value = assigned["DEBUG"]
         yield debug_on(path, value.lineno)
     if "SECRET_KEY" in assigned and _default(assigned["SECRET_KEY"][1]):
         path, value = assigned["SECRET_KEY"]
         yield default_secret_key(path, value.lineno)
+
+
+def _is_given(value: ast.expr, values: Mapping[str, str]) -> bool:
+    """Whether a setting reads a variable that the image or ferryman.toml sets."""
+    return any(isinstance(node, ast.Constant) and node.value in values for node in ast.walk(value))
 
 
 def _default(value: ast.expr) -> object:

@@ -23,6 +23,7 @@ class Format(StrEnum):
 def check(
     output_format: Annotated[Format, typer.Option("--format", help="text, or github: annotations.")] = Format.TEXT,
     as_json: AsJson = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Read the files alone; run nothing of the project.")] = False,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Find the mistakes that break deploys, in Dockerfile, settings, ferryman.toml, Compose files and workflows."""
@@ -36,7 +37,9 @@ def check(
     configuration = load_configuration(config)
     root, prefix = repository_root(configuration.root)
     drifted = [drift for drift in find_drift(plan_workflows(configuration)) if drift.is_drift]
-    found = lint_project(read_project(configuration, root), drifted)
+    found = lint_project(read_project(configuration, root), drifted, is_quick=quick)
+    if quick:
+        messages.print("check: the project was not run (--quick); its settings are judged by their text alone")
     if as_json:
         print_json({"findings": [finding.as_json() for finding in found]})
     for finding in found if not as_json else ():

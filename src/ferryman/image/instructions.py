@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import dataclass
 
 MIGRATE = re.compile(r"\bmanage(\.py)?\b[^&|;\n]*\bmigrate\b|\bdjango-admin\s+migrate\b|\balembic\s+upgrade\b")
@@ -101,3 +102,20 @@ def settings_module(text: str) -> str:
         if match:
             return match[1]
     return ""
+
+
+def variables(shipped: list[Instruction]) -> dict[str, str]:
+    """The environment that the image sets; a value that can't be read is left out."""
+    found: dict[str, str] = {}
+    for instruction in shipped:
+        if instruction.word != "ENV":
+            continue
+        try:
+            words = shlex.split(instruction.rest)
+        except ValueError:
+            continue
+        if words and "=" not in words[0]:
+            found[words[0]] = " ".join(words[1:])
+        else:
+            found |= {name: value for name, _, value in (word.partition("=") for word in words)}
+    return {name: value for name, value in found.items() if "$" not in value}

@@ -69,15 +69,27 @@ class OlderPython(Exception):
 
 
 def _run(folder: Path, findings: Findings, texts: Mapping[str, str]) -> Findings:
-    manage = findings.manage or ""
-    wanted = Wanted(
+    with surveyed(Subject(folder, findings.manage or "", wanted_for(findings, texts))) as survey:
+        return ask_with(survey, findings, texts)
+
+
+def wanted_for(findings: Findings, texts: Mapping[str, str]) -> Wanted:
+    """What is installed to run the project: its own packages, and what the image gets beside them."""
+    return Wanted(
         findings.dependencies,
         findings.python,
-        find_bounds(texts, (manage, findings.dependencies.folder)),
+        find_bounds(texts, (findings.manage or "", findings.dependencies.folder)),
         (*(NEWEST[name] for name in findings.lacking), NEWEST["whitenoise"]),
     )
-    with surveyed(Subject(folder, manage, wanted)) as survey:
-        return ask_with(survey, findings, texts)
+
+
+def raise_if_more_is_needed(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> None:
+    """Raise OlderPython or DevelopmentNeeded where that is why no settings were loaded."""
+    for failure in survey.failures.values():
+        older = older_python(failure.module, survey.python)
+        if older and older != findings.python:  # where there is none here, the newer one is asked again in vain
+            raise OlderPython(failure.module, older)
+    _check_groups(findings, survey.failures.values(), texts)
 
 
 def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Findings:
@@ -87,11 +99,7 @@ def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Fi
         survey.install([NEWEST["setuptools"]])
         return ask_with(survey, replace(findings, needs_setuptools=True), texts)
     if chosen is None:
-        for failure in survey.failures.values():
-            older = older_python(failure.module, survey.python)
-            if older and older != findings.python:  # where there is none here, the newer one is asked again in vain
-                raise OlderPython(failure.module, older)
-        _check_groups(findings, survey.failures.values(), texts)
+        raise_if_more_is_needed(survey, findings, texts)
         why = why_not_loaded(survey.failures.values())
         if why:
             raise why

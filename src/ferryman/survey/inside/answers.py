@@ -48,6 +48,10 @@ def settings() -> dict[str, Any]:
         str(alias): {key: _text(value.get(key)) for key in ("BACKEND", "LOCATION")}
         for alias, value in dict(getattr(found, "CACHES", {})).items()
     }
+    told["CONN_MAX_AGE"] = {
+        str(alias): _text(value.get("CONN_MAX_AGE")) for alias, value in dict(getattr(found, "DATABASES", {})).items()
+    }
+    told["overridden"] = [name for name in ("CACHES", "LOGGING", "SESSION_ENGINE") if found.is_overridden(name)]
     told["STORAGES"] = {
         str(alias): _text(value.get("BACKEND")) for alias, value in dict(getattr(found, "STORAGES", {}) or {}).items()
     }

@@ -98,12 +98,15 @@ def _error(error: BaseException) -> dict[str, Any]:
     here = str(Path.cwd()) + os.sep
     own = [frame for frame in frames if frame.filename.startswith(here)]
     last = own[-1] if own else None
+    file, line = (last.filename, last.lineno) if last else ("", None)
+    if isinstance(error, SyntaxError) and (error.filename or "").startswith(here):
+        file, line = error.filename or "", error.lineno
     return {
         "kind": type(error).__name__,
         "module": getattr(error, "name", "") or "" if isinstance(error, ImportError) else "",
         "message": (str(error) + (f": {error.__cause__}" if error.__cause__ else ""))[:2000],
-        "file": last.filename[len(here) :] if last else "",
-        "line": last.lineno if last else None,
+        "file": file[len(here) :],
+        "line": line,
         "trace": traceback.format_exception(type(error), error, error.__traceback__)[-DEEPEST:],
     }
 
