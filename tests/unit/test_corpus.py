@@ -12,6 +12,8 @@ import pytest
 import reader_cases
 from package_cases import Packaged
 from project import Case, judge
+from proposal_cases import BEATS, BROKERS, CACHES, QUEUES
+from survey_cases import FORMS, HEALTHS, LITERAL, REFUSED
 
 from ferryman.project.detection import detect
 from ferryman.project.files import planned_files
@@ -39,6 +41,11 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [find_uv(), "pip", "install", "--quiet", "--python", str(python), *reader_cases.PACKAGES]
     subprocess.run(words, check=True)
     return python
+
+
+def test_the_corpus_has_120_small_projects() -> None:
+    tables = (reader_cases.CASES, place_cases.CASES, package_cases.CASES, LITERAL, FORMS, HEALTHS, REFUSED)
+    assert sum(map(len, (*tables, BROKERS, BEATS, QUEUES, CACHES))) >= 120
 
 
 @pytest.mark.parametrize("case", marked(reader_cases.CASES))

@@ -8,68 +8,22 @@ from typing import Any
 
 import pytest
 from project import URLS, Oddity, Taken, take_in
+from proposal_cases import (
+    APP,
+    BEATS,
+    BROKERS,
+    CACHE,
+    CACHES,
+    LASTING,
+    QUEUES,
+    WORKER,
+    packages,
+    with_apps,
+    with_celery,
+    with_queue,
+)
 
 from ferryman.config import parse_configuration
-
-# What `init` asks of Celery, without Celery: the real one is asked in tests/e2e/test_proposals.py.
-CELERY = """\
-import os
-
-
-class Conf:
-    broker_url = result_backend = task_queues = None
-    beat_schedule, task_routes = {}, {}
-    beat_scheduler = "celery.beat:PersistentScheduler"
-    task_default_queue = "celery"
-    task_always_eager = False
-
-
-class Celery:
-    def __init__(self, name, broker=None):
-        self.conf, self.tasks = Conf(), {}
-        self.conf.broker_url = broker
-
-    def config_from_object(self, name, namespace):
-        from django.conf import settings
-
-        for key in dir(settings):
-            if key.startswith(namespace + "_"):
-                setattr(self.conf, key.removeprefix(namespace + "_").lower(), getattr(settings, key))
-"""
-APP = """\
-from celery import Celery
-
-app = Celery("shop"{more})
-app.config_from_object("django.conf:settings", namespace="CELERY")
-"""
-LAST_APP = '    "django.contrib.staticfiles",\n'
-LASTING = {
-    "image": "redis:7",
-    "command": ["redis-server", "--appendonly", "yes"],
-    "health": ["redis-cli", "ping"],
-    "volumes": {"data": "/data"},
-}
-FLEETING = {"image": "redis:7", "health": ["redis-cli", "ping"]}
-WORKER = ["celery", "-A", "shop", "worker", "--loglevel=info", "--concurrency=2"]
-
-
-def with_apps(*names: str) -> dict[str, str]:
-    """Lines of the settings; each app is a package that is there and empty."""
-    return {LAST_APP: LAST_APP + "".join(f'    "{name}",\n' for name in names)}
-
-
-def packages(*names: str) -> dict[str, str]:
-    parts = [name.split(".")[:depth] for name in names for depth in range(1, name.count(".") + 2)]
-    return {"/".join((*part, "__init__.py")): "" for part in parts}
-
-
-def with_celery(added: str = "", more: str = "", apps: tuple[str, ...] = (), own: str = "") -> Oddity:
-    files = {"celery/__init__.py": CELERY, "shop/celery.py": APP.format(more=more) + own, **packages(*apps)}
-    return Oddity("celery", with_apps(*apps) if apps else {}, f"\n{added}\n", files)
-
-
-def with_queue(added: str, *apps: str) -> Oddity:
-    return Oddity("queue", with_apps(*apps) if apps else {}, f"\n{added}\n", packages(*apps))
 
 
 def taken(tmp_path: Path, oddity: Oddity) -> Taken:
@@ -82,43 +36,6 @@ def taken(tmp_path: Path, oddity: Oddity) -> Taken:
 def values(found: Taken) -> Mapping[str, Any]:
     told: Mapping[str, Any] = found.configuration["app"].get("env", {}).get("values", {})
     return told
-
-
-BROKERS = {
-    "from a variable": (
-        with_celery('CELERY_BROKER_URL = os.environ.get("REDIS_URL", "redis://localhost:6379/3")'),
-        {"REDIS_URL": "redis://redis:6379/3"},
-        {"redis": LASTING},
-    ),
-    "from a variable that is required": (
-        with_celery('CELERY_BROKER_URL = os.environ["BROKER_URL"]'),
-        {"BROKER_URL": "redis://redis:6379/0"},
-        {"redis": LASTING},
-    ),
-    "of host, port and password": (
-        with_celery(
-            "E = os.environ\n"
-            "CELERY_BROKER_URL = f'redis://:{E[\"REDIS_PASSWORD\"]}@{E[\"REDIS_HOST\"]}:{E[\"REDIS_PORT\"]}/0'"
-        ),
-        {"REDIS_HOST": "redis", "REDIS_PORT": "6379", "REDIS_PASSWORD": ""},
-        {"redis": LASTING},
-    ),
-    "a name": (with_celery(more=', broker="redis://queue:6379/0"'), {}, {"queue": LASTING}),
-    "on this machine": (
-        with_celery(more=', broker="redis://127.0.0.1:6379/2"'),
-        {"CELERY_BROKER_URL": "redis://redis:6379/2"},
-        {"redis": LASTING},
-    ),
-    "two databases of one": (
-        with_celery(
-            'URL = os.environ.get("REDIS_URL", "redis://localhost:6379")\nCELERY_BROKER_URL = URL + "/0"\n'
-            'CELERY_RESULT_BACKEND = URL + "/1"'
-        ),
-        {"REDIS_URL": "redis://redis:6379"},
-        {"redis": LASTING},
-    ),
-    "in memory": (with_celery('CELERY_BROKER_URL = os.environ.get("BROKER_URL", "memory://")'), {}, {}),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize(("oddity", "expected", "accessories"), BROKERS.values(), ids=BROKERS.keys())
@@ -149,29 +66,6 @@ def test_a_broker_elsewhere_is_left_where_it_is_and_asked_about(tmp_path: Path) 
     assert found.findings.unknown[1:] == ("Celery's broker is at redis.example.com: can the server reach it?",)
 
 
-BEATS = {
-    "in the settings": (
-        with_celery('CELERY_BROKER_URL = "redis://redis"\nCELERY_BEAT_SCHEDULE = {"tidy up": {}}'),
-        ["--schedule=/tmp/celerybeat-schedule"],
-    ),
-    "of the app": (
-        with_celery(more=', broker="redis://redis"', own='app.conf.beat_schedule = {"tidy up": {}}\n'),
-        ["--schedule=/tmp/celerybeat-schedule"],
-    ),
-    "in the database": (
-        with_celery('CELERY_BROKER_URL = "redis://redis"', apps=("django_celery_beat",)),
-        ["--scheduler=django_celery_beat.schedulers:DatabaseScheduler"],
-    ),
-    "of another kind": (
-        with_celery(
-            'CELERY_BROKER_URL = "redis://redis"\nCELERY_BEAT_SCHEDULE = {"tidy up": {}}\n'
-            'CELERY_BEAT_SCHEDULER = "redbeat.RedBeatScheduler"'
-        ),
-        [],
-    ),
-}
-
-
 @pytest.mark.parametrize(("oddity", "expected"), BEATS.values(), ids=BEATS.keys())
 def test_a_schedule_of_celery_gets_a_single_beat(tmp_path: Path, oddity: Oddity, expected: list[str]) -> None:
     beat = taken(tmp_path, oddity).configuration["app"]["roles"]["beat"]
@@ -200,44 +94,6 @@ def test_which_of_several_celery_apps_has_a_worker_is_asked(tmp_path: Path) -> N
     assert "several Celery apps (other_celery, shop)" in found.findings.unknown[1]
 
 
-QUEUES = {
-    "RQ": (
-        with_queue('RQ_QUEUES = {"default": {"HOST": "localhost", "DB": 1}, "low": {"URL": "redis://"}}', "django_rq"),
-        ["rqworker", "default", "low"],
-        {'RQ_QUEUES["default"]["URL"] = os.environ["REDIS_URL"] + "/1"',
-         'RQ_QUEUES["low"]["URL"] = os.environ["REDIS_URL"]'},
-        {"redis": LASTING},
-    ),
-    "Huey": (
-        with_queue('HUEY = {"huey_class": "huey.RedisHuey"}', "huey.contrib.djhuey"),
-        ["run_huey"],
-        {'HUEY = {**HUEY, "connection": {"url": os.environ["REDIS_URL"] + "/0"}}'},
-        {"redis": LASTING},
-    ),
-    "Django Q over Redis": (
-        with_queue('Q_CLUSTER = {"redis": {"host": "127.0.0.1", "db": 2}}', "django_q"),
-        ["qcluster"],
-        {'Q_CLUSTER["redis"] = os.environ["REDIS_URL"] + "/2"'},
-        {"redis": LASTING},
-    ),
-    "Django Q over PostgreSQL": (with_queue('Q_CLUSTER = {"orm": "default"}', "django_q"), ["qcluster"], set(), {}),
-    "Dramatiq": (
-        with_queue(
-            'DRAMATIQ_BROKER = {"BROKER": "dramatiq.brokers.redis.RedisBroker", "OPTIONS": {"url": "redis://localhost"}}',
-            "django_dramatiq",
-        ),
-        ["rundramatiq", "--processes=1"],
-        {'DRAMATIQ_BROKER["OPTIONS"] = {"url": os.environ["REDIS_URL"]}'},
-        {"redis": LASTING},
-    ),
-    "procrastinate": (with_queue("", "procrastinate.contrib.django"), ["procrastinate", "worker"], set(), {}),
-    "Django's tasks": (
-        with_queue('TASKS = {"default": {"BACKEND": "django_tasks.backends.database.DatabaseBackend"}}'),
-        ["db_worker"], set(), {},
-    ),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize(("oddity", "words", "lines", "accessories"), QUEUES.values(), ids=QUEUES.keys())
 def test_every_kind_of_queue_gets_a_worker_and_what_it_needs(
     tmp_path: Path, oddity: Oddity, words: list[str], lines: set[str], accessories: dict[str, Any]
@@ -258,33 +114,6 @@ def test_a_queue_in_a_file_is_asked_about(tmp_path: Path) -> None:
     found = taken(tmp_path, with_queue('HUEY = {"huey_class": "huey.SqliteHuey"}', "huey.contrib.djhuey"))
     assert found.configuration["app"]["roles"].keys() == {"web"}
     assert "HUEY is a SqliteHuey" in found.findings.unknown[1]
-
-
-CACHE = 'CACHES = {"default": {"BACKEND": "django.core.cache.backends.%s", "LOCATION": %s}}'
-CACHES = {
-    "Redis by a variable": (
-        CACHE % ("redis.RedisCache", 'os.environ["CACHE_URL"]'),
-        {"CACHE_URL": "redis://redis:6379/1"},
-        {"redis": FLEETING},
-    ),
-    "Redis only if a variable is set": (
-        'if os.environ.get("REDIS_URL"):\n    ' + CACHE % ("redis.RedisCache", 'os.environ["REDIS_URL"]'),
-        {"REDIS_URL": "redis://redis:6379/0"},
-        {"redis": FLEETING},
-    ),
-    "Memcached by a variable": (
-        CACHE % ("memcached.PyMemcacheCache", 'os.environ.get("MEMCACHED", "127.0.0.1:11211")'),
-        {"MEMCACHED": "memcached:11211"},
-        {"memcached": {"image": "memcached:1.6", "health": ["bash", "-c", ": < /dev/tcp/127.0.0.1/11211"]}},
-    ),
-    "a channel layer by its host": (
-        'CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer",'
-        ' "CONFIG": {"hosts": [(os.environ.get("REDIS_HOST", "localhost"), 6379)]}}}',
-        {"REDIS_HOST": "redis"},
-        {"redis": FLEETING},
-    ),
-    "none of them": (CACHE % ("locmem.LocMemCache", 'os.environ.get("CACHE_NAME", "x")'), {}, {}),
-}
 
 
 @pytest.mark.parametrize(("added", "expected", "accessories"), CACHES.values(), ids=CACHES.keys())

@@ -8,7 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from project import SETTINGS, URLS, Oddity, Taken, take_in
+from project import URLS, Oddity, Taken, take_in
+from survey_cases import (
+    CAKES,
+    DEBUG,
+    FORMS,
+    HEALTH,
+    HEALTHS,
+    IMPORTS,
+    LITERAL,
+    REFUSED,
+    SECRET,
+    WITH_CAKES,
+)
 
 from ferryman.errors import Refused
 from ferryman.project.asked.asking import OlderPython, ask_with
@@ -16,34 +28,6 @@ from ferryman.project.detection import detect
 from ferryman.project.tree import read_tree
 from ferryman.survey import workspace
 from ferryman.survey.survey import Survey
-
-SECRET = 'SECRET_KEY = os.environ["SECRET_KEY"]'
-DEBUG = 'DEBUG = os.environ.get("DEBUG", "") == "1"'
-HOSTS = 'ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost").split(",")'
-DATABASES = SETTINGS[SETTINGS.index("URL = urlsplit") : SETTINGS.index("STATIC_URL")]
-SQLITE = 'DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}}\n'
-WHITENOISE = '    "whitenoise.middleware.WhiteNoiseMiddleware",\n'
-HEALTH = 'path("health/", health)'
-APP = {"cakes/__init__.py": "", "cakes/migrations/__init__.py": ""}
-CAKE = """\
-from django.db import models
-
-
-class Cake(models.Model):
-    picture = models.FileField()
-"""
-MIGRATION = """\
-from django.db import migrations, models
-
-
-class Migration(migrations.Migration):
-    initial = True
-    operations = [
-        migrations.CreateModel("Cake", [("id", models.BigAutoField(primary_key=True)), ("picture", models.FileField())])
-    ]
-"""
-WITH_CAKES = {'    "django.contrib.staticfiles",\n': '    "django.contrib.staticfiles",\n    "cakes",\n'}
-CAKES = {**APP, "cakes/models.py": CAKE, "cakes/migrations/0001_initial.py": MIGRATION}
 
 
 def taken(tmp_path: Path, oddity: Oddity) -> Taken:
@@ -59,48 +43,12 @@ def test_a_project_that_reads_all_from_the_environment_gets_no_settings_of_its_o
     assert found.findings.is_run
 
 
-LITERAL = {
-    "a literal key": ({SECRET: 'SECRET_KEY = "django-insecure-x"'}, 'SECRET_KEY = os.environ["SECRET_KEY"]'),
-    "a key by or": ({SECRET: 'SECRET_KEY = None or "x" * 50'}, 'SECRET_KEY = os.environ["SECRET_KEY"]'),
-    "a key made at each start": (
-        {SECRET: "from django.utils.crypto import get_random_string\nSECRET_KEY = get_random_string(50)"},
-        'SECRET_KEY = os.environ["SECRET_KEY"]',
-    ),
-    "debug": ({DEBUG: "DEBUG = True"}, "DEBUG = False"),
-    "debug by comparison": ({DEBUG: "DEBUG = 1 == 1"}, "DEBUG = False"),
-    "hosts": ({HOSTS: 'ALLOWED_HOSTS = ["example.com"]'}, 'ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS"'),
-    "hosts split by blanks": (
-        {HOSTS: 'ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "").split()'},
-        'ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS"',
-    ),
-    "sqlite": ({DATABASES: SQLITE}, 'urlsplit(os.environ["DATABASE_URL"])'),
-    "sqlite in spite of the URL": (
-        {DATABASES: SQLITE + 'DATABASES["default"] |= {"TEST": {}}\n'},
-        'urlsplit(os.environ["DATABASE_URL"])',
-    ),
-    "no static root": ({'STATIC_ROOT = BASE_DIR / "staticfiles"\n': ""}, 'STATIC_ROOT = Path(__file__)'),
-    "nothing serves static files": ({WHITENOISE: ""}, 'MIDDLEWARE.insert(1, "whitenoise.'),
-    "no console": ({'"logging.StreamHandler"': '"logging.NullHandler"'}, "LOGGING = {"),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize(("replaced", "expected"), LITERAL.values(), ids=LITERAL.keys())
 def test_what_the_settings_lack_is_set_beside_them(tmp_path: Path, replaced: dict[str, str], expected: str) -> None:
     found = taken(tmp_path, Oddity("lacks", replaced))
     assert expected in found.production
     assert "DJANGO_SETTINGS_MODULE=shop.settings_production" in found.planned["Dockerfile"]
     assert found.findings.unknown[1:] == ()
-
-
-FORMS = {
-    "int": ('PORT = int(os.environ["SMTP_PORT"])', "SMTP_PORT", "1"),
-    "bool": ('FLAG = os.environ["FLAG_DEBUG"].lower() in ("true", "1")', "FLAG_DEBUG", "0"),
-    "json": ('import json\nOPTIONS = json.loads(os.environ["OPTIONS"])', "OPTIONS", "placeholder"),
-    "url": ('REDIS = os.environ["REDIS_URL"]', "REDIS_URL", "redis://127.0.0.1:6379/0"),
-    "split without default": ('NAMES = os.environ.get("NAMES").split(",")', "NAMES", "placeholder"),
-    "getenv, and a check": ('if not os.getenv("API_KEY"):\n    raise ValueError("API_KEY is missing")', "API_KEY", ""),
-    "a check with an exit": ('if "LICENCE" not in os.environ:\n    raise SystemExit("set LICENCE")', "LICENCE", ""),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize(("added", "name", "value"), FORMS.values(), ids=FORMS.keys())
@@ -149,21 +97,6 @@ def test_files_without_a_place_get_one(tmp_path: Path) -> None:
     assert 'MEDIA_ROOT = Path(__file__).resolve().parents[1] / "media"' in found.production
 
 
-HEALTHS = {
-    "none": ("", "/health"),
-    "behind a login": ('path("health/", login_required(health))', "/health"),
-    "a redirect": ('path("ping/", RedirectView.as_view(url="/admin/"))', "/admin/login/"),
-    "in another language": ('*i18n_patterns(path("up/", health))', "/en-us/up/"),
-    "by a regular expression": ('re_path(r"^healthz/?$", health)', "/healthz/"),
-}
-IMPORTS = """\
-from django.conf.urls.i18n import i18n_patterns
-from django.contrib.auth.decorators import login_required
-from django.urls import re_path
-from django.views.generic import RedirectView
-"""
-
-
 @pytest.mark.parametrize(("entry", "expected"), HEALTHS.values(), ids=HEALTHS.keys())
 def test_health_is_a_path_that_answered(tmp_path: Path, entry: str, expected: str) -> None:
     urls = URLS.replace(HEALTH, entry)
@@ -172,28 +105,6 @@ def test_health_is_a_path_that_answered(tmp_path: Path, entry: str, expected: st
     found = taken(tmp_path, Oddity("health", files={"shop/urls.py": IMPORTS + urls}))
     assert found.configuration["app"]["roles"]["web"]["health"] == expected
     assert ("shop/health_production.py" in found.findings.production) == (expected == "/health")
-
-
-REFUSED = {
-    "MySQL": (
-        Oddity("mysql", {DATABASES: 'DATABASES = {"default": {"ENGINE": "django.db.backends.mysql", "NAME": "x"}}\n'}),
-        "not-postgresql",
-    ),
-    "models without migrations": (
-        Oddity("unmigrated", WITH_CAKES, "", {"cakes/__init__.py": "", "cakes/models.py": CAKE}),
-        "no-migrations",
-    ),
-    "PostGIS": (
-        Oddity(
-            "vector",
-            WITH_CAKES,
-            "",
-            {**CAKES, "cakes/migrations/0001_initial.py": MIGRATION.replace(
-                "operations = [", 'operations = [migrations.RunSQL("CREATE EXTENSION IF NOT EXISTS vector"),')},
-        ),
-        "extension-missing",
-    ),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize(("oddity", "code"), REFUSED.values(), ids=REFUSED.keys())

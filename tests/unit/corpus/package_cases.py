@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 
 from project import Oddity
 
-UV = 'version = 1\n[[package]]\nname = "shop"\nversion = "1"\nsource = { virtual = "." }\ndependencies = [{ name = "django" }]\n'
-LOCK = UV + '[[package]]\nname = "django"\nversion = "5.2"\n'
+LOCK = (
+    'version = 1\n[[package]]\nname = "shop"\nversion = "1"\nsource = { virtual = "." }\n'
+    'dependencies = [{ name = "django" }]\n'
+    '[[package]]\nname = "django"\nversion = "5.2"\n'
+)
 PROJECT = '[project]\nname = "shop"\nversion = "1"\ndependencies = ["django"]\n'
 BUILD = json.dumps({"scripts": {"build": "vite build"}})
 

@@ -7,6 +7,9 @@ from reader_cases import DATABASES, DEBUG, HOSTS, SECRET
 
 LAST = '    "django.contrib.staticfiles",\n'
 ROOT = 'STATIC_ROOT = BASE_DIR / "staticfiles"\n'
+HANDLERS = '"handlers": {"console"'
+POSTGRESQL = '"django.db.backends.postgresql"'
+MANAGE = 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "{}")\n'
 STREAM = '"logging.StreamHandler"'
 SQLITE = '{"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}'
 DEEPER = SETTINGS.replace(".parent.parent", ".parent.parent.parent")
@@ -30,7 +33,7 @@ CASES = {
         production=("DATABASES = {",), said=("DATABASES demands TLS (sslmode require)",),
     ),
     "the engine by a variable": Case(
-        Oddity("engine", {'"django.db.backends.postgresql"': 'os.environ.get("DB_ENGINE", "django.db.backends.sqlite3")'}),
+        Oddity("engine", {POSTGRESQL: 'os.environ.get("DB_ENGINE", "django.db.backends.sqlite3")'}),
         production=None, lines={"app.env.values": {"DB_ENGINE": "django.db.backends.postgresql"}},
     ),
     "Oracle": Case(
@@ -72,7 +75,7 @@ CASES = {
     "a log without tracebacks": Case(
         Oddity("terse", {
             STREAM: STREAM + ', "formatter": "terse"',
-            '"handlers": {"console"': '"formatters": {"terse": {"()": "shop.terse.Terse"}},\n    "handlers": {"console"',
+            HANDLERS: '"formatters": {"terse": {"()": "shop.terse.Terse"}},\n    ' + HANDLERS,
         }, files={"shop/terse.py": "import logging\n\n\nclass Terse(logging.Formatter):\n"
                                    "    def format(self, record):\n        return record.getMessage()\n"}),
         production=("LOGGING = {",), said=("no logger writes tracebacks to the console",),
@@ -80,7 +83,7 @@ CASES = {
     "a log for debugging alone": Case(
         Oddity("debuglog", {
             STREAM: STREAM + ', "filters": ["debug"]',
-            '"handlers": {"console"': '"filters": {"debug": {"()": "django.utils.log.RequireDebugTrue"}},\n    "handlers": {"console"',
+            HANDLERS: '"filters": {"debug": {"()": "django.utils.log.RequireDebugTrue"}},\n    ' + HANDLERS,
         }),
         production=("LOGGING = {",),
     ),
@@ -112,7 +115,7 @@ CASES = {
         production=None, image=("DJANGO_SETTINGS_MODULE=shop.conf.web",),
     ),
     "two manage.py": Case(
-        Oddity("two", files={"example/manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "x.y")\n'}),
+        Oddity("two", files={"example/manage.py": MANAGE.format("x.y")}),
         production=None, said=("there are several manage.py (manage.py, example/manage.py); manage.py was taken",),
     ),
     "translations that are not compiled": Case(

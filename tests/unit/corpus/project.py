@@ -178,7 +178,7 @@ class Case:
     """An oddity, and what `init` is to make of it.
 
     `production`: texts in production's settings module; None: there is none, since nothing is lacking. `lines`: values
-    of ferryman.toml by their dotted path, None: absent. `image`: texts in the Dockerfile. `said`: texts in what is told.
+    of ferryman.toml by their dotted path, None: absent. `image`: texts in the Dockerfile. `said`: in what is told.
     `refused`: the code of the refusal.
     """
 
