@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ferryman.cli.messages import messages
-from ferryman.errors import Refused
+from ferryman.errors import FerrymanError, Refused
 
 if TYPE_CHECKING:
     from ferryman.project.drift import Drift
@@ -19,15 +19,17 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Also over workflow
 Generate = Annotated[
     bool, typer.Option("--generate-dockerfile", help="Write Dockerfile.ferryman, though the project has a Dockerfile.")
 ]
+NoTests = Annotated[bool, typer.Option("--no-tests", help="Do not run the linters and the tests once.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Read the project's files alone; run nothing of it.")]
 
 
-def init(
+def init(  # noqa: PLR0913, PLR0917 - each is an option of the command
     folder: Annotated[Path, typer.Argument(help="The project's folder.")] = Path(),
     check: CheckOnly = False,
     overwrite: Overwrite = False,
     quick: Quick = False,
     generate_dockerfile: Generate = False,
+    no_tests: NoTests = False,
 ) -> None:
     """Take a Django project in: write what is missing of ferryman.toml, Dockerfile, .dockerignore and the workflows."""
     from ferryman.project.writing import write_project
@@ -49,7 +51,24 @@ def init(
         messages.print(line)
     for line in report.unknown:
         messages.print(f"check: {line}")
+    is_new = "ferryman.toml" in report.written
+    if is_new and not (quick or no_tests):
+        _try_first(folder)
     messages.print("next: commit, then `ferryman rehearse`")
+
+
+def _try_first(folder: Path) -> None:
+    """What the first push would come to: it is known before."""
+    from ferryman.git.repository import find_repository
+    from ferryman.trial.first import try_first
+
+    try:
+        find_repository(folder)
+    except FerrymanError:
+        messages.print("the jobs code and unit were not tried: this is no Git repository yet")
+        return
+    messages.print("trying the jobs code and unit once; --no-tests leaves it out")
+    try_first(folder / "ferryman.toml", messages.print, sets_coverage=True)
 
 
 def _ask(drift: Drift) -> bool:

@@ -109,10 +109,13 @@ def without_logging() -> None:
 
 
 def tells_tracebacks() -> bool:
-    """Whether what Django logs of a view that raises comes to the console, with its traceback."""
+    """Whether what Django logs of a view that raises comes to the console, with its traceback, when DEBUG is off."""
     import logging
     import sys
 
+    from django.conf import settings as found
+
+    found.DEBUG = False  # Django's own handler asks it; what the settings say was noted before
     try:
         raise ArithmeticError
     except ArithmeticError:
