@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ferryman.packaging.dependencies import find_dependencies
+from ferryman.packaging.locks import loosened
 from ferryman.packaging.stated import Packaging
 from ferryman.packaging.system import libraries
 
@@ -58,3 +59,11 @@ def test_paths_of_the_repository_are_told_from_the_index() -> None:
         assert find_dependencies({"requirements.txt": f"django\n{line}\n"}, [""]).is_local, line
     for line in ("-r ./base.txt", "django-environ", "lib==1.0"):
         assert not find_dependencies({"requirements.txt": f"django\n{line}\n"}, [""]).is_local, line
+
+
+def test_requirements_are_loosened_line_by_line() -> None:
+    text = (
+        "-r base.txt\nlib[x] @ git+https://example.invalid/lib.git@abc ; python_version > '3.8'\n"
+        '-e git+ssh://git@example.invalid/other.git#egg=other\n-e "."\ndjango==5.2 \\\n    --hash=sha256:00\n'
+    )
+    assert loosened(text).split("\n") == ["lib[x] ; python_version > '3.8'", "other", "-e .", "django==5.2", ""]

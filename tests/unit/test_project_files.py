@@ -14,6 +14,7 @@ import pytest
 from ferryman.config import load_configuration
 from ferryman.errors import Refused
 from ferryman.project.detection import detect, inspect_project
+from ferryman.project.dockerfile.writing import _word
 from ferryman.project.files import planned_files
 from ferryman.project.findings import Findings
 from ferryman.project.writing import write_project
@@ -214,3 +215,29 @@ def test_a_virtual_environment_in_the_folder_is_not_searched(project: Path) -> N
     (inner / "manage.py").write_text((project / "manage.py").read_text())
 
     assert not any("several manage.py" in question for question in inspect_project(project).unknown)
+
+
+def test_another_dockerfile_is_written_beside_one_that_seems_fit_when_that_is_asked_for(project: Path) -> None:
+    (project / "Dockerfile").write_text(OWN)
+    write_project(project, is_quick=True)
+    report = write_project(project, is_quick=True, keeps_dockerfile=False)
+
+    assert "Dockerfile.ferryman" in report.written
+    assert (project / "Dockerfile").read_text() == OWN
+    assert 'ferryman.toml was there: set dockerfile = "Dockerfile.ferryman" in its [app]' in report.notes
+
+
+def test_an_ignore_file_of_the_projects_is_not_asked_for_our_build(project: Path) -> None:
+    (project / ".dockerignore").write_text("shop\n")
+    report = write_project(project, is_quick=True)
+
+    assert "Dockerfile.dockerignore" in report.written
+    assert (project / ".dockerignore").read_text() == "shop\n"
+
+
+def test_a_value_of_several_lines_stays_on_one_line_of_the_dockerfile() -> None:
+    value = "-----BEGIN KEY-----\n100%\\\n"
+    word = _word(value)
+    shown = subprocess.run(["sh", "-c", f"printf %s {word}"], capture_output=True, text=True, check=True).stdout
+    assert "\n" not in word
+    assert shown == value.rstrip("\n")

@@ -38,7 +38,7 @@ def _loose(line: str) -> str:
         return named[1] + (named[2] or "")
     if egg:
         return egg[1]
-    line = re.sub(r"\s--hash=\S+", "", line)
+    line = re.sub(r"\s+--hash=\S+", "", line)
     return re.sub(r"""^(-e|--editable)[ =]\s*["']([^"']+)["']""", r"\1 \2", line)
 
 

@@ -46,7 +46,9 @@ def _look(client: httpx.Client, url: str, health: str) -> Iterator[str]:
     missing: dict[str, str] = {}
     for page in PAGES:
         place, status, text = _open(client, page)
-        if page == "/" and status >= FIRST_ERROR:
+        if page == "/" and not status:
+            yield f"/ redirects more than {MOST_REDIRECTS} times, at last to {place}"
+        elif page == "/" and status >= FIRST_ERROR:
             yield _about_the_first(place, status, url, health)
         if status < FIRST_ERROR:
             missing |= dict.fromkeys(_missing(client, url, place, text), place)

@@ -48,7 +48,7 @@ Run = Callable[[str], tuple[int, str, str]]
 class Question:
     """Which settings module is asked for; `modules` may make a Celery app. `given` is the app's environment.
 
-    `parts` of Django that are asked beside the settings; () for all.
+    `parts` of Django that are asked beside the settings; () for all. `is_plain`: how a value is read is not noted.
     """
 
     settings: str
@@ -58,6 +58,7 @@ class Question:
     given: Mapping[str, str] = field(default_factory=lambda: GIVEN)
     fill: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
+    is_plain: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """As the program inside reads it."""
@@ -68,6 +69,7 @@ class Question:
             "modules": list(self.modules),
             "fill": dict(self.fill),
             "parts": list(self.parts),
+            "is_plain": self.is_plain,
         }
 
 
@@ -83,6 +85,9 @@ def ask(question: Question, run: Run) -> Answers:
     """
     fill, seen, guesses = dict(question.fill), set(question.fill), 0
     answers = _once(question, run)
+    if answers.failure and "Traced" in answers.failure.message:  # a library that takes a str and no kind of it
+        question = replace(question, is_plain=True)
+        answers = _once(question, run)
     for _ in range(TRIES):
         if answers.failure is None:
             break

@@ -150,6 +150,11 @@ CASES = {
         Oddity("secrets", {SECRET: "import json\n" + NO_SECRET_FILE}),
         is_run=False, said=("could not be run", "secrets.json"),
     ),
+    "a library that takes no kind of text but str": Case(
+        Oddity("strict", added='\nNAME = os.environ.get("NAME", "shop")\n'
+                               'if type(NAME) is not str:\n    raise TypeError(f"got {type(NAME).__name__}")\n'),
+        production=None,
+    ),
     "local settings that may be missing": Case(
         Oddity("local", added="\ntry:\n    from shop.local_settings import *\nexcept ImportError:\n    pass\n"),
         production=None,

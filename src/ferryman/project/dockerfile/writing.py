@@ -83,8 +83,8 @@ def _word(value: str) -> str:
     """A value for the shell, on one line as an instruction must be."""
     if "\n" not in value:
         return shlex.quote(value)
-    escaped = value.replace("\\", "\\\\").replace("%", "%%").replace("\n", "\\n")
-    return f'"$(printf {shlex.quote(escaped)})"'
+    escaped = value.replace("\\", "\\\\").replace("\n", "\\n")
+    return f'"$(printf %b {shlex.quote(escaped)})"'
 
 
 def _final(findings: Findings) -> str:

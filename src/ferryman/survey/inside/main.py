@@ -32,7 +32,7 @@ def _ask(asked: dict[str, Any]) -> dict[str, Any]:
     sys.path.insert(0, str(Path.cwd()))
     reached = fence.install()
     fill: dict[str, str] = dict(asked.get("fill", {}))
-    record = recording.install(fill)
+    record = recording.install(fill, is_plain=bool(asked.get("is_plain")))
     readers.install(record, fill)
     os.environ["DJANGO_SETTINGS_MODULE"] = asked["settings"]
     told: dict[str, Any] = {"python": ".".join(map(str, sys.version_info[:3])), "folder": str(Path.cwd())}

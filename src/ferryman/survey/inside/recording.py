@@ -145,11 +145,15 @@ def traced(value: str, variable: Variable, *, is_filled: bool) -> Traced:
 
 
 class Recording(MutableMapping):  # type: ignore[type-arg]
-    """Stands in for os.environ. `fill` are variables that have a placeholder although nothing requires them."""
+    """Stands in for os.environ. `fill` are variables that have a placeholder although nothing requires them.
 
-    def __init__(self, real: Any, fill: dict[str, str]) -> None:
+    `is_plain`: values are plain texts, for a library that takes no other kind; their forms are not noted then.
+    """
+
+    def __init__(self, real: Any, fill: dict[str, str], *, is_plain: bool = False) -> None:
         self._real = real
         self._fill = fill
+        self._is_plain = is_plain
         self.variables: dict[str, Variable] = {}
         self.is_read_as_a_whole = False
         self.encodekey, self.decodevalue = getattr(real, "encodekey", None), getattr(real, "decodevalue", None)
@@ -166,12 +170,12 @@ class Recording(MutableMapping):  # type: ignore[type-arg]
         variable = self.variable(name)
         found = self._present(name)
         if found is not None:
-            return traced(found, variable, is_filled=name in self._fill)
+            return self._told(found, variable, is_filled=name in self._fill)
         if name not in self.variables or variable.has_default:  # nobody of the project's asks, or has a default ready
             raise KeyError(name)
         variable.is_required = True
         self._fill[name] = placeholder(name)
-        return traced(self._fill[name], variable, is_filled=True)
+        return self._told(self._fill[name], variable, is_filled=True)
 
     def get(self, name: str, default: Any = None) -> Any:
         """A default makes it optional."""
@@ -182,8 +186,11 @@ class Recording(MutableMapping):  # type: ignore[type-arg]
             _note_default(variable, default)
         found = self._present(name)
         if found is None and type(default) is str:
-            return traced(default, variable, is_filled=False)
-        return default if found is None else traced(found, variable, is_filled=name in self._fill)
+            return self._told(default, variable, is_filled=False)
+        return default if found is None else self._told(found, variable, is_filled=name in self._fill)
+
+    def _told(self, value: str, variable: Variable, *, is_filled: bool) -> str:
+        return str(value) if self._is_plain else traced(value, variable, is_filled=is_filled)
 
     def __contains__(self, name: object) -> bool:
         if isinstance(name, str):
@@ -241,9 +248,9 @@ def _note_default(variable: Variable, default: Any) -> None:
             return
 
 
-def install(fill: dict[str, str]) -> Recording:
+def install(fill: dict[str, str], *, is_plain: bool = False) -> Recording:
     """Put it in the place of os.environ, and follow values through json and ast."""
-    recording = Recording(os.environ, fill)
+    recording = Recording(os.environ, fill, is_plain=is_plain)
     os.environ = recording  # type: ignore[assignment]  # noqa: B003 - the real one stays as it is, behind it
     for module, name, empty in ((json, "loads", {}), (ast, "literal_eval", [])):
         _follow(module, name, empty)
