@@ -112,7 +112,7 @@ def _not_loaded(project: Project, found: Findings, survey: Survey, path: str) ->
     (failure,) = survey.failures.values()
     is_its_python = f"{survey.python}.".startswith(f"{found.python}.")  # another one may not know its syntax
     place = posixpath.join(found.manage or "", failure.file) if failure.file else path
-    why = why_not_loaded([failure])
+    why = why_not_loaded([failure], survey.copy)
     if why:
         yield refused(why, place, failure.line or 1)
     elif failure.kind in ("SyntaxError", "IndentationError", "TabError"):

@@ -101,6 +101,13 @@ CASES = {
     "settings that can't be parsed": Case(
         Oddity("broken", added="\nX = (\n"), is_run=False, said=("SyntaxError",)
     ),
+    "a setting that only a local file has": Case(
+        Oddity("sample", {LAST: LAST + '    "till",\n'}, files={
+            "till/__init__.py": "", "till/models.py": "from django.conf import settings\nTAX = settings.SHOP_TAX\n",
+            "shop/settings_local.py.sample": "SHOP_TAX = 19\n",
+        }),
+        refused="setting-missing",
+    ),
     "cookies that need https": Case(
         Oddity("cookies", added="\nSESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True\n"), production=None
     ),

@@ -100,7 +100,7 @@ def ask_with(survey: Survey, findings: Findings, texts: Mapping[str, str]) -> Fi
         return ask_with(survey, replace(findings, needs_setuptools=True), texts)
     if chosen is None:
         raise_if_more_is_needed(survey, findings, texts)
-        why = why_not_loaded(survey.failures.values())
+        why = why_not_loaded(survey.failures.values(), survey.copy)
         if why:
             raise why
         told = "; ".join(f"{module}: {failure}" for module, failure in survey.failures.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ FOREIGN = {"mysql": "MySQL", "oracle": "Oracle", "microsoft": "SQL Server", "mar
 ENGINES = {"mysql": "MySQL", "oracle": "Oracle", "mssql": "SQL Server", "mongo": "MongoDB", "djongo": "MongoDB"}
 DRIVERS = {"MySQLdb": "MySQL", "oracledb": "Oracle", "cx_Oracle": "Oracle", "mssql": "SQL Server", "djongo": "MongoDB"}
 NOT_IN_POSTGRESQL = frozenset({"postgis", "vector", "timescaledb", "postgis_raster", "postgis_topology"})
+NO_SETTING = re.compile(r"'(?:Lazy|User)?Settings(?:Holder)?' object has no attribute '([A-Z][A-Z0-9_]+)'")
+SAMPLE = re.compile(r"\.(sample|example|template|dist|tmpl)\b|[_.-](sample|example|template|dist)\.py$")
 NOTHING = "nothing was written"
 
 
@@ -20,15 +23,28 @@ def why_refused(answers: Answers, copy: Path) -> Refused | None:
     return _engine(answers) or _migrations(answers, copy) or _extensions(answers)
 
 
-def why_not_loaded(failures: Iterable[Failure]) -> Refused | None:
+def why_not_loaded(failures: Iterable[Failure], copy: Path) -> Refused | None:
     """The reason that the settings' own failure gives; None when it may have many."""
     for failure in failures:
+        if missing := NO_SETTING.search(failure.message):
+            return _incomplete(missing[1], failure, copy)
         name = next((name for word, name in DRIVERS.items() if word in failure.message), "")
         if name:
             return _other_engine(f"the settings use {name} ({failure})")
     if any("GDAL" in failure.message or "GEOS" in failure.message for failure in failures):
         return _no_extension({"postgis"})
     return None
+
+
+def _incomplete(name: str, failure: Failure, copy: Path) -> Refused:
+    found = (path.relative_to(copy).as_posix() for path in copy.rglob("*settings*") if SAMPLE.search(path.name))
+    samples = sorted(found, key=lambda path: (path.count("/"), path))
+    hint = "set it in the settings of production, from a variable, commit, `ferryman init` again"
+    if samples:
+        hint = f"{samples[0]} is in Git, and what is made of it is not; {hint}"
+    return Refused(
+        "setting-missing", f"no settings module sets {name}, which the code needs ({failure})", state=NOTHING, hint=hint
+    )
 
 
 def _engine(answers: Answers) -> Refused | None:
