@@ -93,7 +93,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(folder, "git", "init", "--quiet", "--initial-branch=main")
     run(folder, "git", "add", "--all")
     run(folder, "git", *AUTHOR, "commit", "--quiet", "--message", "A mill")
-    run(folder, str(FERRYMAN), "init")
+    run(folder, str(FERRYMAN), "init", "--no-tests")
     run(folder, "git", "add", "--all")
     run(folder, "git", *AUTHOR, "commit", "--quiet", "--message", "Ship it")
     return folder

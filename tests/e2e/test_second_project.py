@@ -101,7 +101,7 @@ def bakery(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def url(bakery: Path, images: Images) -> Iterator[str]:
     """The project taken in, committed and rehearsed."""
     before = run(bakery, "git", "rev-parse", "HEAD").strip()
-    run(bakery, str(FERRYMAN), "init")
+    run(bakery, str(FERRYMAN), "init", "--no-tests")
     run(bakery, "git", "add", "--all")
     run(bakery, "git", *AUTHOR, "commit", "--quiet", "--message", "Ship it")
     assert run(bakery, "git", "diff", "--diff-filter=MDR", "--name-only", before) == ""

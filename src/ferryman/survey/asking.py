@@ -84,10 +84,7 @@ def ask(question: Question, run: Run) -> Answers:
     that changes nothing; at last all at once. The answers have a `failure` when Django does not start. Raises NoAnswer.
     """
     fill, seen, guesses = dict(question.fill), set(question.fill), 0
-    answers = _once(question, run)
-    if answers.failure and "Traced" in answers.failure.message:  # a library that takes a str and no kind of it
-        question = replace(question, is_plain=True)
-        answers = _once(question, run)
+    answers = _tolerant(question, run)
     for _ in range(TRIES):
         if answers.failure is None:
             break
@@ -99,11 +96,19 @@ def ask(question: Question, run: Run) -> Answers:
             break
         seen |= set(missing)
         more = {**fill, **answers.filled, **missing}
-        again = _once(replace(question, fill=more), run)
+        again = _tolerant(replace(question, fill=more), run)
         is_better = again.failure is None or str(again.failure) != str(answers.failure)
         if named or (is_better and guesses <= SINGLE_GUESSES) or again.failure is None:
             answers, fill = again, more
     return _without_optional(question, answers, run) if fill != dict(question.fill) else answers
+
+
+def _tolerant(question: Question, run: Run) -> Answers:
+    """Ask once, and with plain texts where a library takes a str and no kind of it."""
+    answers = _once(question, run)
+    if answers.failure and "Traced" in answers.failure.message:
+        return _once(replace(question, is_plain=True), run)
+    return answers
 
 
 def _without_optional(question: Question, answers: Answers, run: Run) -> Answers:
@@ -113,7 +118,7 @@ def _without_optional(question: Question, answers: Answers, run: Run) -> Answers
     }
     if answers.failure or needed == answers.filled:
         return answers
-    again = _once(replace(question, fill=needed), run)
+    again = _tolerant(replace(question, fill=needed), run)
     return answers if again.failure else again
 
 

@@ -151,7 +151,7 @@ CASES = {
         is_run=False, said=("could not be run", "secrets.json"),
     ),
     "a library that takes no kind of text but str": Case(
-        Oddity("strict", added='\nNAME = os.environ.get("NAME", "shop")\n'
+        Oddity("strict", added='\nassert os.environ["LICENCE"]\nNAME = os.environ.get("NAME", "shop")\n'
                                'if type(NAME) is not str:\n    raise TypeError(f"got {type(NAME).__name__}")\n'),
         production=None,
     ),
