@@ -210,6 +210,19 @@ def test_env_set_keeps_the_lines_of_a_single_value(link: FakeLink) -> None:
     assert link.requests[0].params["variables"] == {"KEY": "-----BEGIN-----\nabc\n-----END-----"}
 
 
+def test_env_set_parts_values_at_line_ends_alone(link: FakeLink) -> None:
+    link.answer("env.set", {"version": 5, "changed": ["A", "B"]})
+    invoke("env", "set", "A", "B", stdin="a\x0cb\nc\x85d\u2028e\n")
+    assert link.requests[0].params["variables"] == {"A": "a\x0cb", "B": "c\x85d\u2028e"}
+
+
+def test_a_value_of_a_file_keeps_its_line_ends_and_no_byte_order_mark(link: FakeLink, tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_bytes(b"\xef\xbb\xbffirst\r\nlast\r\n")
+    link.answer("env.set", {"version": 5, "changed": ["KEY"]})
+    invoke("env", "set", "KEY", "--file", str(tmp_path / "key.pem"))
+    assert link.requests[0].params["variables"] == {"KEY": "first\r\nlast"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "code"),
     [

@@ -40,18 +40,23 @@ def _values(names: list[str], file: Path | None) -> dict[str, str]:
         if len(names) != 1:
             raise UsageError("one-name-only", "--file holds the value of one name")
         try:
-            return {names[0]: file.read_text(encoding="utf-8").removesuffix("\n")}
+            return {names[0]: _without_end(file.read_bytes().decode("utf-8-sig"))}
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError("file-unreadable", f"{file} can't be read as text: {error}") from error
     if sys.stdin.isatty():
         return {name: typer.prompt(name, hide_input=True) for name in names}
     text = sys.stdin.read()
-    lines = [text.removesuffix("\n")] if len(names) == 1 else text.splitlines()
+    lines = [_without_end(text)] if len(names) == 1 else _without_end(text).split("\n")
     if len(lines) != len(names):
         raise UsageError(
             "values-missing", f"{len(names)} names need {len(names)} lines, standard input has {len(lines)}"
         )
     return dict(zip(names, lines, strict=True))
+
+
+def _without_end(text: str) -> str:
+    """Without the end of its last line, which an editor or a program put there; other ends are part of the value."""
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _show_version(found: dict[str, object], name: str) -> None:
