@@ -86,6 +86,22 @@ def test_a_celery_app_whose_tasks_are_done_at_once_gets_no_worker(tmp_path: Path
     assert any("task_always_eager" in note for note in found.findings.notes)
 
 
+def test_tasks_that_are_done_at_once_need_no_broker(tmp_path: Path) -> None:
+    added = (
+        'CELERY_BROKER_URL = os.environ.get("BROKER_URL", "redis://localhost:6379/0")\nCELERY_TASK_ALWAYS_EAGER = True'
+    )
+    found = taken(tmp_path, with_celery(added))
+    assert "worker" not in found.configuration["app"]["roles"]
+    assert "accessories" not in found.configuration
+
+
+def test_tasks_that_are_done_at_once_until_there_is_a_broker_get_both(tmp_path: Path) -> None:
+    added = 'CELERY_BROKER_URL = os.environ.get("BROKER_URL")\nCELERY_TASK_ALWAYS_EAGER = not CELERY_BROKER_URL'
+    found = taken(tmp_path, with_celery(added))
+    assert found.configuration["app"]["roles"]["worker"]["command"] == WORKER
+    assert values(found) == {"BROKER_URL": "redis://redis:6379/0"}
+
+
 def test_which_of_several_celery_apps_has_a_worker_is_asked(tmp_path: Path) -> None:
     other = {"other_celery.py": APP.format(more=', broker="redis://redis"')}
     oddity = with_celery('CELERY_BROKER_URL = "redis://redis"')

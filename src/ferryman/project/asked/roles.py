@@ -42,7 +42,7 @@ def with_background(findings: Findings, answers: Answers, told: Answers | None) 
 
     `told` are the answers with telling values (services.py), None when there are none.
     """
-    services, proposed = propose_services(answers, told), propose_roles(answers)
+    services, proposed = propose_services(answers, told), propose_roles(told or answers)
     findings = _served(findings, answers)
     made = replace(
         findings,

@@ -130,7 +130,10 @@ def find_services(answers: Answers) -> list[Service]:
     """What the app connects to, as far as an accessory can be it."""
     told = answers.background.get("services", [])
     found = [Service(s["use"], s["name"], SCHEMES.get(urlsplit(s["url"]).scheme, ""), s["url"]) for s in told]
-    unset = [app for app in answers.background.get("celery", []) if not app["broker"] and not app["is_eager"]]
+    apps = answers.background.get("celery", [])
+    if apps and all(app["is_eager"] for app in apps):  # nothing is sent to a broker, and no result is kept
+        found = [service for service in found if service.use not in OF_CELERY]
+    unset = [app for app in apps if not app["broker"] and not app["is_eager"]]
     kind, scheme = ("redis", "redis") if "redis" in answers.packages else ("rabbitmq", "amqp")
     found += [Service("celery-broker", app["module"], kind, f"{scheme}://localhost") for app in unset]
     return [service for service in found if service.kind]
