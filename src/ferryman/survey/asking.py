@@ -39,7 +39,7 @@ GIVEN = {
 }
 WORTH_FILLING = re.compile(r"SECRET|KEY|DATABASE|(^|_)DB(_|$)|POSTGRES|(^|_)PG|SQL|HOSTS?($|_)|DOMAIN|URL$")
 SETTINGS_ALONE = ("connections",)
-ADDRESSES = ("URL", "URI", "DSN")
+ADDRESSES = frozenset({"URL", "URI", "DSN"})
 
 Run = Callable[[str], tuple[int, str, str]]
 
@@ -132,8 +132,9 @@ def ask_for_sources(question: Question, answers: Answers, run: Run) -> Answers |
     By their values it is seen which setting comes from which variable. An address may be taken apart at once, and a
     value that is none fails there: then those are left out.
     """
-    names = [name for name in answers.variables if name not in question.given and WORTH_FILLING.search(name)]
-    plain = [name for name in names if not name.endswith(ADDRESSES)]
+    kept = {*question.given, *(name for name, value in answers.filled.items() if value.startswith(PEM))}
+    names = [name for name in answers.variables if name not in kept and WORTH_FILLING.search(name)]
+    plain = [name for name in names if not ADDRESSES & set(name.split("_"))]
     for filled in (names, plain) if plain != names else (names,):
         fill = {name: f"survey-{name.lower().replace('_', '-')}-value" for name in filled}
         again = _once(replace(question, fill={**answers.filled, **fill}, parts=SETTINGS_ALONE), run)
